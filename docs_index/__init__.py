@@ -1,0 +1,1 @@
+"""Full-text index over the embedded documentation."""

@@ -1,0 +1,124 @@
+"""Every exception the engine raises for its callers.
+
+Failures of user code are values (`Reply`, `StepError`), never exceptions. The tree::
+
+    DurableEngineError                 .hint: the next thing to do, one sentence
+    ├─ ConfigError                     at start, names the setting
+    ├─ InvalidInputError               the caller sent something that cannot be used
+    │  ├─ InvalidEventError            .event_ids: what the same request had accepted before
+    │  ├─ InvalidFunctionError
+    │  ├─ InvalidExpressionError       .position: offset into the expression
+    │  └─ InvalidDurationError
+    ├─ NotFoundError                   .nearest: valid names close to the one asked for
+    │  ├─ RunNotFoundError
+    │  ├─ EventNotFoundError
+    │  ├─ FunctionNotFoundError
+    │  └─ AppNotFoundError
+    ├─ ConflictError
+    │  ├─ IllegalTransitionError
+    │  └─ RunAlreadyEndedError
+    ├─ SyncError                       an app could not be synced
+    ├─ StorageError
+    │  ├─ DataFileBusyError            another engine holds the data file
+    │  └─ SchemaVersionError           the data file is newer than this program
+    └─ EngineClosedError
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+
+class DurableEngineError(Exception):
+    """Base of all errors of the engine; `str()` is one sentence for the caller."""
+
+    def __init__(self, message: str, *, hint: str = "") -> None:
+        super().__init__(message)
+        self.hint = hint
+
+
+class ConfigError(DurableEngineError):
+    """A setting cannot be used; the message names it."""
+
+
+class InvalidInputError(DurableEngineError):
+    """The caller sent something that cannot be used."""
+
+
+class InvalidEventError(InvalidInputError):
+    """An event is malformed, reserved or too large."""
+
+
+class InvalidFunctionError(InvalidInputError):
+    """A synced function's configuration cannot be used."""
+
+
+class InvalidExpressionError(InvalidInputError):
+    """A CEL expression does not compile.
+
+    `position` is the 0-based offset of the fault in the expression, or None when unknown.
+    """
+
+    def __init__(self, message: str, *, position: int | None = None, hint: str = "") -> None:
+        super().__init__(message, hint=hint)
+        self.position = position
+
+
+class InvalidDurationError(InvalidInputError):
+    """A duration or date string cannot be read."""
+
+
+class NotFoundError(DurableEngineError):
+    """Something named by the caller does not exist; `nearest` lists valid names close to it."""
+
+    def __init__(self, message: str, *, nearest: Sequence[str] = (), hint: str = "") -> None:
+        super().__init__(message, hint=hint)
+        self.nearest = tuple(nearest)
+
+
+class RunNotFoundError(NotFoundError):
+    """No run has this id."""
+
+
+class EventNotFoundError(NotFoundError):
+    """No event has this id."""
+
+
+class FunctionNotFoundError(NotFoundError):
+    """No synced function has this slug, id or name."""
+
+
+class AppNotFoundError(NotFoundError):
+    """No synced app has this name or URL."""
+
+
+class ConflictError(DurableEngineError):
+    """The request contradicts the present state."""
+
+
+class IllegalTransitionError(ConflictError):
+    """A state change that the state table does not allow: a bug of ours."""
+
+
+class RunAlreadyEndedError(ConflictError):
+    """The run has ended, so it cannot be changed any more."""
+
+
+class SyncError(DurableEngineError):
+    """An app could not be synced; the message says what its endpoint answered."""
+
+
+class StorageError(DurableEngineError):
+    """The data file cannot be used."""
+
+
+class DataFileBusyError(StorageError):
+    """Another engine holds the data file."""
+
+
+class SchemaVersionError(StorageError):
+    """The data file was written by a newer version of this program."""
+
+
+class EngineClosedError(DurableEngineError):
+    """The engine is shutting down and takes no new work."""
