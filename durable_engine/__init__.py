@@ -1,1 +1,41 @@
-"""The embedded durable engine."""
+"""The embedded durable engine: accepts events, calls SDK apps, keeps every step.
+
+This is the public face; everything else in the package is internal.
+"""
+
+from durable_engine.clock import Clock, ManualClock, RealClock
+from durable_engine.config import DEFAULT_DATA_FILE, DEFAULT_PORT, EngineConfig
+from durable_engine.engine import Engine
+from durable_engine.http_api.app import build_app
+from durable_engine.model.event import Event, EventReceipt, NewEvent, NotStarted, StartedRun
+from durable_engine.model.function import App, Function, Trigger
+from durable_engine.model.status import RunStatus, StepKind, StepStatus
+from durable_engine.model.views import AppView, FailedAttempt, Inventory, RunView, StepView, WaitingFor
+
+__all__ = [
+    "DEFAULT_DATA_FILE",
+    "DEFAULT_PORT",
+    "App",
+    "AppView",
+    "Clock",
+    "Engine",
+    "EngineConfig",
+    "Event",
+    "EventReceipt",
+    "FailedAttempt",
+    "Function",
+    "Inventory",
+    "ManualClock",
+    "NewEvent",
+    "NotStarted",
+    "RealClock",
+    "RunStatus",
+    "RunView",
+    "StartedRun",
+    "StepKind",
+    "StepStatus",
+    "StepView",
+    "Trigger",
+    "WaitingFor",
+    "build_app",
+]

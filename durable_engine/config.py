@@ -1,0 +1,34 @@
+"""Settings of the engine, made once at start."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field
+
+DEFAULT_PORT = 8288
+DEFAULT_DATA_FILE = Path(".stepcue") / "engine.db"
+
+
+class EngineConfig(BaseModel):
+    """How an engine keeps its state and finds its apps."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    data_file: Annotated[
+        Path | None,
+        Field(description="SQLite file that survives restarts; none keeps everything in memory."),
+    ] = None
+    app_urls: Annotated[
+        tuple[str, ...], Field(description="Serve endpoints of apps to sync at start and keep in sync.")
+    ] = ()
+    polls: Annotated[
+        bool, Field(description="Whether known apps are synced again and again, to notice changed code.")
+    ] = True
+    poll_interval_s: Annotated[
+        float, Field(ge=0.1, le=3_600, description="Seconds between two syncs of a known app.")
+    ] = 5.0
+    discovers: Annotated[
+        bool, Field(description="Whether the usual ports are searched while no app is known.")
+    ] = True

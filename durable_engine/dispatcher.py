@@ -1,0 +1,100 @@
+"""The one loop: take what is due, run each item in a task, sleep until there is more.
+
+It sleeps until work changes or the next item is due, whichever comes first; nothing polls. Slots bound
+how many calls are open at once; a freed slot is a reason to look again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from typing import Final
+
+from durable_engine.clock import Clock
+from durable_engine.errors import StorageError
+from durable_engine.executor import Executor, Work, take_due
+from durable_engine.registry import Registry
+from durable_engine.signals import Signals
+from durable_engine.storage.database import Database
+
+logger = logging.getLogger(__name__)
+
+MAX_OPEN_CALLS: Final = 500
+_STORAGE_RETRY_MS: Final = 5_000
+
+
+class Dispatcher:
+    """Leases due items and keeps the slots filled."""
+
+    def __init__(
+        self,
+        database: Database,
+        executor: Executor,
+        clock: Clock,
+        signals: Signals,
+        registry: Callable[[], Registry],
+    ) -> None:
+        self._database = database
+        self._executor = executor
+        self._clock = clock
+        self._signals = signals
+        self._registry = registry
+        self._open: set[asyncio.Task[None]] = set()
+
+    async def run(self) -> None:
+        """Work until cancelled. A failing data file is tried again every few seconds."""
+        while True:
+            try:
+                next_due_ms = await self.run_once()
+            except StorageError:
+                logger.exception("cannot take work from the queue; trying again soon")
+                next_due_ms = self._clock.now_ms() + _STORAGE_RETRY_MS
+            if not self._open and (next_due_ms is None or next_due_ms > self._clock.now_ms()):
+                self._signals.nothing_to_do()
+            await self._sleep(next_due_ms)
+
+    async def run_once(self) -> int | None:
+        """Start everything that is due, as far as slots are free; return when the next item is due."""
+        registry, now_ms = self._registry(), self._clock.now_ms()
+        limit = MAX_OPEN_CALLS - len(self._open)
+        taken, next_due_ms = await self._database.transact(
+            lambda tables: (
+                take_due(tables, registry, now_ms=now_ms, limit=limit),
+                tables.queue.next_due_ms(),
+            )
+        )
+        for work in taken:
+            task = asyncio.create_task(self._execute(work, registry))
+            self._open.add(task)
+            task.add_done_callback(self._open.discard)
+        # With all slots taken, whatever is due waits for a slot, which wakes this loop.
+        return next_due_ms if len(self._open) < MAX_OPEN_CALLS else None
+
+    async def drain(self, patience_s: float) -> int:
+        """Let open calls finish for up to `patience_s`; hand back the rest. Returns how many were left."""
+        if self._open:
+            await asyncio.wait(self._open, timeout=patience_s)
+        left = list(self._open)
+        for task in left:
+            task.cancel()
+        await asyncio.gather(*left, return_exceptions=True)
+        return len(left)
+
+    async def _sleep(self, next_due_ms: int | None) -> None:
+        waits = [asyncio.create_task(self._signals.wait_for_work())]
+        if next_due_ms is not None:
+            waits.append(asyncio.create_task(self._clock.sleep_until(next_due_ms)))
+        try:
+            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for wait in waits:
+                wait.cancel()
+
+    async def _execute(self, work: Work, registry: Registry) -> None:
+        try:
+            settled = await self._executor.execute(work, registry)
+        except Exception as fault:  # noqa: BLE001 - a bug in one item must stop neither the loop nor hide
+            settled = await self._executor.abandon(work.item, registry, fault)
+        self._signals.runs_ended(settled.ended)
+        self._signals.work_changed()

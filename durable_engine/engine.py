@@ -1,0 +1,281 @@
+"""The engine as callers see it: opens its parts bottom-up, closes them top-down."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Coroutine, Mapping, Sequence
+from typing import Any, Final, Self
+
+from durable_engine.clock import Clock, RealClock
+from durable_engine.config import EngineConfig
+from durable_engine.dispatcher import Dispatcher
+from durable_engine.errors import InvalidEventError, RunNotFoundError
+from durable_engine.executor import Executor
+from durable_engine.ids import new_ulid
+from durable_engine.ingest import existing_runs
+from durable_engine.inspection import view_run
+from durable_engine.intake import MAX_EVENTS, accept
+from durable_engine.lifecycle.start import start_run
+from durable_engine.maintenance.app_sync import AppSync
+from durable_engine.maintenance.discovery import Discovery
+from durable_engine.model.changes import Changes
+from durable_engine.model.event import Event, EventReceipt, NewEvent
+from durable_engine.model.json_value import JSONValue
+from durable_engine.model.views import Inventory, RunView
+from durable_engine.registry import closest
+from durable_engine.registry_keeper import RegistryKeeper
+from durable_engine.sdk.client import SDKClient
+from durable_engine.sdk.registration import read_registration
+from durable_engine.settle import Settlement, invoked_event
+from durable_engine.signals import Signals
+from durable_engine.storage.database import Database
+from durable_engine.storage.tables import Tables
+
+logger = logging.getLogger(__name__)
+
+_DRAIN_S: Final = 1.0
+_RECENT: Final = 200
+
+
+class Engine:
+    """A durable engine in this process. Make it with `Engine.open`, use it as a context manager."""
+
+    def __init__(self, config: EngineConfig, database: Database, clock: Clock, client: SDKClient) -> None:
+        self.config = config
+        self._database = database
+        self._clock = clock
+        self._client = client
+        self._signals = Signals()
+        self._keeper = RegistryKeeper(database)
+        self._apps = AppSync(client, self._keeper, clock)
+        self._dispatcher = Dispatcher(
+            database,
+            Executor(database, client, clock),
+            clock,
+            self._signals,
+            lambda: self._keeper.registry,
+        )
+        self._duties: list[asyncio.Task[None]] = []
+
+    @classmethod
+    async def open(
+        cls, config: EngineConfig, *, clock: Clock | None = None, client: SDKClient | None = None
+    ) -> Engine:
+        """Open the data file, free what a process that died had taken, and start to work.
+
+        Raises:
+            StorageError: the data file cannot be used, or another engine holds it.
+        """
+        database = await Database.open(config.data_file)
+        engine = cls(config, database, clock or RealClock(), client or SDKClient())
+        released = await database.transact(lambda tables: tables.queue.release_all())
+        if released:
+            logger.info("took back %d calls that were open when the engine stopped", released)
+        await engine._keeper.load()
+        engine._start(engine._dispatcher.run())
+        return engine
+
+    def keep_apps_in_sync(self, *, own_port: int | None = None) -> None:
+        """Start to sync the configured apps and to look for others; call it once requests are served.
+
+        `own_port` is where this engine listens: discovery leaves it out.
+        """
+        for url in self.config.app_urls:
+            self._apps.add(url)
+        interval_s = self.config.poll_interval_s
+        self._start(self._apps.run(interval_s, polls=self.config.polls))
+        if self.config.discovers and not self.config.app_urls:
+            discovery = Discovery(self._client, self._apps, self._keeper, self._clock, own_port=own_port)
+            self._start(discovery.run(interval_s))
+
+    async def close(self) -> None:
+        """Stop to take work, let open calls end for a second, hand back the rest, close the file."""
+        for duty in self._duties:
+            duty.cancel()
+        await asyncio.gather(*self._duties, return_exceptions=True)
+        left = await self._dispatcher.drain(_DRAIN_S)
+        if left:
+            logger.info("handed back %d open calls; the next start makes them again", left)
+        await self._client.close()
+        await self._database.close()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+    async def send_event(self, event: NewEvent, *, seed: str | None = None) -> EventReceipt:
+        """Accept one event; the receipt tells what it started, known in the same transaction.
+
+        `seed` makes the event's id reproducible: the same seed is the same event, accepted once.
+
+        Raises:
+            InvalidEventError: the event is malformed, reserved or too large.
+        """
+        (receipt,) = await self.send_events([event], seed=seed)
+        return receipt
+
+    async def send_events(self, events: Sequence[NewEvent], *, seed: str | None = None) -> list[EventReceipt]:
+        """Accept up to 5,000 events, all of them or none; raises as `send_event`."""
+        if len(events) > MAX_EVENTS:
+            raise InvalidEventError(f"{len(events)} events in one request; at most {MAX_EVENTS} are allowed")
+        now_ms = self._clock.now_ms()
+        accepted = [
+            accept(event, now_ms=now_ms, seed=seed, position=position)
+            for position, event in enumerate(events)
+        ]
+        receipts = await self._database.transact(
+            lambda tables: [self._ingest(tables, event, now_ms) for event in accepted]
+        )
+        self._signals.work_changed()
+        return receipts
+
+    async def invoke_function(
+        self,
+        function: str,
+        *,
+        app: str | None = None,
+        data: Mapping[str, object] | None = None,
+        user: Mapping[str, object] | None = None,
+    ) -> EventReceipt:
+        """Start one function directly, whatever triggers it.
+
+        `function` is a slug, UUID, slug without the app, or name.
+
+        Raises:
+            FunctionNotFoundError: nothing fits, or a short form fits several functions.
+            AppNotFoundError: `app` is not synced.
+            InvalidEventError: `data` cannot be an event's data.
+        """
+        registry = self._keeper.registry
+        found = registry.find(function, app=app)
+        now_ms = self._clock.now_ms()
+        checked = accept(
+            NewEvent(name="checked", data=dict(data or {}), user=dict(user or {})), now_ms=now_ms
+        )
+        event = invoked_event(found, checked.data, checked.user, now_ms=now_ms, event_id=new_ulid(now_ms))
+
+        def start(tables: Tables) -> EventReceipt:
+            changes = Changes(events=[event])
+            start_run(changes, found, event, now_ms=now_ms)
+            settled = Settlement(tables, registry, now_ms=now_ms).apply(changes)
+            return EventReceipt(event=event, started=tuple(settled.started))
+
+        receipt = await self._database.transact(start)
+        self._signals.work_changed()
+        return receipt
+
+    async def inventory(self) -> Inventory:
+        """Return all functions known now, and their apps."""
+        return Inventory(functions=self._keeper.registry.functions, apps=self._apps.views())
+
+    async def get_run(self, run_id: str) -> RunView:
+        """Return one run with all its steps.
+
+        Raises:
+            RunNotFoundError: no such run; `nearest` are ids of recent runs.
+        """
+        views = await self._view_runs([run_id])
+        if run_id in views:
+            return views[run_id]
+        recent = await self._database.read(lambda tables: tables.runs.recent_ids(_RECENT))
+        raise RunNotFoundError(
+            f"No run {run_id!r}.",
+            nearest=closest(run_id, recent),
+            hint="Run ids come from send_event and invoke_function.",
+        )
+
+    async def wait_for_runs(self, run_ids: Sequence[str], *, timeout_s: float) -> Mapping[str, RunView]:
+        """Return the runs once all have ended, or as they are after `timeout_s` seconds.
+
+        Ids of no run are missing from the answer.
+        """
+        wanted = list(dict.fromkeys(run_ids))
+        with self._signals.watch(wanted) as watch:
+            views = await self._view_runs(wanted)
+            for run_id in wanted:
+                if run_id not in views or views[run_id].status.is_terminal:
+                    watch.note_end(run_id)
+            if not await self._within(watch.all_ended(), timeout_s):
+                return await self._view_runs(wanted)
+        return await self._view_runs(wanted)
+
+    async def settle(self) -> None:
+        """Return once no call is open and nothing is due: all runs wait for time or for the outside."""
+        await self._signals.settled()
+
+    async def nearest_triggers(self, event_name: str) -> Sequence[str]:
+        """Return event names that functions listen to, the closest to `event_name` first."""
+        return self._keeper.registry.nearest_triggers(event_name)
+
+    async def sync_app(self, url: str) -> None:
+        """Sync the app at this serve endpoint now, and keep it in sync.
+
+        Raises:
+            SyncError: unreachable, not an SDK endpoint, or its functions cannot be used.
+        """
+        await self._apps.sync(url)
+
+    async def register_app(self, body: JSONValue) -> bool:
+        """Take what an app sent to `/fn/register`; False when it was known already.
+
+        Raises:
+            InvalidFunctionError: names the function, what is wrong with it, and what is allowed.
+        """
+        registration = read_registration(body, url=None, now_ms=self._clock.now_ms())
+        return await self._keeper.register(registration.app, registration.functions)
+
+    async def remove_app(self, url: str) -> bool:
+        """Forget the app at this serve endpoint; False when there is none."""
+        app = self._keeper.registry.app_at(url)
+        if app is not None:
+            await self._keeper.remove(app)
+        return app is not None
+
+    async def run_state(self, run_id: str) -> tuple[str, Mapping[str, str]] | None:
+        """Return a run's event and its memos by step id, all as JSON text; None for no run."""
+
+        def load(tables: Tables) -> tuple[str, Mapping[str, str]] | None:
+            run = tables.runs.get(run_id)
+            if run is None:
+                return None
+            return tables.events.payload(run.event_id), tables.steps.memos(run_id)
+
+        return await self._database.read(load)
+
+    def _ingest(self, tables: Tables, event: Event, now_ms: int) -> EventReceipt:
+        registry = self._keeper.registry
+        if tables.events.get(event.id) is not None:
+            started = existing_runs(tables, registry, event.id)
+            return EventReceipt(event=event, started=started)
+        settled = Settlement(tables, registry, now_ms=now_ms).ingest(event)
+        return EventReceipt(
+            event=event,
+            started=tuple(settled.started),
+            resumed=tuple(dict.fromkeys(settled.resumed)),
+            not_started=tuple(settled.not_started),
+        )
+
+    async def _view_runs(self, run_ids: Sequence[str]) -> dict[str, RunView]:
+        registry, now_ms = self._keeper.registry, self._clock.now_ms()
+
+        def load(tables: Tables) -> dict[str, RunView]:
+            runs = filter(None, map(tables.runs.get, run_ids))
+            return {run.id: view_run(tables, registry, run, now_ms=now_ms) for run in runs}
+
+        return await self._database.read(load)
+
+    async def _within(self, wait: Coroutine[Any, Any, None], timeout_s: float) -> bool:
+        """Await `wait` for at most `timeout_s`; False when the patience ran out first."""
+        tasks = asyncio.create_task(wait), asyncio.create_task(self._clock.patience(timeout_s))
+        try:
+            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            return tasks[0].done()
+        finally:
+            for task in tasks:
+                task.cancel()
+
+    def _start(self, duty: Coroutine[Any, Any, None]) -> None:
+        self._duties.append(asyncio.create_task(duty))

@@ -1,0 +1,162 @@
+"""One queue item from start to commit: take → call the app → decide → commit."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+
+from durable_engine.clock import Clock
+from durable_engine.lifecycle.decide import decide
+from durable_engine.lifecycle.facts import CallFacts
+from durable_engine.model.call import Call
+from durable_engine.model.function import Function
+from durable_engine.model.history import HistoryEntry, HistoryKind
+from durable_engine.model.op import RunReturned
+from durable_engine.model.queue_item import ItemKind, QueueItem
+from durable_engine.model.reply import Ops, Reply
+from durable_engine.registry import Registry
+from durable_engine.sdk.client import SDKClient
+from durable_engine.sdk.reply import failure
+from durable_engine.settle import Settled, Settlement
+from durable_engine.storage.database import Database
+from durable_engine.storage.tables import Tables
+from durable_engine.timers import fire_timer
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Work:
+    """A leased item and, unless it is a timer, the call it asks for."""
+
+    item: QueueItem
+    call: Call | None = None
+
+
+def take_due(tables: Tables, registry: Registry, *, now_ms: int, limit: int) -> list[Work]:
+    """Lease up to `limit` due items and load what their calls need; a first call starts its run."""
+    return [
+        Work(item=item)
+        if item.kind is ItemKind.TIMER
+        else Work(item=item, call=_load_call(tables, registry, item, now_ms=now_ms))
+        for item in tables.queue.lease_due(now_ms=now_ms, limit=limit)
+    ]
+
+
+class Executor:
+    """Carries out leased work."""
+
+    def __init__(self, database: Database, client: SDKClient, clock: Clock) -> None:
+        self._database = database
+        self._client = client
+        self._clock = clock
+
+    async def execute(self, work: Work, registry: Registry) -> Settled:
+        """Do the work and commit its outcome; a late commit writes nothing."""
+        if work.call is None:
+            return await self._database.transact(
+                lambda tables: fire_timer(tables, registry, work.item, now_ms=self._clock.now_ms())
+            )
+        started_ms = self._clock.now_ms()
+        reply = await self._client.call(work.call, now_ms=started_ms)
+        now_ms = self._clock.now_ms()
+        return await self._database.transact(
+            lambda tables: _commit(tables, registry, work.item, reply, started_ms=started_ms, now_ms=now_ms)
+        )
+
+    async def abandon(self, item: QueueItem, registry: Registry, fault: Exception) -> Settled:
+        """End the run of an item that a bug of ours keeps from being done: never a silent hang."""
+        logger.error("item failed", exc_info=fault, extra={"run_id": item.run_id, "item_id": item.id})
+        now_ms = self._clock.now_ms()
+        error = failure(
+            "InternalEngineError",
+            f"Stepcue failed while it worked on this run ({type(fault).__name__}); its log has the details.",
+            is_retriable=False,
+        )
+        try:
+            return await self._database.transact(
+                lambda tables: _commit(tables, registry, item, error, started_ms=now_ms, now_ms=now_ms)
+            )
+        except Exception:
+            logger.exception("run could not be ended", extra={"run_id": item.run_id})
+            return Settled()
+
+
+def _load_call(tables: Tables, registry: Registry, item: QueueItem, *, now_ms: int) -> Call:
+    run = tables.runs.get(item.run_id)
+    if run is None:
+        raise LookupError(f"queue item {item.id} belongs to no run")
+    if tables.runs.start(run.id, now_ms=now_ms):
+        tables.history.append(HistoryEntry(run_id=run.id, at_ms=now_ms, kind=HistoryKind.RUN_STARTED))
+    if item.step_id is not None:
+        tables.steps.mark_calling(run.id, item.step_id, now_ms=now_ms)
+    function = registry.by_id(run.function_id)
+    return Call(
+        url=function.url,
+        run_id=run.id,
+        function_id=function.id,
+        item_id=item.id,
+        target=item.step_id,
+        attempt=item.attempt,
+        max_attempts=function.max_attempts,
+        execution_version=run.execution_version,
+        # A targeted call must not run whatever else it comes across.
+        plans_only=run.plans_only or item.kind is ItemKind.STEP,
+        events=[tables.events.payload(run.event_id)],
+        memos=tables.steps.memos(run.id),
+    )
+
+
+def _commit(
+    tables: Tables,
+    registry: Registry,
+    item: QueueItem,
+    reply: Reply,
+    *,
+    started_ms: int,
+    now_ms: int,
+) -> Settled:
+    if not tables.queue.is_held(item):
+        logger.warning("late answer dropped", extra={"run_id": item.run_id, "item_id": item.id})
+        return Settled()
+    facts = _load_facts(tables, registry, item, reply, started_ms=started_ms, now_ms=now_ms)
+    settlement = Settlement(tables, registry, now_ms=now_ms)
+    settled = settlement.apply(decide(facts, reply))
+    tables.queue.done(item)
+    return settled
+
+
+def _load_facts(
+    tables: Tables,
+    registry: Registry,
+    item: QueueItem,
+    reply: Reply,
+    *,
+    started_ms: int,
+    now_ms: int,
+) -> CallFacts:
+    run = tables.runs.get(item.run_id)
+    event = tables.events.get(run.event_id) if run else None
+    if run is None or event is None:
+        raise LookupError(f"queue item {item.id} belongs to no run")
+    function: Function = registry.by_id(run.function_id)
+    steps = tables.steps.some(run.id, _step_ids(item, reply))
+    target = steps.get(item.step_id) if item.step_id else None
+    return CallFacts(
+        run=run,
+        function=function,
+        event=event,
+        item=item,
+        steps=steps,
+        open_in_group=tables.steps.open_in_group(run.id, target.group_id if target else None),
+        has_other_work=tables.queue.has_others(item) or tables.pauses.has_any(run.id),
+        started_ms=started_ms,
+        now_ms=now_ms,
+    )
+
+
+def _step_ids(item: QueueItem, reply: Reply) -> list[str]:
+    step_ids = [item.step_id] if item.step_id else []
+    if isinstance(reply, Ops):
+        step_ids += [op.step.id for op in reply.ops if not isinstance(op, RunReturned)]
+    return step_ids

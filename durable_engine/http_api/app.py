@@ -1,0 +1,54 @@
+"""Put the resources together into one ASGI application."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Collection, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.routing import BaseRoute
+
+from durable_engine.engine import Engine
+from durable_engine.errors import DurableEngineError
+from durable_engine.http_api import errors, events, health, registration, runs
+from durable_engine.http_api.guard import HostGuard
+
+
+@asynccontextmanager
+async def _nothing() -> AsyncIterator[None]:
+    yield
+
+
+def build_app(
+    engine: Engine,
+    *,
+    more_routes: Sequence[BaseRoute] = (),
+    allowed_hosts: Collection[str] = (),
+    lifespan: Callable[[], AbstractAsyncContextManager[None]] = _nothing,
+) -> Starlette:
+    """Return the application that serves `engine`.
+
+    `more_routes` are served beside the engine's own (the MCP endpoint). `allowed_hosts` are host names
+    besides the loopback ones. `lifespan` is entered while the application runs.
+    """
+
+    @asynccontextmanager
+    async def whole_life(_: Starlette) -> AsyncIterator[None]:
+        async with lifespan():
+            yield
+
+    routes: list[BaseRoute] = []
+    for resource in (events, registration, runs, health):
+        routes += resource.routes(engine)
+    return Starlette(
+        routes=[*routes, *more_routes],
+        middleware=[Middleware(HostGuard, allowed_hosts=allowed_hosts)],
+        exception_handlers={
+            DurableEngineError: errors.engine_error,
+            HTTPException: errors.http_error,
+            Exception: errors.unexpected_error,
+        },
+        lifespan=whole_life,
+    )

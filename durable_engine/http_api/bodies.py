@@ -1,0 +1,43 @@
+"""Read request bodies: bounded, and JSON or a clear refusal."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+
+from durable_engine.model.json_value import InvalidJSONError, JSONValue, parse_json
+
+MAX_BODY_BYTES: Final = 32 * 1024 * 1024
+
+
+async def read_body(request: Request) -> bytes:
+    """Return the body.
+
+    Raises:
+        HTTPException: 413, the body is over 32 MiB.
+    """
+    chunks: list[bytes] = []
+    size = 0
+    async for chunk in request.stream():
+        size += len(chunk)
+        if size > MAX_BODY_BYTES:
+            raise HTTPException(413, f"The request body is over {MAX_BODY_BYTES // 1024 // 1024} MiB.")
+        chunks.append(chunk)
+    return b"".join(chunks)
+
+
+async def read_json(request: Request) -> JSONValue:
+    """Return the body as JSON; None for an empty one.
+
+    Raises:
+        HTTPException: 400 with what is wrong with the JSON, 413 as above.
+    """
+    body = await read_body(request)
+    if not body.strip():
+        return None
+    try:
+        return parse_json(body)
+    except InvalidJSONError as fault:
+        raise HTTPException(400, f"The request body is not valid JSON: {fault}") from None

@@ -1,0 +1,96 @@
+"""What one event does: which functions it starts, which waiting runs it wakes."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from durable_engine.expressions import compile_expression
+from durable_engine.lifecycle.resume import event_arrived
+from durable_engine.lifecycle.start import start_run
+from durable_engine.model.changes import Changes
+from durable_engine.model.event import Event, NotStarted, StartedRun
+from durable_engine.model.function import Function, Trigger
+from durable_engine.model.pause import Pause
+from durable_engine.registry import Registry
+from durable_engine.storage.tables import Tables
+from durable_engine.triggers.matching import mismatch
+
+IDEMPOTENCY_MS: Final = 24 * 3_600_000
+
+
+def plan_event(tables: Tables, registry: Registry, event: Event, *, now_ms: int) -> Changes:
+    """Decide which runs a new event starts, and say why a function that listens to it is not started."""
+    changes = Changes(events=[event])
+    for function, triggers in registry.listening_to(event.name):
+        _start(tables, changes, function, triggers, event, now_ms=now_ms)
+    return changes
+
+
+def waits_met(tables: Tables, event: Event, *, now_ms: int) -> list[Pause]:
+    """Return the waits that the event ends."""
+    payload = event.as_payload()
+    return [
+        pause
+        for pause in tables.pauses.for_event(event.name)
+        if _meets(tables, pause, payload, now_ms=now_ms)
+    ]
+
+
+def resume_wait(tables: Tables, pause: Pause, event: Event, *, now_ms: int) -> Changes | None:
+    """End a wait with the event; None when the wait is over already."""
+    run = tables.runs.get(pause.run_id)
+    step = tables.steps.get(pause.run_id, pause.step_id)
+    if run is None or step is None or run.status.is_terminal or step.status.is_terminal:
+        return None
+    open_in_group = tables.steps.open_in_group(run.id, step.group_id)
+    return event_arrived(run, step, event, open_in_group=open_in_group, now_ms=now_ms)
+
+
+def _start(
+    tables: Tables,
+    changes: Changes,
+    function: Function,
+    triggers: list[Trigger],
+    event: Event,
+    *,
+    now_ms: int,
+) -> None:
+    reasons = [mismatch(trigger, event, now_ms=now_ms) for trigger in triggers]
+    if None not in reasons:
+        reason = "; ".join(reason for reason in reasons if reason)
+        changes.not_started.append(NotStarted(function_slug=function.slug, reason=reason))
+        return
+    key = event.public_id
+    earlier = tables.runs.started_by_key(function.id, key, now_ms=now_ms)
+    if earlier is not None:
+        reason = f"an event with the id {key!r} started its run {earlier} less than 24 h ago"
+        changes.not_started.append(NotStarted(function_slug=function.slug, reason=reason))
+        return
+    run = start_run(changes, function, event, now_ms=now_ms, due_ms=event.ts_ms)
+    if event.public_id != event.id:
+        changes.start_keys.append((function.id, key, run.id, now_ms + IDEMPOTENCY_MS))
+
+
+def _meets(tables: Tables, pause: Pause, payload: dict[str, object], *, now_ms: int) -> bool:
+    if pause.expression is None:
+        return True
+    run = tables.runs.get(pause.run_id)
+    trigger = tables.events.get(run.event_id) if run else None
+    if trigger is None:
+        return False
+    scope = {"event": trigger.as_payload(), "async": payload}
+    return compile_expression(pause.expression).matches(scope, now_ms=now_ms)
+
+
+def existing_runs(tables: Tables, registry: Registry, event_id: str) -> tuple[StartedRun, ...]:
+    """Return what an event that was accepted before has started."""
+    return tuple(
+        StartedRun(
+            run_id=run.id,
+            function_slug=registry.by_id(run.function_id).slug,
+            status=run.status,
+            due_ms=run.queued_ms,
+            existed=True,
+        )
+        for run in tables.runs.of_event(event_id)
+    )

@@ -1,0 +1,156 @@
+"""Assemble what callers see of a run from what is stored."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+
+from durable_engine.model.history import HistoryEntry, HistoryKind
+from durable_engine.model.json_value import JSONObject, JSONValue, parse_json
+from durable_engine.model.op import StepRef
+from durable_engine.model.queue_item import ItemKind, QueueItem
+from durable_engine.model.run import Run
+from durable_engine.model.status import RunStatus, StepKind, StepStatus
+from durable_engine.model.step import Step
+from durable_engine.model.views import FailedAttempt, RunView, StepView, WaitingFor
+from durable_engine.registry import Registry
+from durable_engine.storage.tables import Tables
+
+_FAILURES = frozenset({HistoryKind.CALL_FAILED, HistoryKind.STEP_ERRORED})
+_WAIT_KINDS = {
+    StepKind.SLEEP: "sleep",
+    StepKind.WAIT_FOR_EVENT: "event",
+    StepKind.INVOKE: "invoke",
+}
+
+
+def view_run(tables: Tables, registry: Registry, run: Run, *, now_ms: int) -> RunView:
+    """Return a run as callers see it."""
+    function = registry.by_id(run.function_id)
+    event = tables.events.get(run.event_id)
+    if event is None:
+        raise LookupError(f"run {run.id} has no event")
+    failures = _failures(tables.history.of_run(run.id))
+    children = tables.runs.children(run.id)
+    child_steps = {child.parent_step_id: child.id for child in map(tables.runs.get, children) if child}
+    steps = tuple(
+        _view_step(step, failures.get(step.ref.id, ()), child_steps) for step in tables.steps.all(run.id)
+    )
+    queue = tables.queue.of_run(run.id)
+    return RunView(
+        id=run.id,
+        status=run.status,
+        function_slug=function.slug,
+        function_name=function.name,
+        app_name=function.app_name,
+        event=event,
+        queued_ms=run.queued_ms,
+        now_ms=now_ms,
+        started_ms=run.started_ms,
+        ended_ms=run.ended_ms,
+        output=_parsed(run.output),
+        error=_parsed(run.error),
+        steps=steps,
+        failures=tuple(failures.get(None, ())),
+        waiting_for=_run_waits(run, steps, queue, now_ms=now_ms),
+        attempt=_attempt(queue, failures),
+        max_attempts=function.max_attempts,
+        parent_run_id=run.parent_run_id,
+        child_run_ids=tuple(children),
+    )
+
+
+def _parsed(text: str | None) -> JSONValue:
+    return None if text is None else parse_json(text)
+
+
+def _failures(history: Sequence[HistoryEntry]) -> dict[str | None, list[FailedAttempt]]:
+    found: dict[str | None, list[FailedAttempt]] = defaultdict(list)
+    for entry in history:
+        if entry.kind in _FAILURES:
+            found[entry.step_id].append(
+                FailedAttempt(
+                    attempt=entry.attempt or 0,
+                    at_ms=entry.at_ms,
+                    error=entry.detail.get("error") or {},
+                    step_id=entry.step_id,
+                    next_attempt_ms=entry.detail.get("next_attempt_ms"),
+                )
+            )
+    return found
+
+
+def _view_step(
+    step: Step, failures: Sequence[FailedAttempt], child_steps: Mapping[str | None, str]
+) -> StepView:
+    memo = _parsed(step.memo)
+    return StepView(
+        id=step.ref.id,
+        name=step.ref.name,
+        index=step.ref.index,
+        kind=step.kind,
+        status=step.status,
+        queued_ms=step.queued_ms,
+        started_ms=step.started_ms,
+        ended_ms=step.ended_ms,
+        attempts=step.attempts,
+        input=_parsed(step.input),
+        output=_output(step, memo),
+        error=None if step.status is StepStatus.COMPLETED else _parsed(step.error),
+        has_timed_out=step.has_timed_out,
+        failures=tuple(failures),
+        waiting_for=_step_wait(step, child_steps),
+    )
+
+
+def _output(step: Step, memo: JSONValue) -> JSONValue:
+    if step.status is not StepStatus.COMPLETED:
+        return None
+    # The memos of a sleep (null) and of a matched wait (the event) are not wrapped.
+    if step.kind in {StepKind.SLEEP, StepKind.WAIT_FOR_EVENT} or not isinstance(memo, dict):
+        return memo
+    return memo.get("data")
+
+
+def _step_wait(step: Step, child_steps: Mapping[str | None, str]) -> WaitingFor | None:
+    if step.status is not StepStatus.WAITING:
+        return None
+    detail: JSONObject = _parsed(step.detail) or {}
+    # A step that waits while its code may run again is waiting for its next attempt.
+    return WaitingFor(
+        kind=_WAIT_KINDS.get(step.kind, "retry"),
+        until_ms=step.due_ms,
+        step_id=step.ref.id,
+        step_name=_label(step.ref),
+        event_name=detail.get("event"),
+        expression=detail.get("expression"),
+        run_id=child_steps.get(step.ref.id),
+        function_slug=detail.get("function"),
+    )
+
+
+def _label(ref: StepRef) -> str:
+    return f"{ref.name}[{ref.index}]" if ref.index else ref.name
+
+
+def _run_waits(
+    run: Run, steps: Sequence[StepView], queue: Sequence[QueueItem], *, now_ms: int
+) -> tuple[WaitingFor, ...]:
+    """Return what the run waits for: its waiting steps, or the due time of its next call."""
+    waits = [step.waiting_for for step in steps if step.waiting_for is not None]
+    retried_steps = any(wait.kind == "retry" for wait in waits)
+    for item in queue:
+        if item.kind is not ItemKind.DISCOVER or item.due_ms <= now_ms or retried_steps:
+            continue
+        kind = "start" if run.status is RunStatus.QUEUED else "retry"
+        waits.append(WaitingFor(kind=kind, until_ms=item.due_ms))
+    return tuple(waits)
+
+
+def _attempt(queue: Sequence[QueueItem], failures: Mapping[str | None, Sequence[FailedAttempt]]) -> int:
+    """Return the present (or last) attempt of the function itself, from 0."""
+    for item in queue:
+        if item.kind is ItemKind.DISCOVER:
+            return item.attempt
+    whole = failures.get(None, ())
+    return whole[-1].attempt if whole else 0

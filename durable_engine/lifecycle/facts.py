@@ -1,0 +1,37 @@
+"""What a decision about an answered call may look at."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from durable_engine.model.event import Event
+from durable_engine.model.function import Function
+from durable_engine.model.queue_item import QueueItem
+from durable_engine.model.run import Run
+from durable_engine.model.step import Step
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallFacts:
+    """The state of a run as of the transaction that commits a call's answer.
+
+    `steps` holds those named in the answer, and the item's target. `open_in_group` are the unfinished
+    steps that were planned together with the target, the target included. `has_other_work` tells whether
+    the run has queue items or pauses besides `item`. `started_ms` is when the call was sent.
+    """
+
+    run: Run
+    function: Function
+    event: Event
+    item: QueueItem
+    steps: Mapping[str, Step]
+    open_in_group: frozenset[str]
+    has_other_work: bool
+    started_ms: int
+    now_ms: int
+
+    @property
+    def has_attempts_left(self) -> bool:
+        """Whether the item may be tried again after this call."""
+        return self.item.attempt + 1 < self.function.max_attempts

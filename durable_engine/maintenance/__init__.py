@@ -1,0 +1,1 @@
+"""Duties that repeat: keeping apps in sync, and finding them."""

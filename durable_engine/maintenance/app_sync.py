@@ -1,0 +1,142 @@
+"""Sync apps: ask an app for its functions, note what it answered, ask again now and then."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import replace
+from typing import Final
+
+import httpx
+
+from durable_engine.clock import Clock
+from durable_engine.errors import InvalidFunctionError, SyncError
+from durable_engine.model.json_value import InvalidJSONError, parse_json
+from durable_engine.model.views import AppView
+from durable_engine.registry_keeper import RegistryKeeper
+from durable_engine.sdk.client import AppAnswer, ReplyTooLargeError, SDKClient
+from durable_engine.sdk.registration import read_registration
+from durable_engine.sdk.reply import quote
+
+logger = logging.getLogger(__name__)
+
+_PORT_HINT: Final = "Is it running there, with INNGEST_DEV=1, and is this the path that serves Inngest?"
+
+
+class AppSync:
+    """Knows the URLs that should be synced, and how each of them fared last."""
+
+    def __init__(self, client: SDKClient, keeper: RegistryKeeper, clock: Clock) -> None:
+        self._client = client
+        self._keeper = keeper
+        self._clock = clock
+        self._errors: dict[str, str | None] = {}
+
+    def add(self, url: str) -> None:
+        """Keep this serve endpoint in sync from now on."""
+        self._errors.setdefault(url, None)
+
+    async def sync(self, url: str) -> None:
+        """Sync one app now and remember how it went.
+
+        Raises:
+            SyncError: unreachable, not an SDK endpoint, or its functions cannot be used.
+        """
+        self.add(url)
+        try:
+            await self._sync(url)
+        except SyncError as error:
+            if self._errors[url] != str(error):
+                logger.warning("sync failed: %s", error)
+            self._errors[url] = str(error)
+            await self._keeper.note_sync(url, error=str(error), now_ms=self._clock.now_ms())
+            raise
+        self._errors[url] = None
+
+    async def run_once(self) -> None:
+        """Sync every known app; failures are noted, not raised."""
+        known = [app.url for app in self._keeper.registry.apps]
+        for url in dict.fromkeys([*self._errors, *known]):
+            try:
+                await self.sync(url)
+            except SyncError:
+                continue
+
+    async def run(self, interval_s: float, *, polls: bool) -> None:
+        """Sync at once, then every `interval_s` seconds; without `polls` only what failed last."""
+        await self.run_once()
+        while True:
+            await self._clock.patience(interval_s)
+            if polls or any(self._errors.values()):
+                await self.run_once()
+
+    def views(self) -> tuple[AppView, ...]:
+        """Return all apps, and the URLs that have not synced yet with what is wrong there."""
+        apps = self._keeper.registry.apps
+        synced = tuple(
+            AppView(
+                url=app.url,
+                name=app.name,
+                sdk=app.sdk,
+                framework=app.framework,
+                last_sync_ms=app.last_sync_ms,
+                is_reachable=app.sync_error is None,
+                error=app.sync_error,
+            )
+            for app in apps
+        )
+        known = {same_endpoint(app.url) for app in apps}
+        pending = tuple(
+            AppView(url=url, error=error or "not synced yet")
+            for url, error in self._errors.items()
+            if same_endpoint(url) not in known
+        )
+        return synced + pending
+
+    async def _sync(self, url: str) -> None:
+        try:
+            answer = await self._client.sync(url)
+        except httpx.TimeoutException:
+            raise SyncError(f"The app at {url} did not answer the sync in time.", hint=_PORT_HINT) from None
+        except httpx.ConnectError:
+            raise SyncError(f"Unable to reach the app at {url}.", hint=_PORT_HINT) from None
+        except (httpx.HTTPError, httpx.InvalidURL, UnicodeError, ReplyTooLargeError) as fault:
+            raise SyncError(f"The app at {url} could not be synced: {fault}.", hint=_PORT_HINT) from None
+        if "x-inngest-sdk" not in answer.headers and "x-inngest-sdk-handled" not in answer.headers:
+            raise SyncError(
+                f"{url} answered HTTP {answer.status}, but not as an Inngest endpoint: {quote(answer.body)}",
+                hint=_PORT_HINT,
+            )
+        if answer.status != 200:
+            raise SyncError(
+                f"The app at {url} refused the sync with HTTP {answer.status}: {quote(answer.body)}",
+                hint="Start the app with INNGEST_DEV=1 so that it trusts this server.",
+            )
+        if answer.headers.get("x-inngest-sync-kind") == "in_band":
+            await self._take_in_band(url, answer)
+        else:
+            await self._check_out_of_band(url, answer)
+
+    async def _take_in_band(self, url: str, answer: AppAnswer) -> None:
+        now_ms = self._clock.now_ms()
+        try:
+            registration = read_registration(parse_json(answer.body), url=url, now_ms=now_ms)
+        except (InvalidJSONError, InvalidFunctionError) as fault:
+            raise SyncError(f"The app at {url} sent functions that cannot be used: {fault}") from fault
+        app = replace(registration.app, url=url)
+        await self._keeper.register(app, registration.functions)
+
+    async def _check_out_of_band(self, url: str, answer: AppAnswer) -> None:
+        """The app has called `/fn/register` meanwhile; see whether that worked."""
+        try:
+            body = parse_json(answer.body) if answer.body else {}
+        except InvalidJSONError:
+            body = {}
+        fault = body.get("error") if isinstance(body, dict) else None
+        if fault:
+            raise SyncError(f"The app at {url} could not register its functions: {fault}")
+        await self._keeper.note_sync(url, error=None, now_ms=self._clock.now_ms())
+
+
+def same_endpoint(url: str) -> str:
+    """Return a form of the URL that is equal for `localhost`, `127.0.0.1` and a trailing slash."""
+    return url.replace("//127.0.0.1", "//localhost").replace("//[::1]", "//localhost").rstrip("/")

@@ -1,0 +1,30 @@
+"""One call to an app, as the engine sees it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Call:
+    """Everything a call request carries.
+
+    `events` and the values of `memos` are JSON text, passed through untouched. `target` is the hashed id
+    of the one step to execute, None to run the function from the top. `attempt` counts from 0 for the
+    queue item, not for the run.
+    """
+
+    url: str
+    run_id: str
+    function_id: str
+    item_id: int
+    target: str | None
+    attempt: int
+    max_attempts: int
+    execution_version: int
+    plans_only: bool
+    """Ask the SDK to report new steps instead of executing them at once."""
+    events: Sequence[str]
+    memos: Mapping[str, str]
+    """Memos by hashed step id, in the order in which the steps finished."""

@@ -1,0 +1,90 @@
+"""What a decision wants done: plain lists that one transaction writes, or nothing of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from durable_engine.model.event import Event, NotStarted, StartedRun
+from durable_engine.model.history import HistoryEntry
+from durable_engine.model.json_value import JSONObject
+from durable_engine.model.pause import Pause
+from durable_engine.model.queue_item import NewItem
+from durable_engine.model.run import Run
+from durable_engine.model.status import RunStatus
+from durable_engine.model.step import Step
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunMode:
+    """How the run's next calls are made."""
+
+    run_id: str
+    execution_version: int
+    plans_only: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunEnd:
+    """A run ends: its queue items and pauses go, its open steps become CANCELLED."""
+
+    run: Run
+    status: RunStatus
+    ended_ms: int
+    output: str | None = None
+    error: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ItemRetry:
+    """The same item again at `due_ms`, as `attempt`."""
+
+    item_id: int
+    due_ms: int
+    attempt: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Invocation:
+    """A step wants another function to run; `function` is its slug or UUID."""
+
+    run_id: str
+    step: Step
+    function: str
+    data: JSONObject
+    user: JSONObject
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepWrite:
+    """A step's new state. It is dropped when the step has already ended: the first result wins."""
+
+    run_id: str
+    step: Step
+
+
+@dataclass(slots=True, kw_only=True)
+class Changes:
+    """The outcome of one decision."""
+
+    events: list[Event] = field(default_factory=list)
+    """Events to store."""
+    new_runs: list[Run] = field(default_factory=list)
+    start_keys: list[tuple[str, str, str, int]] = field(default_factory=list)
+    """Idempotency: (function id, key, run id, expiry in engine milliseconds)."""
+    modes: list[RunMode] = field(default_factory=list)
+    steps: list[StepWrite] = field(default_factory=list)
+    items: list[NewItem] = field(default_factory=list)
+    retries: list[ItemRetry] = field(default_factory=list)
+    pauses: list[Pause] = field(default_factory=list)
+    closed_waits: list[tuple[str, str]] = field(default_factory=list)
+    """Waits that are over, as (run id, step id): their pauses and timers go."""
+    ends: list[RunEnd] = field(default_factory=list)
+    history: list[HistoryEntry] = field(default_factory=list)
+
+    emitted: list[Event] = field(default_factory=list)
+    """Events the engine itself sends: they start and resume runs in the same transaction."""
+    invocations: list[Invocation] = field(default_factory=list)
+
+    started: list[StartedRun] = field(default_factory=list)
+    resumed: list[str] = field(default_factory=list)
+    not_started: list[NotStarted] = field(default_factory=list)

@@ -1,0 +1,95 @@
+"""Events: what an app or a person sends, and what the engine answers about it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from durable_engine.model.json_value import JSONObject
+
+INTERNAL_PREFIX = "inngest/"
+FUNCTION_INVOKED = "inngest/function.invoked"
+FUNCTION_FINISHED = "inngest/function.finished"
+FUNCTION_FAILED = "inngest/function.failed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewEvent:
+    """An event as a sender gives it, before the engine accepted it.
+
+    `id` is the sender's idempotency id: for 24 h a second event with it starts no function twice.
+    `ts_ms` (Unix epoch, milliseconds) in the future delays the runs it starts until then.
+    """
+
+    name: str
+    data: JSONObject = field(default_factory=dict)
+    user: JSONObject = field(default_factory=dict)
+    id: str | None = None
+    ts_ms: int | None = None
+    v: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """An accepted event.
+
+    `id` is the engine's ULID; `public_id` is what functions see as `event.id`: the sender's id where
+    one was given, otherwise the ULID.
+    """
+
+    id: str
+    public_id: str
+    name: str
+    data: JSONObject
+    user: JSONObject
+    ts_ms: int
+    received_ms: int
+    v: str | None = None
+    source: str = "api"
+
+    @property
+    def is_internal(self) -> bool:
+        """Whether the engine itself emitted the event."""
+        return self.name.startswith(INTERNAL_PREFIX)
+
+    def as_payload(self) -> JSONObject:
+        """Return the event in the shape that functions and expressions see."""
+        payload: JSONObject = {
+            "data": self.data,
+            "id": self.public_id,
+            "name": self.name,
+            "ts": self.ts_ms,
+            "user": self.user,
+        }
+        if self.v is not None:
+            payload["v"] = self.v
+        return payload
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StartedRun:
+    """A run that an event started; `existed` when an earlier event with the same id had started it."""
+
+    run_id: str
+    function_slug: str
+    status: str
+    due_ms: int
+    existed: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NotStarted:
+    """A function that listens to the event's name and was not started, and why."""
+
+    function_slug: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EventReceipt:
+    """What one accepted event did, known in the transaction that stored it."""
+
+    event: Event
+    started: tuple[StartedRun, ...] = ()
+    resumed: tuple[str, ...] = ()
+    """Ids of waiting runs that the event woke."""
+    not_started: tuple[NotStarted, ...] = ()

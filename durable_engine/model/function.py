@@ -1,0 +1,68 @@
+"""Apps and functions as the last sync described them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from durable_engine.model.json_value import JSONObject
+
+DEFAULT_RETRIES = 4
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trigger:
+    """What starts a function: an event name (with an optional CEL condition) or a cron schedule."""
+
+    event: str | None = None
+    expression: str | None = None
+    cron: str | None = None
+
+    def matches_name(self, name: str) -> bool:
+        """Whether an event of this name may start the function; a trailing `*` is a wildcard."""
+        if self.event is None:
+            return False
+        if self.event.endswith("*"):
+            return name.startswith(self.event[:-1])
+        return name == self.event
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Function:
+    """A function of an app.
+
+    `id` is a UUID derived from `slug` (`<app>-<function>`), the same after every restart.
+    `retries` is the number of retries after the first attempt. `config` is the whole configuration as
+    the SDK sent it.
+    """
+
+    id: str
+    slug: str
+    name: str
+    app_name: str
+    url: str
+    triggers: tuple[Trigger, ...] = ()
+    retries: int = DEFAULT_RETRIES
+    config: JSONObject = field(default_factory=dict)
+    is_archived: bool = False
+
+    @property
+    def max_attempts(self) -> int:
+        """Calls allowed for one queue item, the first included."""
+        return self.retries + 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class App:
+    """An app that synced its functions at least once.
+
+    `last_sync_ms` and `sync_error` tell of the newest attempt: no error means it is reachable and in sync.
+    """
+
+    id: str
+    name: str
+    url: str
+    sdk: str
+    framework: str
+    checksum: str
+    last_sync_ms: int
+    sync_error: str | None = None

@@ -1,0 +1,57 @@
+"""JSON values, and the one way they become text and back.
+
+Payloads of user code are kept as they came: key order, nulls and the difference between `1` and `1.0`
+survive. Python's float cannot hold every JSON number, so `1e400` is refused, not silently changed.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from typing import Any, NoReturn, TypeAlias
+
+JSONValue: TypeAlias = Any
+JSONObject: TypeAlias = dict[str, Any]
+
+
+class InvalidJSONError(ValueError):
+    """The text is not JSON that can be kept without changing it."""
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise InvalidJSONError(f"{name} is not JSON")
+
+
+def _finite(text: str) -> float:
+    value = float(text)
+    if math.isinf(value):
+        raise InvalidJSONError(f"the number {text[:40]} is too large")
+    return value
+
+
+def parse_json(text: str | bytes) -> JSONValue:
+    """Parse strict JSON.
+
+    Raises:
+        InvalidJSONError: not JSON, not UTF-8, NaN or Infinity, or nested too deeply.
+    """
+    try:
+        return json.loads(text, parse_constant=_refuse_constant, parse_float=_finite)
+    except RecursionError:
+        raise InvalidJSONError("the JSON is nested too deeply") from None
+    except InvalidJSONError:
+        raise
+    except ValueError as error:
+        raise InvalidJSONError(str(error)) from None
+
+
+def to_json(value: JSONValue) -> str:
+    """Write compact JSON text that UTF-8 can encode; lone surrogates stay escaped."""
+    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+    if text.isascii():
+        return text
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return json.dumps(value, separators=(",", ":"), allow_nan=False)
+    return text

@@ -1,0 +1,98 @@
+"""What an SDK can ask of the engine in one answer, free of the wire's spelling."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from durable_engine.model.json_value import JSONObject, JSONValue
+from durable_engine.model.status import StepKind
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepRef:
+    """The identity of a step.
+
+    `id` is the SDK's hash and opaque; `name` is the id written in the user's code and `index` counts
+    repeats of it from 0.
+    """
+
+    id: str
+    name: str
+    index: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepRan:
+    """A step's code ran and returned `data`."""
+
+    step: StepRef
+    data: JSONValue
+    kind: StepKind = StepKind.RUN
+    input: JSONValue = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepErrored:
+    """A step's code raised; `is_final` when the SDK rules out another attempt."""
+
+    step: StepRef
+    error: JSONObject
+    is_final: bool
+    kind: StepKind = StepKind.RUN
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepPlanned:
+    """A step wants a call of its own, with this step as the target."""
+
+    step: StepRef
+    kind: StepKind = StepKind.RUN
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sleep:
+    """Sleep until `until`: a duration or a date, still as text."""
+
+    step: StepRef
+    until: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WaitForEvent:
+    """Wait for an event; `expression` sees the run's `event` and the incoming one as `async`."""
+
+    step: StepRef
+    event_name: str
+    expression: str | None
+    timeout: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Invoke:
+    """Start another function and wait for its result."""
+
+    step: StepRef
+    function: str
+    data: JSONObject
+    user: JSONObject
+    timeout: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunReturned:
+    """The function returned, reported as an op instead of as the whole answer."""
+
+    data: JSONValue
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unsupported:
+    """An op this engine cannot carry out; `opcode` is the wire's word for it."""
+
+    step: StepRef
+    opcode: str
+
+
+StepOp: TypeAlias = StepRan | StepErrored | StepPlanned | Sleep | WaitForEvent | Invoke | Unsupported
+Op: TypeAlias = StepOp | RunReturned

@@ -1,0 +1,38 @@
+"""Work that is due at a time: a call to an app, or a timer that ends a wait."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class ItemKind(StrEnum):
+    """DISCOVER calls the function from the top, STEP targets one planned step, TIMER ends a wait."""
+
+    DISCOVER = "discover"
+    STEP = "step"
+    TIMER = "timer"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewItem:
+    """Work to enqueue. `attempt` counts from 0 and belongs to the item, not to the run."""
+
+    run_id: str
+    kind: ItemKind
+    due_ms: int
+    step_id: str | None = None
+    attempt: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QueueItem:
+    """Work taken from the queue. `lease` names this taking: a commit needs it to be still valid."""
+
+    id: int
+    run_id: str
+    kind: ItemKind
+    due_ms: int
+    step_id: str | None
+    attempt: int
+    lease: int

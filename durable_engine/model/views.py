@@ -1,0 +1,117 @@
+"""What callers read: runs, steps and apps assembled for an answer, in engine milliseconds."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from durable_engine.model.event import Event
+from durable_engine.model.function import Function
+from durable_engine.model.json_value import JSONObject, JSONValue
+from durable_engine.model.status import RunStatus, StepKind, StepStatus
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FailedAttempt:
+    """One call or step attempt that failed. `attempt` counts from 0.
+
+    `next_attempt_ms` is when the next attempt is (or was) due, None when it was the last one.
+    """
+
+    attempt: int
+    at_ms: int
+    error: JSONObject
+    step_id: str | None = None
+    next_attempt_ms: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WaitingFor:
+    """What a run or step that is not being executed waits for.
+
+    `kind` is one of `sleep`, `event`, `invoke`, `retry`, `start` (the run's event lies in the future).
+    `until_ms` is when the wait ends by itself. The others are set where they apply.
+    """
+
+    kind: str
+    until_ms: int | None = None
+    step_id: str | None = None
+    step_name: str | None = None
+    event_name: str | None = None
+    expression: str | None = None
+    run_id: str | None = None
+    function_slug: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepView:
+    """One step of a run.
+
+    `id` is the SDK's hashed id, `name` the id in the user's code, `index` counts repeats of it from 0.
+    `attempts` counts the attempts made so far. `output` is set on COMPLETED, `error` on FAILED and, for
+    a step that is being retried, with the newest failure.
+    """
+
+    id: str
+    name: str
+    index: int
+    kind: StepKind
+    status: StepStatus
+    queued_ms: int
+    started_ms: int | None = None
+    ended_ms: int | None = None
+    attempts: int = 0
+    input: JSONValue = None
+    output: JSONValue = None
+    error: JSONObject | None = None
+    has_timed_out: bool = False
+    failures: tuple[FailedAttempt, ...] = ()
+    waiting_for: WaitingFor | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunView:
+    """One run with its steps in the order they were first seen.
+
+    `failures` are failed calls that no single step accounts for (app unreachable, error outside steps).
+    """
+
+    id: str
+    status: RunStatus
+    function_slug: str
+    function_name: str
+    app_name: str
+    event: Event
+    queued_ms: int
+    now_ms: int
+    started_ms: int | None = None
+    ended_ms: int | None = None
+    output: JSONValue = None
+    error: JSONObject | None = None
+    steps: tuple[StepView, ...] = ()
+    failures: tuple[FailedAttempt, ...] = ()
+    waiting_for: tuple[WaitingFor, ...] = ()
+    attempt: int = 0
+    max_attempts: int = 1
+    parent_run_id: str | None = None
+    child_run_ids: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AppView:
+    """An app, or a URL that was asked for and has not synced yet (`name` is then None)."""
+
+    url: str
+    name: str | None = None
+    sdk: str = ""
+    framework: str = ""
+    last_sync_ms: int | None = None
+    is_reachable: bool = False
+    error: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Inventory:
+    """All synced functions and the apps they came from."""
+
+    functions: tuple[Function, ...]
+    apps: tuple[AppView, ...]

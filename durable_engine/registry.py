@@ -1,0 +1,132 @@
+"""The apps and functions known now: an immutable snapshot, replaced at each sync."""
+
+from __future__ import annotations
+
+import difflib
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+
+from durable_engine.errors import AppNotFoundError, FunctionNotFoundError
+from durable_engine.model.function import App, Function, Trigger
+
+_NEAREST = 5
+
+
+class Registry:
+    """Functions by slug, by id and by what starts them. Archived ones are found by id only."""
+
+    def __init__(self, apps: Iterable[App] = (), functions: Iterable[Function] = ()) -> None:
+        self.apps = tuple(apps)
+        self._by_id = {function.id: function for function in functions}
+        self.functions = tuple(function for function in self._by_id.values() if not function.is_archived)
+        self._by_event: dict[str, list[tuple[Function, Trigger]]] = defaultdict(list)
+        self._by_prefix: list[tuple[Function, Trigger]] = []
+        for function in self.functions:
+            for trigger in function.triggers:
+                if trigger.event is None:
+                    continue
+                if trigger.event.endswith("*"):
+                    self._by_prefix.append((function, trigger))
+                else:
+                    self._by_event[trigger.event].append((function, trigger))
+
+    def by_id(self, function_id: str) -> Function:
+        """Return a function that a run refers to, archived or not."""
+        return self._by_id[function_id]
+
+    def listening_to(self, event_name: str) -> list[tuple[Function, list[Trigger]]]:
+        """Return the functions that an event of this name may start, each with the triggers that fit."""
+        found: dict[str, tuple[Function, list[Trigger]]] = {}
+        by_prefix = [entry for entry in self._by_prefix if entry[1].matches_name(event_name)]
+        for function, trigger in [*self._by_event.get(event_name, ()), *by_prefix]:
+            found.setdefault(function.id, (function, []))[1].append(trigger)
+        return list(found.values())
+
+    def app_at(self, url: str) -> App | None:
+        """Return the app that was synced from this URL."""
+        return next((app for app in self.apps if app.url == url), None)
+
+    def find(self, reference: str, *, app: str | None = None) -> Function:
+        """Find a function by slug, UUID, slug without the app, or display name, in this order.
+
+        Raises:
+            AppNotFoundError: `app` is not known.
+            FunctionNotFoundError: nothing fits, or a short form fits several functions.
+        """
+        functions = self._of_app(app)
+        wanted = reference.strip()
+        for form in (_slug, _uuid, _short_slug, _name):
+            fitting = [function for function in functions if form(function) == wanted]
+            if len(fitting) == 1:
+                return fitting[0]
+            if fitting:
+                slugs = [function.slug for function in fitting]
+                raise FunctionNotFoundError(
+                    f"{wanted!r} fits several functions: {', '.join(slugs)}.",
+                    nearest=slugs,
+                    hint="Use one of these full ids.",
+                )
+        raise self._not_found(wanted, functions)
+
+    def nearest_triggers(self, event_name: str) -> list[str]:
+        """Return event names that functions listen to, the closest first."""
+        names = {trigger.event for function in self.functions for trigger in function.triggers}
+        known = sorted(name for name in names if name and not name.startswith("inngest/"))
+        return closest(event_name, known)
+
+    def _of_app(self, app: str | None) -> tuple[Function, ...]:
+        if app is None:
+            return self.functions
+        known = [entry.name for entry in self.apps]
+        if app not in known:
+            raise AppNotFoundError(
+                f"No app named {app!r} is synced.",
+                nearest=closest(app, known),
+                hint="Leave the app out, or use one of the synced apps.",
+            )
+        return tuple(function for function in self.functions if function.app_name == app)
+
+    def _not_found(self, wanted: str, functions: Sequence[Function]) -> FunctionNotFoundError:
+        if not self.functions:
+            return FunctionNotFoundError(
+                f"No function {wanted!r}: no app is synced.",
+                hint="Start the app with INNGEST_DEV=1 and connect it: stepcue dev -u http://…/api/inngest.",
+            )
+        names = [form(function) for function in functions for form in (_slug, _short_slug, _name)]
+        near = closest(wanted, names)
+        slugs = [function.slug for name in near for function in functions if name in _forms(function)]
+        return FunctionNotFoundError(
+            f"No function {wanted!r}.",
+            nearest=tuple(dict.fromkeys(slugs))[:_NEAREST],
+            hint="Use an id from list_functions.",
+        )
+
+
+def closest(wanted: str, known: Sequence[str]) -> list[str]:
+    """Return up to five of `known`, the most similar to `wanted` first."""
+    lower = wanted.lower()
+    scored = sorted(
+        dict.fromkeys(known),
+        key=lambda name: (-difflib.SequenceMatcher(None, lower, name.lower()).ratio(), name),
+    )
+    return scored[:_NEAREST]
+
+
+def _slug(function: Function) -> str:
+    return function.slug
+
+
+def _uuid(function: Function) -> str:
+    return function.id
+
+
+def _short_slug(function: Function) -> str:
+    return function.slug.removeprefix(f"{function.app_name}-")
+
+
+def _name(function: Function) -> str:
+    return function.name
+
+
+def _forms(function: Function) -> set[str]:
+    return {function.slug, _short_slug(function), function.name}

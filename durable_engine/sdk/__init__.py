@@ -1,0 +1,1 @@
+"""The SDK side of the wire: the only place, with `http_api`, where its names are spelled."""

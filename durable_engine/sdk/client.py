@@ -1,0 +1,150 @@
+"""The HTTP client for apps: one call request in, one `Reply` out; never an exception for what apps do."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+from urllib.parse import urlsplit
+
+import httpx
+
+from durable_engine.ids import new_ulid
+from durable_engine.model.call import Call
+from durable_engine.model.reply import Failed, Reply
+from durable_engine.sdk.call_request import build_call_request
+from durable_engine.sdk.reply import failure, read_reply
+
+MAX_REPLY_BYTES: Final = 8 * 1024 * 1024
+CALL_TIMEOUT_S: Final = 2 * 3_600
+CONNECT_TIMEOUT_S: Final = 10.0
+SYNC_TIMEOUT_S: Final = 10.0
+MAX_REDIRECTS: Final = 10
+# Shorter than any app server's own limit (uvicorn and Node: 5 s), so we never write to a connection
+# that the app is about to close.
+KEEPALIVE_S: Final = 2.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AppAnswer:
+    """An app's answer to a sync or an introspection request; header names are in lower case."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
+class ReplyTooLargeError(Exception):
+    """An app's answer is over `MAX_REPLY_BYTES`."""
+
+
+class SDKClient:
+    """Calls SDK apps over HTTP/1.1, keeping connections open between the steps of a run."""
+
+    def __init__(self, transport: httpx.AsyncBaseTransport | None = None) -> None:
+        limits = httpx.Limits(
+            max_connections=None, max_keepalive_connections=100, keepalive_expiry=KEEPALIVE_S
+        )
+        self._http = httpx.AsyncClient(
+            transport=transport or httpx.AsyncHTTPTransport(limits=limits, trust_env=False),
+            timeout=httpx.Timeout(CALL_TIMEOUT_S, connect=CONNECT_TIMEOUT_S),
+            trust_env=False,
+        )
+
+    async def close(self) -> None:
+        """Close all connections."""
+        await self._http.aclose()
+
+    async def call(self, call: Call, *, now_ms: int) -> Reply:
+        """Send one call request and read the answer; every failure is a `Failed`."""
+        try:
+            request = build_call_request(call, request_id=new_ulid(now_ms))
+            answer = await self._send("POST", request.url, headers=request.headers, content=request.body)
+        except httpx.TimeoutException:
+            return failure("TimeoutError", f"The app at {_origin(call.url)} did not answer in time.")
+        except httpx.InvalidURL as fault:
+            return failure("InvalidURLError", f"The app's URL {call.url!r} cannot be called: {fault}.")
+        except httpx.ConnectError:
+            return _unreachable(call.url)
+        except (httpx.HTTPError, UnicodeError) as fault:
+            return failure(
+                "ConnectionError",
+                f"The connection to the app at {_origin(call.url)} broke during the call: "
+                f"{fault or type(fault).__name__}.",
+            )
+        except ReplyTooLargeError:
+            return failure(
+                "OutputTooLargeError",
+                f"The app's answer is over the limit of {MAX_REPLY_BYTES // 1024 // 1024} MiB.",
+                is_retriable=False,
+            )
+        return read_reply(answer.status, answer.headers, answer.body, now_ms=now_ms)
+
+    async def sync(self, url: str) -> AppAnswer:
+        """Ask an app to sync: in-band where its SDK can, else it calls `/fn/register` meanwhile.
+
+        Raises:
+            httpx.HTTPError: unreachable, too slow, or the connection broke.
+            ReplyTooLargeError: the answer is over the limit.
+        """
+        headers = {
+            "Content-Type": "application/json",
+            "X-Inngest-Server-Kind": "dev",
+            "X-Inngest-Sync-Kind": "in_band",
+        }
+        content = httpx.Request("PUT", url, json={"url": url}).content
+        return await self._send("PUT", url, headers=headers, content=content, timeout_s=SYNC_TIMEOUT_S)
+
+    async def introspect(self, url: str, *, timeout_s: float) -> AppAnswer:
+        """Ask whether an SDK app is served at `url`; raises as `sync`."""
+        return await self._send("GET", url, headers={}, content=None, timeout_s=timeout_s)
+
+    async def _send(
+        self,
+        method: str,
+        url: str,
+        *,
+        headers: dict[str, str],
+        content: bytes | None,
+        timeout_s: float | None = None,
+    ) -> AppAnswer:
+        """Send, follow redirects without turning a POST into a GET, and read a bounded body."""
+        for _ in range(MAX_REDIRECTS):
+            request = self._http.build_request(method, url, headers=headers, content=content)
+            if timeout_s is not None:
+                request.extensions["timeout"] = httpx.Timeout(timeout_s).as_dict()
+            response = await self._http.send(request, stream=True)
+            try:
+                if response.next_request is not None and response.is_redirect:
+                    url = str(response.next_request.url)
+                    continue
+                body = await _bounded_body(response)
+            finally:
+                await response.aclose()
+            lower = {key.lower(): value for key, value in response.headers.items()}
+            return AppAnswer(status=response.status_code, headers=lower, body=body)
+        raise httpx.TooManyRedirects(f"more than {MAX_REDIRECTS} redirects")
+
+
+async def _bounded_body(response: httpx.Response) -> bytes:
+    chunks: list[bytes] = []
+    size = 0
+    async for chunk in response.aiter_bytes():
+        size += len(chunk)
+        if size > MAX_REPLY_BYTES:
+            raise ReplyTooLargeError
+        chunks.append(chunk)
+    return b"".join(chunks)
+
+
+def _origin(url: str) -> str:
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc}"
+
+
+def _unreachable(url: str) -> Failed:
+    return failure(
+        "AppUnreachableError",
+        f"Unable to reach the app at {_origin(url)}: nothing accepts connections there. "
+        "Is it running, and on this port?",
+    )

@@ -1,0 +1,175 @@
+"""Read what an app says about itself when it syncs.
+
+Source: bodies of `POST /fn/register` and of in-band sync answers as the SDKs send them. Keys are matched
+without case, underscores or dashes, because Python sends `appname` and Go sends `Singleton`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
+
+from durable_engine.errors import InvalidExpressionError, InvalidFunctionError
+from durable_engine.expressions import compile_expression
+from durable_engine.ids import uuid_for
+from durable_engine.model.function import DEFAULT_RETRIES, App, Function, Trigger
+from durable_engine.model.json_value import JSONObject, JSONValue, to_json
+
+MAX_FUNCTIONS: Final = 1_000
+MAX_TRIGGERS: Final = 10
+MAX_NAME_CHARS: Final = 255
+MAX_RETRIES: Final = 20
+_TRIGGER_VARIABLES: Final = frozenset({"event", "vars"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Registration:
+    """An app and its functions, validated."""
+
+    app: App
+    functions: tuple[Function, ...]
+
+
+def read_registration(body: JSONValue, *, url: str | None, now_ms: int) -> Registration:
+    """Validate what an app sent; `url` is used when the body has none.
+
+    Raises:
+        InvalidFunctionError: names the function, what is wrong with it, and what is allowed.
+    """
+    if not isinstance(body, dict):
+        raise InvalidFunctionError("A sync must be a JSON object that names the app and its functions.")
+    fields = _fold(body)
+    name = fields.get("appname") or fields.get("appid")
+    if not isinstance(name, str) or not name.strip():
+        raise InvalidFunctionError("The app has no name: give the SDK client an app id.")
+    serve_url = _serve_url(fields.get("url") or url)
+    entries = fields.get("functions") or []
+    if not isinstance(entries, list) or len(entries) > MAX_FUNCTIONS:
+        raise InvalidFunctionError(f"`functions` must be a list of at most {MAX_FUNCTIONS}.")
+    functions = tuple(_read_function(entry, app_name=name) for entry in entries)
+    slugs = [function.slug for function in functions]
+    if repeated := sorted({slug for slug in slugs if slugs.count(slug) > 1}):
+        raise InvalidFunctionError(f"The app has more than one function with the id {repeated[0]!r}.")
+    sdk = fields.get("sdk") or _in_band_sdk(fields)
+    app = App(
+        id=uuid_for("app", name),
+        name=name,
+        url=serve_url,
+        sdk=str(sdk or ""),
+        framework=str(fields.get("framework") or ""),
+        checksum=hashlib.sha256(to_json([serve_url, sdk, entries]).encode()).hexdigest(),
+        last_sync_ms=now_ms,
+    )
+    return Registration(app=app, functions=functions)
+
+
+def _fold(mapping: Mapping[str, Any]) -> dict[str, Any]:
+    return {str(key).lower().replace("_", "").replace("-", ""): value for key, value in mapping.items()}
+
+
+def _in_band_sdk(fields: Mapping[str, Any]) -> str:
+    language, version = fields.get("sdklanguage"), fields.get("sdkversion")
+    return f"{language}:v{version}" if language and version else ""
+
+
+def _serve_url(url: JSONValue) -> str:
+    """Return the serve URL without the `deployId` that some SDKs leak into it."""
+    if not isinstance(url, str) or urlsplit(url).scheme not in {"http", "https"} or not urlsplit(url).netloc:
+        raise InvalidFunctionError("The app's `url` must be the http(s) address of its serve endpoint.")
+    parts = urlsplit(url)
+    query = [(key, value) for key, value in parse_qsl(parts.query) if key != "deployId"]
+    return urlunsplit(parts._replace(query=urlencode(query)))
+
+
+def _read_function(entry: JSONValue, *, app_name: str) -> Function:
+    if not isinstance(entry, dict):
+        raise InvalidFunctionError("Each function must be a JSON object.")
+    fields = _fold(entry)
+    slug = fields.get("id")
+    if not isinstance(slug, str) or not slug or len(slug) > MAX_NAME_CHARS:
+        raise InvalidFunctionError(f"A function needs an `id` of 1 to {MAX_NAME_CHARS} characters.")
+    step = _read_step(fields.get("steps"), slug)
+    return Function(
+        id=uuid_for("function", slug),
+        slug=slug,
+        name=str(fields.get("name") or slug),
+        app_name=app_name,
+        url=_runtime_url(step, slug),
+        triggers=_read_triggers(fields.get("triggers"), slug),
+        retries=_read_retries(step, slug),
+        config={key: value for key, value in entry.items() if key != "steps"},
+    )
+
+
+def _read_step(steps: JSONValue, slug: str) -> JSONObject:
+    values = list(steps.values()) if isinstance(steps, dict) else steps
+    if not isinstance(values, list) or len(values) != 1 or not isinstance(values[0], dict):
+        raise InvalidFunctionError(f"Function {slug!r} must have exactly one entry in `steps`.")
+    return _fold(values[0])
+
+
+def _runtime_url(step: JSONObject, slug: str) -> str:
+    runtime = step.get("runtime")
+    url = runtime.get("url") if isinstance(runtime, dict) else None
+    if isinstance(url, str) and urlsplit(url).scheme in {"ws", "wss"}:
+        raise InvalidFunctionError(
+            f"Function {slug!r} is served over Connect (WebSocket), which is not supported yet.",
+            hint="Serve the app over HTTP instead.",
+        )
+    if not isinstance(url, str) or urlsplit(url).scheme not in {"http", "https"}:
+        raise InvalidFunctionError(f"Function {slug!r} has no http(s) URL in `steps.step.runtime.url`.")
+    return url
+
+
+def _read_retries(step: JSONObject, slug: str) -> int:
+    retries = step.get("retries")
+    attempts = retries.get("attempts") if isinstance(retries, dict) else None
+    if attempts is None:
+        return DEFAULT_RETRIES
+    if not isinstance(attempts, int) or isinstance(attempts, bool) or not 0 <= attempts <= MAX_RETRIES:
+        raise InvalidFunctionError(
+            f"Function {slug!r} asks for {attempts!r} retries; 0 to {MAX_RETRIES} are allowed."
+        )
+    return attempts
+
+
+def _read_triggers(triggers: JSONValue, slug: str) -> tuple[Trigger, ...]:
+    if not isinstance(triggers, list):
+        triggers = []
+    if len(triggers) > MAX_TRIGGERS:
+        raise InvalidFunctionError(
+            f"Function {slug!r} has {len(triggers)} triggers; at most {MAX_TRIGGERS} are allowed."
+        )
+    return tuple(_read_trigger(trigger, slug) for trigger in triggers)
+
+
+def _read_trigger(trigger: JSONValue, slug: str) -> Trigger:
+    fields = _fold(trigger) if isinstance(trigger, dict) else {}
+    event, cron = fields.get("event"), fields.get("cron")
+    if isinstance(cron, str) and cron:
+        return Trigger(cron=cron)
+    if not isinstance(event, str) or not event or len(event) > MAX_NAME_CHARS:
+        raise InvalidFunctionError(
+            f"A trigger of function {slug!r} needs an `event` name of at most {MAX_NAME_CHARS} characters "
+            "or a `cron` schedule."
+        )
+    if "*" in event[:-1]:
+        raise InvalidFunctionError(
+            f"The trigger {event!r} of function {slug!r} may have `*` only as its last character."
+        )
+    expression = fields.get("expression") or None
+    if expression is not None:
+        _check_expression(str(expression), slug)
+    return Trigger(event=event, expression=expression)
+
+
+def _check_expression(expression: str, slug: str) -> None:
+    try:
+        compile_expression(expression, variables=_TRIGGER_VARIABLES)
+    except InvalidExpressionError as fault:
+        raise InvalidFunctionError(
+            f"The trigger expression of function {slug!r} does not compile: {fault}"
+        ) from fault

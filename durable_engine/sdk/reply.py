@@ -1,0 +1,135 @@
+"""Read an app's HTTP answer into a `Reply`.
+
+Source: the answers of the Inngest SDKs as observed: 206 opcodes, 200 result, 201 streamed envelope,
+anything else an error; `X-Inngest-No-Retry` forbids another attempt at any status.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import Final
+
+from durable_engine.model.json_value import InvalidJSONError, JSONObject, JSONValue, parse_json, to_json
+from durable_engine.model.reply import Failed, Ops, Reply, Returned
+from durable_engine.sdk.opcodes import OpcodeError, read_ops
+
+MIN_RETRY_MS: Final = 1_000
+MAX_RETRY_MS: Final = 24 * 3_600_000
+_QUOTE_CHARS: Final = 500
+
+
+def read_reply(status: int, headers: Mapping[str, str], body: bytes, *, now_ms: int) -> Reply:
+    """Classify one answer. `headers` must look keys up without case, with lower-case keys."""
+    if status == 201:
+        return _read_streamed(headers, body, now_ms=now_ms)
+    if "x-inngest-sdk" not in headers:
+        return failure(
+            "NotAnSDKError",
+            f"The app answered HTTP {status} without the X-Inngest-SDK header, so this is not an Inngest "
+            f"endpoint (or a proxy answered for it). Body: {quote(body)}",
+        )
+    if status == 206:
+        return _read_ops(headers, body, now_ms=now_ms)
+    if status == 200:
+        return Returned(data=_lenient_json(body))
+    return _read_error(status, headers, body, now_ms=now_ms)
+
+
+def failure(name: str, message: str, *, is_retriable: bool = True) -> Failed:
+    """Make the `Failed` for a fault found on our side of the wire."""
+    return Failed(error={"name": name, "message": message}, is_retriable=is_retriable)
+
+
+def _read_streamed(headers: Mapping[str, str], body: bytes, *, now_ms: int) -> Reply:
+    try:
+        envelope = parse_json(body)
+        status = int(envelope["status"])
+    except (InvalidJSONError, KeyError, TypeError, ValueError):
+        return failure("InvalidReplyError", f"The app's streamed answer is not readable: {quote(body)}")
+    inner = envelope.get("body")
+    inner_body = inner if isinstance(inner, str) else to_json(inner)
+    inner_headers = envelope.get("headers")
+    merged = dict(headers)
+    if isinstance(inner_headers, dict):
+        merged |= {str(key).lower(): str(value) for key, value in inner_headers.items()}
+    if status == 201:
+        return failure("InvalidReplyError", "The app's streamed answer wraps another streamed answer.")
+    return read_reply(status, merged, inner_body.encode("utf-8", "replace"), now_ms=now_ms)
+
+
+def _read_ops(headers: Mapping[str, str], body: bytes, *, now_ms: int) -> Reply:
+    try:
+        ops = read_ops(parse_json(body))
+    except (InvalidJSONError, OpcodeError) as fault:
+        return failure("InvalidReplyError", f"The app's answer is not readable ({fault}): {quote(body)}")
+    return Ops(
+        ops=ops,
+        sdk_version=_execution_version(headers),
+        retry_after_ms=_retry_after_ms(headers, now_ms=now_ms),
+    )
+
+
+def _read_error(status: int, headers: Mapping[str, str], body: bytes, *, now_ms: int) -> Failed:
+    parsed = _lenient_json(body)
+    error: JSONObject = {}
+    if isinstance(parsed, dict):
+        error = {key: parsed[key] for key in ("name", "message", "stack", "code") if parsed.get(key)}
+    if "message" not in error:
+        error = {"name": "Error", "message": f"The app answered HTTP {status}: {quote(body)}"}
+    error.setdefault("name", "Error")
+    error["status"] = status
+    return Failed(
+        error=error,
+        is_retriable=headers.get("x-inngest-no-retry", "").lower() != "true",
+        retry_after_ms=_retry_after_ms(headers, now_ms=now_ms),
+        body=parsed,
+    )
+
+
+def _lenient_json(body: bytes) -> JSONValue:
+    if not body.strip():
+        return None
+    try:
+        return parse_json(body)
+    except InvalidJSONError:
+        return body.decode("utf-8", "replace")
+
+
+def quote(body: bytes) -> str:
+    """Return the beginning of a body as one line of text, to be shown as data."""
+    text = " ".join(body[: _QUOTE_CHARS * 4].decode("utf-8", "replace").split())
+    return text[:_QUOTE_CHARS] + ("…" if len(text) > _QUOTE_CHARS else "") if text else "(empty)"
+
+
+def _execution_version(headers: Mapping[str, str]) -> int | None:
+    try:
+        return int(headers["x-inngest-req-version"])
+    except (KeyError, ValueError):
+        return None
+
+
+def _retry_after_ms(headers: Mapping[str, str], *, now_ms: int) -> int | None:
+    """Read `Retry-After`: whole seconds, an HTTP date, or an ISO date as the Python SDK sends it."""
+    text = headers.get("retry-after", "").strip()
+    if not text:
+        return None
+    if text.isdigit() and len(text) <= 7:
+        delay_ms = int(text) * 1_000
+    else:
+        moment = _parse_date(text)
+        if moment is None:
+            return None
+        delay_ms = round(moment.timestamp() * 1_000) - now_ms
+    return min(max(delay_ms, MIN_RETRY_MS), MAX_RETRY_MS)
+
+
+def _parse_date(text: str) -> datetime | None:
+    for parse in (datetime.fromisoformat, parsedate_to_datetime):
+        try:
+            moment = parse(text)
+        except ValueError:
+            continue
+        return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    return None

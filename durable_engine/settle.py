@@ -1,0 +1,161 @@
+"""Carry a decision through to its last consequence, inside one transaction.
+
+Writing `Changes` may call for more decisions: the engine's own events start and wake runs, an invocation
+starts a child run, a run that ended wakes its parent. They are decided one after the other, each on the
+state the one before it left, until nothing is left to decide.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from functools import partial
+
+from durable_engine.errors import FunctionNotFoundError
+from durable_engine.ids import derived_ulid
+from durable_engine.ingest import plan_event, resume_wait, waits_met
+from durable_engine.lifecycle.resume import child_ended, resume_with
+from durable_engine.lifecycle.start import start_run
+from durable_engine.model.changes import Changes, Invocation, RunEnd
+from durable_engine.model.event import FUNCTION_INVOKED, Event, NotStarted, StartedRun
+from durable_engine.model.function import Function
+from durable_engine.model.json_value import JSONObject, parse_json, to_json
+from durable_engine.model.pause import Pause
+from durable_engine.registry import Registry
+from durable_engine.storage.tables import Tables
+
+
+@dataclass(slots=True)
+class Settled:
+    """What a transaction did that others wait for or answer with."""
+
+    started: list[StartedRun] = field(default_factory=list)
+    resumed: list[str] = field(default_factory=list)
+    not_started: list[NotStarted] = field(default_factory=list)
+    ended: list[str] = field(default_factory=list)
+    """Ids of the runs that ended."""
+
+
+class Settlement:
+    """One transaction's chain of decisions."""
+
+    def __init__(self, tables: Tables, registry: Registry, *, now_ms: int) -> None:
+        self._tables = tables
+        self._registry = registry
+        self._now_ms = now_ms
+        self._next: deque[Callable[[], Iterable[Changes]]] = deque()
+        self.settled = Settled()
+
+    def apply(self, changes: Changes) -> Settled:
+        """Write `changes` and everything that follows from them."""
+        self._write(changes)
+        while self._next:
+            for following in self._next.popleft()():
+                self._write(following)
+        return self.settled
+
+    def ingest(self, event: Event) -> Settled:
+        """Store an event and everything that follows from it."""
+        self._next.append(partial(self._event, event))
+        return self.apply(Changes())
+
+    def _write(self, changes: Changes) -> None:
+        self._tables.apply(changes)
+        self.settled.started += changes.started
+        self.settled.resumed += changes.resumed
+        self.settled.not_started += changes.not_started
+        for invocation in changes.invocations:
+            self._next.append(partial(self._invoke, invocation))
+        for end in changes.ends:
+            self.settled.ended.append(end.run.id)
+            if end.run.parent_run_id is not None:
+                self._next.append(partial(self._wake_parent, end))
+        for event in changes.emitted:
+            self._next.append(partial(self._event, event))
+
+    def _event(self, event: Event) -> Iterable[Changes]:
+        yield plan_event(self._tables, self._registry, event, now_ms=self._now_ms)
+        for pause in waits_met(self._tables, event, now_ms=self._now_ms):
+            changes = resume_wait(self._tables, pause, event, now_ms=self._now_ms)
+            if changes is not None:
+                yield changes
+
+    def _invoke(self, invocation: Invocation) -> Iterable[Changes]:
+        try:
+            function = self._registry.find(invocation.function)
+        except FunctionNotFoundError:
+            yield from self._unknown_function(invocation)
+            return
+        event = invoked_event(
+            function,
+            invocation.data,
+            invocation.user,
+            now_ms=self._now_ms,
+            event_id=derived_ulid(self._now_ms, invocation.run_id, invocation.step.ref.id, "invoke"),
+        )
+        changes = Changes(events=[event])
+        parent = (invocation.run_id, invocation.step.ref.id)
+        child = start_run(changes, function, event, now_ms=self._now_ms, parent=parent)
+        changes.started.clear()  # the parent's step shows it
+        changes.pauses.append(
+            Pause(run_id=invocation.run_id, step_id=invocation.step.ref.id, child_run_id=child.id)
+        )
+        yield changes
+
+    def _unknown_function(self, invocation: Invocation) -> Iterable[Changes]:
+        run = self._tables.runs.get(invocation.run_id)
+        if run is None:
+            return
+        message = f"could not find function with ID: {invocation.function}"
+        error: JSONObject = {"name": "Error", "message": message}
+        yield resume_with(
+            run,
+            invocation.step,
+            memo=to_json({"error": error}),
+            open_in_group=self._tables.steps.open_in_group(run.id, invocation.step.group_id),
+            now_ms=self._now_ms,
+            error=error,
+        )
+
+    def _wake_parent(self, end: RunEnd) -> Iterable[Changes]:
+        pause = self._tables.pauses.for_child(end.run.id)
+        if pause is None:
+            return
+        run = self._tables.runs.get(pause.run_id)
+        step = self._tables.steps.get(pause.run_id, pause.step_id)
+        if run is None or step is None:
+            return
+        yield child_ended(
+            run,
+            step,
+            output=end.output,
+            error=_as_child_error(end.error),
+            open_in_group=self._tables.steps.open_in_group(run.id, step.group_id),
+            now_ms=self._now_ms,
+        )
+
+
+def invoked_event(
+    function: Function, data: JSONObject, user: JSONObject, *, now_ms: int, event_id: str
+) -> Event:
+    """Make the event that a directly started run sees."""
+    return Event(
+        id=event_id,
+        public_id=event_id,
+        name=FUNCTION_INVOKED,
+        data={**data, "_inngest": {"fn_id": function.slug}},
+        user=user,
+        ts_ms=now_ms,
+        received_ms=now_ms,
+        source="invoke",
+    )
+
+
+def _as_child_error(error: str | None) -> JSONObject | None:
+    """Reshape a failed child's error the way a parent's step gets it."""
+    if error is None:
+        return None
+    parsed = parse_json(error)
+    kept: JSONObject = {key: parsed[key] for key in ("name", "message", "stack") if key in parsed}
+    return {"error": kept.get("message", ""), **kept}

@@ -1,0 +1,75 @@
+"""In-process wake-ups, given after a commit: work is due, a run has ended."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Iterator
+from contextlib import contextmanager
+
+
+class Signals:
+    """Who waits for what. All methods are for the event loop's thread."""
+
+    def __init__(self) -> None:
+        self._work = asyncio.Event()
+        self._idle = asyncio.Event()
+        self._watchers: dict[str, set[RunWatch]] = defaultdict(set)
+
+    def work_changed(self) -> None:
+        """Wake the dispatcher: something was enqueued, or a slot became free."""
+        self._idle.clear()
+        self._work.set()
+
+    async def wait_for_work(self) -> None:
+        """Return when work changed since the last return."""
+        await self._work.wait()
+        self._work.clear()
+
+    def nothing_to_do(self) -> None:
+        """The dispatcher has nothing open and nothing due."""
+        if not self._work.is_set():
+            self._idle.set()
+
+    async def settled(self) -> None:
+        """Return when the dispatcher has looked again and found nothing to do."""
+        self.work_changed()
+        await self._idle.wait()
+
+    def runs_ended(self, run_ids: Iterable[str]) -> None:
+        """Wake whoever watches these runs."""
+        for run_id in run_ids:
+            for watch in self._watchers.get(run_id, ()):
+                watch.note_end(run_id)
+
+    @contextmanager
+    def watch(self, run_ids: Collection[str]) -> Iterator[RunWatch]:
+        """Watch runs; register before looking at their state, so that no end is missed."""
+        watch = RunWatch(run_ids)
+        for run_id in run_ids:
+            self._watchers[run_id].add(watch)
+        try:
+            yield watch
+        finally:
+            for run_id in run_ids:
+                self._watchers[run_id].discard(watch)
+                if not self._watchers[run_id]:
+                    del self._watchers[run_id]
+
+
+class RunWatch:
+    """Waits until every run of a set has ended."""
+
+    def __init__(self, run_ids: Collection[str]) -> None:
+        self._open = set(run_ids)
+        self._all_ended = asyncio.Event()
+
+    def note_end(self, run_id: str) -> None:
+        """A run has ended, or does not exist and never will."""
+        self._open.discard(run_id)
+        if not self._open:
+            self._all_ended.set()
+
+    async def all_ended(self) -> None:
+        """Return once no run is open."""
+        await self._all_ended.wait()

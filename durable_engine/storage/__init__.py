@@ -1,0 +1,1 @@
+"""SQLite storage: one writer thread, one transaction per state change, one file of SQL per table."""

@@ -1,0 +1,206 @@
+"""One SQLite file, one thread that writes it, one thread that reads it.
+
+Writes that arrive while a transaction is being committed share the next one (group commit): each unit
+of work runs in a savepoint of its own, so that one that fails undoes only itself. `synchronous=NORMAL`
+in WAL mode survives the death of this process at any moment; a power cut may lose the last commits but
+never corrupts the file.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import queue
+import sqlite3
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final, TypeVar
+
+from filelock import FileLock, Timeout
+
+from durable_engine.errors import DataFileBusyError, EngineClosedError, StorageError
+from durable_engine.storage.schema import prepare
+from durable_engine.storage.tables import Tables
+
+T = TypeVar("T")
+logger = logging.getLogger(__name__)
+
+_MAX_GROUP: Final = 128
+_PRAGMAS: Final = ("journal_mode = WAL", "synchronous = NORMAL", "foreign_keys = ON", "temp_store = MEMORY")
+
+
+@dataclass(slots=True)
+class _Unit:
+    """One piece of work for a connection's thread, and where its outcome goes."""
+
+    work: Callable[[Tables], Any]
+    future: asyncio.Future[Any]
+    result: Any = None
+    error: BaseException | None = field(default=None)
+
+
+class _Worker:
+    """A thread that owns a connection and runs units of work on it, in order."""
+
+    def __init__(
+        self, connection: sqlite3.Connection, loop: asyncio.AbstractEventLoop, *, writes: bool
+    ) -> None:
+        self._connection = connection
+        self._tables = Tables(connection)
+        self._loop = loop
+        self._units: queue.SimpleQueue[_Unit | None] = queue.SimpleQueue()
+        self._writes = writes
+        self._thread = threading.Thread(
+            target=self._run, name="stepcue-writer" if writes else "stepcue-reader", daemon=True
+        )
+        self._thread.start()
+
+    def submit(self, work: Callable[[Tables], T]) -> asyncio.Future[T]:
+        future: asyncio.Future[T] = self._loop.create_future()
+        self._units.put(_Unit(work, future))
+        return future
+
+    def stop(self) -> None:
+        """Finish what was submitted and close the connection; blocks."""
+        self._units.put(None)
+        self._thread.join()
+
+    def _run(self) -> None:
+        is_open = True
+        while is_open:
+            group: list[_Unit] = []
+            unit = self._units.get()
+            while unit is not None:
+                group.append(unit)
+                if len(group) == _MAX_GROUP or self._units.empty():
+                    break
+                unit = self._units.get()
+            is_open = unit is not None
+            if group:
+                self._work(group)
+                self._loop.call_soon_threadsafe(_settle, group)
+        self._connection.close()
+
+    def _work(self, group: list[_Unit]) -> None:
+        try:
+            self._connection.execute("BEGIN IMMEDIATE" if self._writes else "BEGIN")
+            for unit in group:
+                self._run_unit(unit)
+            self._connection.execute("COMMIT")
+        except sqlite3.Error as error:
+            if self._connection.in_transaction:
+                self._connection.execute("ROLLBACK")
+            for unit in group:
+                unit.error = unit.error or StorageError(f"The data file could not be written: {error}")
+
+    def _run_unit(self, unit: _Unit) -> None:
+        self._connection.execute("SAVEPOINT unit")
+        try:
+            unit.result = unit.work(self._tables)
+        except Exception as error:  # noqa: BLE001 - handed to whoever asked
+            unit.error = error
+            self._connection.execute("ROLLBACK TO unit")
+        self._connection.execute("RELEASE unit")
+
+
+def _settle(group: list[_Unit]) -> None:
+    for unit in group:
+        if unit.future.cancelled():
+            continue
+        if unit.error is None:
+            unit.future.set_result(unit.result)
+        else:
+            unit.future.set_exception(unit.error)
+
+
+class Database:
+    """Runs units of work against the tables; `transact` changes them, `read` does not."""
+
+    def __init__(self, writer: _Worker, reader: _Worker | None, lock: FileLock | None) -> None:
+        self._writer = writer
+        self._reader = reader
+        self._lock = lock
+        self._is_closed = False
+
+    @classmethod
+    async def open(cls, path: Path | None) -> Database:
+        """Open or create the data file; None keeps everything in memory.
+
+        Raises:
+            DataFileBusyError: another engine holds the file.
+            SchemaVersionError: the file is newer than this program.
+            StorageError: the file cannot be opened.
+        """
+        loop = asyncio.get_running_loop()
+        if path is None:
+            return cls(_Worker(_connect(":memory:"), loop, writes=True), None, None)
+        lock = _take_lock(path)
+        try:
+            writer = _Worker(_connect(str(path)), loop, writes=True)
+        except BaseException:
+            lock.release()
+            raise
+        reader_connection = _connect(str(path))
+        reader_connection.execute("PRAGMA query_only = ON")
+        return cls(writer, _Worker(reader_connection, loop, writes=False), lock)
+
+    async def transact(self, work: Callable[[Tables], T]) -> T:
+        """Run `work` in a transaction; it is committed when this returns, undone when it raises."""
+        if self._is_closed:
+            raise EngineClosedError("The engine is shutting down.")
+        return await self._writer.submit(work)
+
+    async def read(self, work: Callable[[Tables], T]) -> T:
+        """Run `work` on the newest committed state, without holding up writers."""
+        if self._is_closed:
+            raise EngineClosedError("The engine is shutting down.")
+        return await (self._reader or self._writer).submit(work)
+
+    async def close(self) -> None:
+        """Finish what was submitted, close the file and let others have it."""
+        if self._is_closed:
+            return
+        self._is_closed = True
+        for worker in (self._reader, self._writer):
+            if worker is not None:
+                await asyncio.to_thread(worker.stop)
+        await asyncio.sleep(0)  # lets the results that the workers handed over reach their callers
+        if self._lock is not None:
+            self._lock.release()
+
+
+def _take_lock(path: Path) -> FileLock:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(f"{path}.lock")
+        lock.acquire(blocking=False)
+    except Timeout:
+        raise DataFileBusyError(
+            f"The data file {path} is in use by another Stepcue.",
+            hint="Stop the other one, or start this one with --data FILE or --in-memory.",
+        ) from None
+    except OSError as error:
+        raise StorageError(
+            f"The data file {path} cannot be written: {error.strerror or error}.",
+            hint="Start with --data FILE somewhere else, or with --in-memory.",
+        ) from None
+    return lock
+
+
+def _connect(path: str) -> sqlite3.Connection:
+    try:
+        connection = sqlite3.connect(
+            path, isolation_level=None, check_same_thread=False, cached_statements=256
+        )
+        connection.row_factory = sqlite3.Row
+        for pragma in _PRAGMAS:
+            connection.execute(f"PRAGMA {pragma}")
+        prepare(connection)
+    except sqlite3.Error as error:
+        raise StorageError(
+            f"The data file {path} cannot be opened: {error}.",
+            hint="Move it away to start afresh, or start with --in-memory.",
+        ) from None
+    return connection

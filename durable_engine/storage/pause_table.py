@@ -1,0 +1,49 @@
+"""Table `pause`."""
+
+from __future__ import annotations
+
+import sqlite3
+from typing import Final
+
+from durable_engine.model.pause import Pause
+
+_COLUMNS: Final = "run_id, step_id, event_name, expression, child_run_id"
+_INSERT: Final = f"INSERT OR IGNORE INTO pause ({_COLUMNS}) VALUES (?, ?, ?, ?, ?)"  # noqa: S608 - columns only
+_BY_EVENT: Final = f"SELECT {_COLUMNS} FROM pause WHERE event_name = ?"  # noqa: S608
+_BY_CHILD: Final = f"SELECT {_COLUMNS} FROM pause WHERE child_run_id = ?"  # noqa: S608
+_CLOSE: Final = "DELETE FROM pause WHERE run_id = ? AND step_id = ?"
+_CLOSE_RUN: Final = "DELETE FROM pause WHERE run_id = ?"
+_ANY: Final = "SELECT 1 FROM pause WHERE run_id = ? LIMIT 1"
+
+
+class PauseTable:
+    """What waits for an event or for another run."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+
+    def insert(self, pause: Pause) -> None:
+        """Register a wait; the first one of a step counts."""
+        row = (pause.run_id, pause.step_id, pause.event_name, pause.expression, pause.child_run_id)
+        self._connection.execute(_INSERT, row)
+
+    def for_event(self, event_name: str) -> list[Pause]:
+        """Return the waits for events of this name."""
+        return [Pause(**dict(row)) for row in self._connection.execute(_BY_EVENT, (event_name,))]
+
+    def for_child(self, run_id: str) -> Pause | None:
+        """Return the wait for the end of this run."""
+        row = self._connection.execute(_BY_CHILD, (run_id,)).fetchone()
+        return None if row is None else Pause(**dict(row))
+
+    def close(self, run_id: str, step_id: str) -> None:
+        """Remove a wait that is over."""
+        self._connection.execute(_CLOSE, (run_id, step_id))
+
+    def close_run(self, run_id: str) -> None:
+        """Remove all waits of a run that has ended."""
+        self._connection.execute(_CLOSE_RUN, (run_id,))
+
+    def has_any(self, run_id: str) -> bool:
+        """Whether the run waits for anything from outside."""
+        return self._connection.execute(_ANY, (run_id,)).fetchone() is not None

@@ -1,0 +1,95 @@
+"""Table `queue_item`.
+
+A lease has no expiry: the data file is held by one process, so only that process can hold a lease, and
+opening the file frees whatever a process that died had taken.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from typing import Final
+
+from durable_engine.model.changes import ItemRetry
+from durable_engine.model.queue_item import ItemKind, NewItem, QueueItem
+
+_INSERT: Final = """
+INSERT INTO queue_item (run_id, kind, step_id, due_ms, attempt) VALUES (?, ?, ?, ?, ?)
+ON CONFLICT DO NOTHING
+"""
+# Each taking gets a new number, so that an old holder can be told apart.
+_LEASE: Final = """
+UPDATE queue_item SET is_leased = 1, lease = lease + 1
+WHERE id IN (SELECT id FROM queue_item WHERE is_leased = 0 AND due_ms <= ? ORDER BY due_ms, id LIMIT ?)
+RETURNING id, run_id, kind, due_ms, step_id, attempt, lease
+"""
+_NEXT_DUE: Final = "SELECT min(due_ms) FROM queue_item WHERE is_leased = 0"
+_DONE: Final = "DELETE FROM queue_item WHERE id = ? AND lease = ? AND is_leased = 1"
+_HELD: Final = "SELECT 1 FROM queue_item WHERE id = ? AND lease = ? AND is_leased = 1"
+_RETRY: Final = "UPDATE queue_item SET due_ms = ?, attempt = ?, is_leased = 0 WHERE id = ?"
+_RELEASE_ALL: Final = "UPDATE queue_item SET is_leased = 0 WHERE is_leased = 1"
+_CLOSE_WAIT: Final = "DELETE FROM queue_item WHERE run_id = ? AND step_id = ? AND kind = 'timer'"
+_CLOSE_RUN: Final = "DELETE FROM queue_item WHERE run_id = ?"
+_OTHERS: Final = "SELECT 1 FROM queue_item WHERE run_id = ? AND id != ? LIMIT 1"
+_OF_RUN: Final = """
+SELECT id, run_id, kind, due_ms, step_id, attempt, lease FROM queue_item WHERE run_id = ? ORDER BY due_ms, id
+"""
+
+
+class QueueTable:
+    """Work with a due time."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+
+    def insert(self, item: NewItem) -> None:
+        """Enqueue; a second item of the same kind for the same step is dropped."""
+        row = (item.run_id, item.kind.value, item.step_id, item.due_ms, item.attempt)
+        self._connection.execute(_INSERT, row)
+
+    def lease_due(self, *, now_ms: int, limit: int) -> list[QueueItem]:
+        """Take up to `limit` items that are due, in due order."""
+        rows = self._connection.execute(_LEASE, (now_ms, limit)).fetchall()
+        return sorted(map(_read, rows), key=lambda item: (item.due_ms, item.id))
+
+    def next_due_ms(self) -> int | None:
+        """Return when the next free item is due."""
+        due: int | None = self._connection.execute(_NEXT_DUE).fetchone()[0]
+        return due
+
+    def is_held(self, item: QueueItem) -> bool:
+        """Whether the lease under which `item` was taken is still valid."""
+        return self._connection.execute(_HELD, (item.id, item.lease)).fetchone() is not None
+
+    def done(self, item: QueueItem) -> None:
+        """Remove an item whose work is committed; one that was put back for a retry stays."""
+        self._connection.execute(_DONE, (item.id, item.lease))
+
+    def retry(self, retry: ItemRetry) -> None:
+        """Give an item back for its next attempt."""
+        self._connection.execute(_RETRY, (retry.due_ms, retry.attempt, retry.item_id))
+
+    def release_all(self) -> int:
+        """Free everything taken; returns how many items were."""
+        return self._connection.execute(_RELEASE_ALL).rowcount
+
+    def close_wait(self, run_id: str, step_id: str) -> None:
+        """Drop the timer of a wait that is over."""
+        self._connection.execute(_CLOSE_WAIT, (run_id, step_id))
+
+    def close_run(self, run_id: str) -> None:
+        """Drop all work of a run that has ended; a call in flight can then commit nothing."""
+        self._connection.execute(_CLOSE_RUN, (run_id,))
+
+    def has_others(self, item: QueueItem) -> bool:
+        """Whether the item's run has other work queued or taken."""
+        return self._connection.execute(_OTHERS, (item.run_id, item.id)).fetchone() is not None
+
+    def of_run(self, run_id: str) -> list[QueueItem]:
+        """Return the work of a run in due order."""
+        return [_read(row) for row in self._connection.execute(_OF_RUN, (run_id,))]
+
+
+def _read(row: sqlite3.Row) -> QueueItem:
+    values = dict(row)
+    values["kind"] = ItemKind(values["kind"])
+    return QueueItem(**values)

@@ -1,0 +1,81 @@
+"""Tables `app` and `function`."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable
+from dataclasses import asdict
+from typing import Final
+
+from durable_engine.model.function import App, Function, Trigger
+from durable_engine.model.json_value import parse_json, to_json
+
+_SAVE_APP: Final = """
+INSERT INTO app (id, name, url, sdk, framework, checksum, last_sync_ms, sync_error)
+VALUES (:id, :name, :url, :sdk, :framework, :checksum, :last_sync_ms, :sync_error)
+ON CONFLICT (id) DO UPDATE SET url = excluded.url, sdk = excluded.sdk, framework = excluded.framework,
+    checksum = excluded.checksum, last_sync_ms = excluded.last_sync_ms, sync_error = excluded.sync_error
+"""
+_ARCHIVE: Final = "UPDATE function SET is_archived = 1 WHERE app_name = ?"
+_SAVE_FUNCTION: Final = """
+INSERT INTO function (id, slug, name, app_name, url, triggers, retries, config, is_archived)
+VALUES (:id, :slug, :name, :app_name, :url, :triggers, :retries, :config, 0)
+ON CONFLICT (id) DO UPDATE SET name = excluded.name, app_name = excluded.app_name, url = excluded.url,
+    triggers = excluded.triggers, retries = excluded.retries, config = excluded.config, is_archived = 0
+"""
+_APPS: Final = (
+    "SELECT id, name, url, sdk, framework, checksum, last_sync_ms, sync_error FROM app ORDER BY name"
+)
+_FUNCTIONS: Final = """
+SELECT id, slug, name, app_name, url, triggers, retries, config, is_archived FROM function ORDER BY slug
+"""
+_DELETE_APP: Final = "DELETE FROM app WHERE id = ?"
+
+
+class RegistryTable:
+    """What the last syncs said. Functions are archived, never deleted: their runs refer to them."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+
+    def save(self, app: App, functions: Iterable[Function]) -> None:
+        """Store an app with exactly these functions; those it no longer has are archived."""
+        self.save_app(app)
+        self._connection.execute(_ARCHIVE, (app.name,))
+        rows = [
+            {
+                "id": function.id,
+                "slug": function.slug,
+                "name": function.name,
+                "app_name": function.app_name,
+                "url": function.url,
+                "triggers": to_json([asdict(trigger) for trigger in function.triggers]),
+                "retries": function.retries,
+                "config": to_json(function.config),
+            }
+            for function in functions
+        ]
+        self._connection.executemany(_SAVE_FUNCTION, rows)
+
+    def save_app(self, app: App) -> None:
+        """Store what is known of an app itself."""
+        self._connection.execute(_SAVE_APP, asdict(app))
+
+    def remove(self, app: App) -> None:
+        """Forget an app and archive its functions."""
+        self._connection.execute(_DELETE_APP, (app.id,))
+        self._connection.execute(_ARCHIVE, (app.name,))
+
+    def apps(self) -> list[App]:
+        """Return all apps."""
+        return [App(**row) for row in map(dict, self._connection.execute(_APPS))]
+
+    def functions(self) -> list[Function]:
+        """Return all functions, the archived ones too."""
+        functions = []
+        for row in map(dict, self._connection.execute(_FUNCTIONS)):
+            row["triggers"] = tuple(Trigger(**trigger) for trigger in parse_json(row["triggers"]))
+            row["config"] = parse_json(row["config"])
+            row["is_archived"] = bool(row["is_archived"])
+            functions.append(Function(**row))
+        return functions

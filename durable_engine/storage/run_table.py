@@ -1,0 +1,107 @@
+"""Tables `run` and `start_key`."""
+
+from __future__ import annotations
+
+import sqlite3
+from typing import Final
+
+from durable_engine.model.changes import RunEnd, RunMode
+from durable_engine.model.run import Run
+from durable_engine.model.status import RunStatus
+
+_COLUMNS: Final = (
+    "id, function_id, event_id, status, queued_ms, started_ms, ended_ms, output, error, "
+    "execution_version, plans_only, parent_run_id, parent_step_id"
+)
+_INSERT: Final = f"""
+INSERT INTO run ({_COLUMNS}) VALUES (:id, :function_id, :event_id, :status, :queued_ms, :started_ms,
+    :ended_ms, :output, :error, :execution_version, :plans_only, :parent_run_id, :parent_step_id)
+"""  # noqa: S608 - column names only
+_GET: Final = f"SELECT {_COLUMNS} FROM run WHERE id = ?"  # noqa: S608
+_OF_EVENT: Final = f"SELECT {_COLUMNS} FROM run WHERE event_id = ? ORDER BY rowid"  # noqa: S608
+_RECENT_IDS: Final = "SELECT id FROM run ORDER BY rowid DESC LIMIT ?"
+_CHILDREN: Final = "SELECT id FROM run WHERE parent_run_id = ? ORDER BY rowid"
+_START: Final = "UPDATE run SET status = 'RUNNING', started_ms = ? WHERE id = ? AND status = 'QUEUED'"
+_END: Final = """
+UPDATE run SET status = ?, ended_ms = ?, output = ?, error = ?
+WHERE id = ? AND status IN ('QUEUED', 'RUNNING')
+"""
+_MODE: Final = "UPDATE run SET execution_version = ?, plans_only = ? WHERE id = ?"
+_KEY: Final = "SELECT run_id FROM start_key WHERE function_id = ? AND key = ? AND expires_ms > ?"
+_SAVE_KEY: Final = (
+    "INSERT OR REPLACE INTO start_key (function_id, key, run_id, expires_ms) VALUES (?, ?, ?, ?)"
+)
+
+
+class RunTable:
+    """Runs. Status changes are guarded by the status they start from."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+
+    def insert(self, run: Run) -> None:
+        """Store a new run."""
+        self._connection.execute(
+            _INSERT,
+            {
+                "id": run.id,
+                "function_id": run.function_id,
+                "event_id": run.event_id,
+                "status": run.status.value,
+                "queued_ms": run.queued_ms,
+                "started_ms": run.started_ms,
+                "ended_ms": run.ended_ms,
+                "output": run.output,
+                "error": run.error,
+                "execution_version": run.execution_version,
+                "plans_only": run.plans_only,
+                "parent_run_id": run.parent_run_id,
+                "parent_step_id": run.parent_step_id,
+            },
+        )
+
+    def get(self, run_id: str) -> Run | None:
+        """Return a run."""
+        row = self._connection.execute(_GET, (run_id,)).fetchone()
+        return None if row is None else _read(row)
+
+    def of_event(self, event_id: str) -> list[Run]:
+        """Return the runs that an event started, oldest first."""
+        return [_read(row) for row in self._connection.execute(_OF_EVENT, (event_id,))]
+
+    def recent_ids(self, limit: int) -> list[str]:
+        """Return the ids of the newest runs, newest first."""
+        return [row[0] for row in self._connection.execute(_RECENT_IDS, (limit,))]
+
+    def children(self, run_id: str) -> list[str]:
+        """Return the ids of the runs that a run invoked."""
+        return [row[0] for row in self._connection.execute(_CHILDREN, (run_id,))]
+
+    def start(self, run_id: str, *, now_ms: int) -> bool:
+        """QUEUED → RUNNING; False when the run was started before."""
+        return self._connection.execute(_START, (now_ms, run_id)).rowcount == 1
+
+    def end(self, end: RunEnd) -> bool:
+        """Move a run to its terminal status; False when it has ended before."""
+        values = (end.status.value, end.ended_ms, end.output, end.error, end.run.id)
+        return self._connection.execute(_END, values).rowcount == 1
+
+    def set_mode(self, mode: RunMode) -> None:
+        """Record how the run's next calls are made."""
+        self._connection.execute(_MODE, (mode.execution_version, mode.plans_only, mode.run_id))
+
+    def started_by_key(self, function_id: str, key: str, *, now_ms: int) -> str | None:
+        """Return the id of the run that an idempotency key started and still guards."""
+        row = self._connection.execute(_KEY, (function_id, key, now_ms)).fetchone()
+        return None if row is None else str(row[0])
+
+    def save_key(self, function_id: str, key: str, run_id: str, expires_ms: int) -> None:
+        """Remember that `key` started `run_id` until `expires_ms`."""
+        self._connection.execute(_SAVE_KEY, (function_id, key, run_id, expires_ms))
+
+
+def _read(row: sqlite3.Row) -> Run:
+    values = dict(row)
+    values["status"] = RunStatus(values["status"])
+    values["plans_only"] = bool(values["plans_only"])
+    return Run(**values)

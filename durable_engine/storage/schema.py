@@ -1,0 +1,164 @@
+"""The tables, and how an older data file becomes a current one.
+
+STRICT tables; times are INTEGER Unix milliseconds; JSON is TEXT that no query looks into; every index
+serves the query it is named after. The CHECKs repeat the state table in `model/status.py`.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from typing import Final
+
+from durable_engine.errors import SchemaVersionError, StorageError
+
+MIN_SQLITE: Final = (3, 37, 0)  # STRICT tables
+
+_VERSION_1: Final = """
+CREATE TABLE app (
+    id TEXT PRIMARY KEY,
+    name TEXT NOT NULL,
+    url TEXT NOT NULL,
+    sdk TEXT NOT NULL,
+    framework TEXT NOT NULL,
+    checksum TEXT NOT NULL,
+    last_sync_ms INTEGER NOT NULL,
+    sync_error TEXT
+) STRICT;
+
+CREATE TABLE function (
+    id TEXT PRIMARY KEY,
+    slug TEXT NOT NULL UNIQUE,
+    name TEXT NOT NULL,
+    app_name TEXT NOT NULL,
+    url TEXT NOT NULL,
+    triggers TEXT NOT NULL,
+    retries INTEGER NOT NULL,
+    config TEXT NOT NULL,
+    is_archived INTEGER NOT NULL CHECK (is_archived IN (0, 1))
+) STRICT;
+
+CREATE TABLE event (
+    id TEXT PRIMARY KEY,
+    name TEXT NOT NULL,
+    payload TEXT NOT NULL,
+    ts_ms INTEGER NOT NULL,
+    received_ms INTEGER NOT NULL,
+    source TEXT NOT NULL
+) STRICT;
+
+CREATE TABLE run (
+    id TEXT PRIMARY KEY,
+    function_id TEXT NOT NULL REFERENCES function (id),
+    event_id TEXT NOT NULL REFERENCES event (id),
+    status TEXT NOT NULL CHECK (status IN ('QUEUED', 'RUNNING', 'COMPLETED', 'FAILED', 'CANCELLED')),
+    queued_ms INTEGER NOT NULL,
+    started_ms INTEGER,
+    ended_ms INTEGER,
+    output TEXT,
+    error TEXT,
+    execution_version INTEGER NOT NULL,
+    plans_only INTEGER NOT NULL CHECK (plans_only IN (0, 1)),
+    parent_run_id TEXT,
+    parent_step_id TEXT,
+    CHECK ((status IN ('COMPLETED', 'FAILED', 'CANCELLED')) = (ended_ms IS NOT NULL)),
+    CHECK (status != 'QUEUED' OR started_ms IS NULL)
+) STRICT;
+CREATE INDEX run_by_event ON run (event_id);
+CREATE INDEX run_by_parent ON run (parent_run_id) WHERE parent_run_id IS NOT NULL;
+
+CREATE TABLE start_key (
+    function_id TEXT NOT NULL,
+    key TEXT NOT NULL,
+    run_id TEXT NOT NULL,
+    expires_ms INTEGER NOT NULL,
+    PRIMARY KEY (function_id, key)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE step (
+    seq INTEGER PRIMARY KEY,
+    run_id TEXT NOT NULL REFERENCES run (id),
+    id TEXT NOT NULL,
+    name TEXT NOT NULL,
+    repeat INTEGER NOT NULL,
+    kind TEXT NOT NULL,
+    status TEXT NOT NULL
+        CHECK (status IN ('QUEUED', 'RUNNING', 'WAITING', 'COMPLETED', 'FAILED', 'CANCELLED')),
+    queued_ms INTEGER NOT NULL,
+    started_ms INTEGER,
+    ended_ms INTEGER,
+    attempts INTEGER NOT NULL,
+    group_id INTEGER,
+    memo TEXT,
+    error TEXT,
+    input TEXT,
+    detail TEXT,
+    due_ms INTEGER,
+    has_timed_out INTEGER NOT NULL CHECK (has_timed_out IN (0, 1)),
+    position INTEGER,
+    UNIQUE (run_id, id),
+    CHECK ((status IN ('COMPLETED', 'FAILED')) = (memo IS NOT NULL)),
+    CHECK ((memo IS NULL) = (position IS NULL))
+) STRICT;
+CREATE INDEX step_by_position ON step (run_id, position);
+
+CREATE TABLE queue_item (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    run_id TEXT NOT NULL REFERENCES run (id),
+    kind TEXT NOT NULL CHECK (kind IN ('discover', 'step', 'timer')),
+    step_id TEXT,
+    due_ms INTEGER NOT NULL,
+    attempt INTEGER NOT NULL,
+    is_leased INTEGER NOT NULL DEFAULT 0 CHECK (is_leased IN (0, 1)),
+    lease INTEGER NOT NULL DEFAULT 0,
+    CHECK ((kind = 'discover') = (step_id IS NULL))
+) STRICT;
+CREATE INDEX queue_item_due ON queue_item (due_ms) WHERE is_leased = 0;
+CREATE INDEX queue_item_by_run ON queue_item (run_id);
+CREATE UNIQUE INDEX queue_item_of_step ON queue_item (run_id, step_id, kind) WHERE step_id IS NOT NULL;
+
+CREATE TABLE pause (
+    run_id TEXT NOT NULL REFERENCES run (id),
+    step_id TEXT NOT NULL,
+    event_name TEXT,
+    expression TEXT,
+    child_run_id TEXT,
+    PRIMARY KEY (run_id, step_id),
+    CHECK ((event_name IS NULL) != (child_run_id IS NULL))
+) STRICT, WITHOUT ROWID;
+CREATE INDEX pause_by_event ON pause (event_name) WHERE event_name IS NOT NULL;
+CREATE INDEX pause_by_child ON pause (child_run_id) WHERE child_run_id IS NOT NULL;
+
+CREATE TABLE history (
+    seq INTEGER PRIMARY KEY,
+    run_id TEXT NOT NULL REFERENCES run (id),
+    at_ms INTEGER NOT NULL,
+    kind TEXT NOT NULL,
+    step_id TEXT,
+    attempt INTEGER,
+    detail TEXT NOT NULL
+) STRICT;
+CREATE INDEX history_by_run ON history (run_id);
+"""
+
+MIGRATIONS: Final = (_VERSION_1,)
+"""The script at position n takes a file from version n to n + 1; a published one is never edited."""
+
+
+def prepare(connection: sqlite3.Connection) -> None:
+    """Bring an open data file to the current version.
+
+    Raises:
+        StorageError: this Python's SQLite is too old.
+        SchemaVersionError: the file was written by a newer program.
+    """
+    if sqlite3.sqlite_version_info < MIN_SQLITE:
+        wanted = ".".join(map(str, MIN_SQLITE))
+        raise StorageError(f"SQLite {sqlite3.sqlite_version} is too old; {wanted} or newer is needed.")
+    version = int(connection.execute("PRAGMA user_version").fetchone()[0])
+    if version > len(MIGRATIONS):
+        raise SchemaVersionError(
+            f"The data file has version {version}; this program knows versions up to {len(MIGRATIONS)}.",
+            hint="Update Stepcue, or start with another --data file.",
+        )
+    for number, script in enumerate(MIGRATIONS[version:], start=version + 1):
+        connection.executescript(f"BEGIN IMMEDIATE; {script} PRAGMA user_version = {number}; COMMIT;")

@@ -1,0 +1,125 @@
+"""Table `step`."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Collection
+from typing import Final
+
+from durable_engine.model.op import StepRef
+from durable_engine.model.status import StepKind, StepStatus
+from durable_engine.model.step import Step
+
+_COLUMNS: Final = (
+    "id, name, repeat, kind, status, queued_ms, started_ms, ended_ms, attempts, group_id, memo, error, "
+    "input, detail, due_ms, has_timed_out, position"
+)
+# The first result of a step wins: a row that has ended is never changed again.
+_SAVE: Final = """
+INSERT INTO step (run_id, id, name, repeat, kind, status, queued_ms, started_ms, ended_ms, attempts,
+    group_id, memo, error, input, detail, due_ms, has_timed_out, position)
+VALUES (:run_id, :id, :name, :repeat, :kind, :status, :queued_ms, :started_ms, :ended_ms, :attempts,
+    :group_id, :memo, :error, :input, :detail, :due_ms, :has_timed_out,
+    CASE WHEN :memo IS NULL THEN NULL
+         ELSE (SELECT coalesce(max(position), 0) + 1 FROM step WHERE run_id = :run_id) END)
+ON CONFLICT (run_id, id) DO UPDATE SET
+    kind = excluded.kind, status = excluded.status, started_ms = excluded.started_ms,
+    ended_ms = excluded.ended_ms, attempts = excluded.attempts, group_id = excluded.group_id,
+    memo = excluded.memo, error = excluded.error, input = excluded.input, detail = excluded.detail,
+    due_ms = excluded.due_ms, has_timed_out = excluded.has_timed_out, position = excluded.position
+WHERE step.status NOT IN ('COMPLETED', 'FAILED', 'CANCELLED')
+"""
+_ALL: Final = f"SELECT {_COLUMNS} FROM step WHERE run_id = ? ORDER BY seq"  # noqa: S608 - columns only
+_SOME: Final = f"SELECT {_COLUMNS} FROM step WHERE run_id = ? AND id IN (%s)"  # noqa: S608
+_OPEN_IN_GROUP: Final = """
+SELECT id FROM step WHERE run_id = ? AND group_id = ? AND status NOT IN ('COMPLETED', 'FAILED', 'CANCELLED')
+"""
+_MEMOS: Final = "SELECT id, memo FROM step WHERE run_id = ? AND position IS NOT NULL ORDER BY position"
+_CALLING: Final = """
+UPDATE step SET status = 'RUNNING', started_ms = coalesce(started_ms, ?), due_ms = NULL
+WHERE run_id = ? AND id = ? AND status IN ('QUEUED', 'WAITING', 'RUNNING')
+"""
+_ABANDON: Final = """
+UPDATE step SET status = 'CANCELLED', ended_ms = ?, due_ms = NULL
+WHERE run_id = ? AND status NOT IN ('COMPLETED', 'FAILED', 'CANCELLED')
+"""
+_CHUNK: Final = 500  # below SQLite's limit of bound values
+
+
+class StepTable:
+    """Steps and their memos."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+
+    def save(self, run_id: str, step: Step) -> None:
+        """Insert or update a step; one that has ended stays as it is."""
+        self._connection.execute(
+            _SAVE,
+            {
+                "run_id": run_id,
+                "id": step.ref.id,
+                "name": step.ref.name,
+                "repeat": step.ref.index,
+                "kind": step.kind.value,
+                "status": step.status.value,
+                "queued_ms": step.queued_ms,
+                "started_ms": step.started_ms,
+                "ended_ms": step.ended_ms,
+                "attempts": step.attempts,
+                "group_id": step.group_id,
+                "memo": step.memo,
+                "error": step.error,
+                "input": step.input,
+                "detail": step.detail,
+                "due_ms": step.due_ms,
+                "has_timed_out": step.has_timed_out,
+            },
+        )
+
+    def all(self, run_id: str) -> list[Step]:
+        """Return the steps of a run in the order they were first reported."""
+        return [_read(row) for row in self._connection.execute(_ALL, (run_id,))]
+
+    def some(self, run_id: str, step_ids: Collection[str]) -> dict[str, Step]:
+        """Return those of the named steps that exist, by id."""
+        wanted = list(dict.fromkeys(step_ids))
+        found: dict[str, Step] = {}
+        for start in range(0, len(wanted), _CHUNK):
+            chunk = wanted[start : start + _CHUNK]
+            query = _SOME % ",".join("?" * len(chunk))
+            for row in self._connection.execute(query, (run_id, *chunk)):
+                found[row["id"]] = _read(row)
+        return found
+
+    def get(self, run_id: str, step_id: str) -> Step | None:
+        """Return one step."""
+        return self.some(run_id, [step_id]).get(step_id)
+
+    def open_in_group(self, run_id: str, group_id: int | None) -> frozenset[str]:
+        """Return the ids of the group's steps that have not ended; none for no group."""
+        if group_id is None:
+            return frozenset()
+        rows = self._connection.execute(_OPEN_IN_GROUP, (run_id, group_id))
+        return frozenset(row[0] for row in rows)
+
+    def memos(self, run_id: str) -> dict[str, str]:
+        """Return the memos (JSON text) by step id, in the order in which the steps ended."""
+        return dict(self._connection.execute(_MEMOS, (run_id,)).fetchall())
+
+    def mark_calling(self, run_id: str, step_id: str, *, now_ms: int) -> None:
+        """The call that runs this step is being made."""
+        self._connection.execute(_CALLING, (now_ms, run_id, step_id))
+
+    def abandon_open(self, run_id: str, *, now_ms: int) -> None:
+        """Cancel what has not ended: its run has."""
+        self._connection.execute(_ABANDON, (now_ms, run_id))
+
+
+def _read(row: sqlite3.Row) -> Step:
+    values = dict(row)
+    ref = StepRef(id=values.pop("id"), name=values.pop("name"), index=values.pop("repeat"))
+    values["kind"] = StepKind(values["kind"])
+    values["status"] = StepStatus(values["status"])
+    values["has_timed_out"] = bool(values["has_timed_out"])
+    return Step(ref=ref, **values)

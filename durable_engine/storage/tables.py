@@ -1,0 +1,62 @@
+"""All tables of one connection, and the writing of a decision's `Changes`."""
+
+from __future__ import annotations
+
+import sqlite3
+
+from durable_engine.model.changes import Changes
+from durable_engine.storage.event_table import EventTable
+from durable_engine.storage.history_table import HistoryTable
+from durable_engine.storage.pause_table import PauseTable
+from durable_engine.storage.queue_table import QueueTable
+from durable_engine.storage.registry_table import RegistryTable
+from durable_engine.storage.run_table import RunTable
+from durable_engine.storage.step_table import StepTable
+
+
+class Tables:
+    """The tables as one transaction sees them."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self.registry = RegistryTable(connection)
+        self.events = EventTable(connection)
+        self.runs = RunTable(connection)
+        self.steps = StepTable(connection)
+        self.queue = QueueTable(connection)
+        self.pauses = PauseTable(connection)
+        self.history = HistoryTable(connection)
+
+    def apply(self, changes: Changes) -> None:
+        """Write everything a decision asks for, except what it asks to be decided next."""
+        self._apply_runs(changes)
+        self._apply_steps(changes)
+        for entry in changes.history:
+            self.history.append(entry)
+        for end in changes.ends:
+            if self.runs.end(end):
+                self.queue.close_run(end.run.id)
+                self.pauses.close_run(end.run.id)
+                self.steps.abandon_open(end.run.id, now_ms=end.ended_ms)
+
+    def _apply_runs(self, changes: Changes) -> None:
+        for event in changes.events:
+            self.events.insert(event)
+        for run in changes.new_runs:
+            self.runs.insert(run)
+        for key in changes.start_keys:
+            self.runs.save_key(*key)
+        for mode in changes.modes:
+            self.runs.set_mode(mode)
+
+    def _apply_steps(self, changes: Changes) -> None:
+        for write in changes.steps:
+            self.steps.save(write.run_id, write.step)
+        for run_id, step_id in changes.closed_waits:
+            self.pauses.close(run_id, step_id)
+            self.queue.close_wait(run_id, step_id)
+        for item in changes.items:
+            self.queue.insert(item)
+        for retry in changes.retries:
+            self.queue.retry(retry)
+        for pause in changes.pauses:
+            self.pauses.insert(pause)

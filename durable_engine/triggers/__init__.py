@@ -1,0 +1,1 @@
+"""Pure: which functions an event may start."""
