@@ -58,6 +58,7 @@ class ManualClock:
     def __init__(self, now_ms: int = 1_800_000_000_000) -> None:
         self._now_ms = now_ms
         self._moved = asyncio.Condition()
+        self._due: list[int] = []
 
     def now_ms(self) -> int:
         """Return the time set last."""
@@ -76,7 +77,17 @@ class ManualClock:
     async def sleep_until(self, due_ms: int) -> None:
         """Wait until somebody advances the clock that far."""
         async with self._moved:
-            await self._moved.wait_for(lambda: self._now_ms >= due_ms)
+            self._due.append(due_ms)
+            self._moved.notify_all()
+            try:
+                await self._moved.wait_for(lambda: self._now_ms >= due_ms)
+            finally:
+                self._due.remove(due_ms)
+
+    async def somebody_waits(self) -> None:
+        """Return once somebody waits for this clock to move."""
+        async with self._moved:
+            await self._moved.wait_for(lambda: any(due > self._now_ms for due in self._due))
 
     async def patience(self, seconds: float) -> None:
         """Wait until somebody advances the clock by `seconds`."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
 DEFAULT_PORT = 8288
 DEFAULT_DATA_FILE = Path(".stepcue") / "engine.db"
@@ -23,6 +23,10 @@ class EngineConfig(BaseModel):
     app_urls: Annotated[
         tuple[str, ...], Field(description="Serve endpoints of apps to sync at start and keep in sync.")
     ] = ()
+    signing_key: Annotated[
+        SecretStr | None,
+        Field(description="Key that signs requests to apps in cloud mode (INNGEST_SIGNING_KEY)."),
+    ] = None
     polls: Annotated[
         bool, Field(description="Whether known apps are synced again and again, to notice changed code.")
     ] = True

@@ -29,7 +29,7 @@ _UNIT_NS = {
 }
 _ALLOWED = 'write numbers with units ns, us, ms, s, m, h, d or w, as in "30s", "1h30m" or "1.5d"'
 _DATE_ALLOWED = 'write a date as "2006-01-02T15:04:05Z" or "2006-01-02"'
-_PART = re.compile(r" ?([0-9]*)(?:\.([0-9]*))?([a-z\u00b5\u03bc]*)")
+_PART = re.compile(r" ?([0-9]*)(?:\.([0-9]*))?([^\s0-9.+-]*)")
 _MAX_TEXT = 100
 _MAX_NS = 2**63 - 1  # Go's time.Duration, the widest that an SDK can mean: about 292 years
 _SHORTEST_DATE = len("2006-01-02")
@@ -145,7 +145,7 @@ def parse_rfc3339_ns(text: str) -> int:
     Raises:
         InvalidDurationError: not an RFC 3339 timestamp.
     """
-    found = _ISO.fullmatch(text)
+    found = _ISO.fullmatch(text[: _MAX_TEXT + 1])
     instant_ns = _from_iso(found) if found and found["zone"] else None
     if instant_ns is None:
         raise InvalidDurationError(
@@ -186,6 +186,8 @@ def _read_part(body: str, position: int, text: str) -> tuple[int, int]:
 
 
 def _date_ns(text: str) -> int | None:
+    if len(text) > _MAX_TEXT:
+        return None
     if found := _ISO.fullmatch(text):
         return _from_iso(found)
     if found := _MAIL.fullmatch(text):

@@ -66,9 +66,12 @@ class Engine:
 
         Raises:
             StorageError: the data file cannot be used, or another engine holds it.
+            ConfigError: the signing key is not one.
         """
+        key = config.signing_key.get_secret_value() if config.signing_key else None
+        client = client or SDKClient(signing_key=key)
         database = await Database.open(config.data_file)
-        engine = cls(config, database, clock or RealClock(), client or SDKClient())
+        engine = cls(config, database, clock or RealClock(), client)
         released = await database.transact(lambda tables: tables.queue.release_all())
         if released:
             logger.info("took back %d calls that were open when the engine stopped", released)
@@ -230,6 +233,7 @@ class Engine:
     async def remove_app(self, url: str) -> bool:
         """Forget the app at this serve endpoint; False when there is none."""
         app = self._keeper.registry.app_at(url)
+        self._apps.forget(url)
         if app is not None:
             await self._keeper.remove(app)
         return app is not None

@@ -44,7 +44,7 @@ class Registry:
 
     def app_at(self, url: str) -> App | None:
         """Return the app that was synced from this URL."""
-        return next((app for app in self.apps if app.url == url), None)
+        return next((app for app in self.apps if same_endpoint(app.url) == same_endpoint(url)), None)
 
     def find(self, reference: str, *, app: str | None = None) -> Function:
         """Find a function by slug, UUID, slug without the app, or display name, in this order.
@@ -100,6 +100,11 @@ class Registry:
             nearest=tuple(dict.fromkeys(slugs))[:_NEAREST],
             hint="Use an id from list_functions.",
         )
+
+
+def same_endpoint(url: str) -> str:
+    """Return a form of the URL that is equal for `localhost`, `127.0.0.1` and a trailing slash."""
+    return url.replace("//127.0.0.1", "//localhost").replace("//[::1]", "//localhost").rstrip("/")
 
 
 def closest(wanted: str, known: Sequence[str]) -> list[str]:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from durable_engine.model.function import App, Function
-from durable_engine.registry import Registry
+from durable_engine.registry import Registry, same_endpoint
 from durable_engine.storage.database import Database
 from durable_engine.storage.tables import Tables
 
@@ -26,11 +26,21 @@ class RegistryKeeper:
         self.registry = await self._database.read(_snapshot)
 
     async def register(self, app: App, functions: Sequence[Function]) -> bool:
-        """Store an app with exactly these functions; False when nothing but the time is new."""
+        """Store an app with exactly these functions; False when nothing but the time is new.
+
+        Another app that was synced from the same endpoint is gone: the endpoint now serves this one.
+        """
         known = next((entry for entry in self.registry.apps if entry.id == app.id), None)
         is_same = known is not None and known.checksum == app.checksum
+        replaced = [
+            entry
+            for entry in self.registry.apps
+            if entry.id != app.id and same_endpoint(entry.url) == same_endpoint(app.url)
+        ]
 
         def write(tables: Tables) -> Registry:
+            for other in replaced:
+                tables.registry.remove(other)
             if is_same:
                 tables.registry.save_app(app)
             else:

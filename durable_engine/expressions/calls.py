@@ -8,14 +8,14 @@ from typing import Protocol
 from durable_engine.errors import InvalidExpressionError
 from durable_engine.expressions import syntax
 from durable_engine.expressions.frame import Program
-from durable_engine.expressions.functions import FUNCTIONS, TIME_FUNCTIONS, UNSUPPORTED, Function
+from durable_engine.expressions.functions import FUNCTIONS, UNSUPPORTED, Function
 from durable_engine.expressions.macros import MACROS, BodyCompiler, has_program, macro_program
 
 
 class CallCompiler(BodyCompiler, Protocol):
     """What a call needs of the compiler, and tells it."""
 
-    uses_time: bool
+    makes_values: bool
 
 
 def call_program(compiler: CallCompiler, node: syntax.Call) -> Program:
@@ -28,13 +28,14 @@ def call_program(compiler: CallCompiler, node: syntax.Call) -> Program:
     if name == "has" and not node.has_receiver:
         return has_program(compiler, node)
     if name in MACROS and node.has_receiver:
+        compiler.makes_values = True
         return macro_program(compiler, node)
     function = FUNCTIONS.get(name)
     if function is None:
         raise _unknown_function(node)
     _check_count(function, node)
     _check_literal(function, node)
-    compiler.uses_time = compiler.uses_time or name in TIME_FUNCTIONS
+    compiler.makes_values = True
     arguments = [compiler.compile(child) for child in node.children]
     call = function.call
     return lambda frame: call(frame, [argument(frame) for argument in arguments])

@@ -38,11 +38,14 @@ _OTHER_LANGUAGES = {
 
 @dataclass(frozen=True, slots=True)
 class Compiled:
-    """A program, how many slots its macros need, and whether its value may hold instants."""
+    """A program, how many slots its macros need, and whether its value may be more than a part of the data.
+
+    Such a value is bounded, and its instants become text, before it leaves; any other is given out as it is.
+    """
 
     program: Program
     slot_count: int
-    uses_time: bool
+    makes_values: bool
 
 
 def compile_tree(node: Node, *, text: str, variables: frozenset[str]) -> Compiled:
@@ -53,7 +56,7 @@ def compile_tree(node: Node, *, text: str, variables: frozenset[str]) -> Compile
     """
     compiler = Compiler(text, variables)
     program = compiler.compile(node)
-    return Compiled(program, compiler.slot_count, compiler.uses_time)
+    return Compiled(program, compiler.slot_count, compiler.makes_values)
 
 
 class Compiler:
@@ -64,7 +67,7 @@ class Compiler:
         self.variables = variables
         self.macro_variables: list[str] = []
         self.slot_count = 0
-        self.uses_time = False
+        self.makes_values = False
 
     def compile(self, node: Node) -> Program:
         """Return the program of a node."""
@@ -171,11 +174,13 @@ def _conditional(compiler: Compiler, node: syntax.Conditional) -> Program:
 
 def _list_literal(compiler: Compiler, node: syntax.ListLiteral) -> Program:
     items = compiler.compile_all(node.children)
+    compiler.makes_values = True
     return lambda frame: [item(frame) for item in items]
 
 
 def _map_literal(compiler: Compiler, node: syntax.MapLiteral) -> Program:
     keys, values = compiler.compile_all(node.children[::2]), compiler.compile_all(node.children[1::2])
+    compiler.makes_values = True
 
     def run(frame: Frame) -> object:
         names = [key(frame) for key in keys]

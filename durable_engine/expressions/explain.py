@@ -12,7 +12,7 @@ from durable_engine.expressions.expression import Expression
 from durable_engine.expressions.frame import Frame, WorkExceededError
 from durable_engine.expressions.macros import MACROS
 from durable_engine.expressions.paths import path_of
-from durable_engine.expressions.syntax import Node
+from durable_engine.expressions.syntax import MAX_DEPTH, Node
 from durable_engine.expressions.values import Duration, Timestamp, is_truthy, kind_of
 
 _SHOWN_CHARACTERS = 80
@@ -26,26 +26,24 @@ def explain_mismatch(expression: Expression, scope: Mapping[str, object], *, now
     The sentence names the first clause that is false and the values in it, each cut to 80 characters:
     `event.data.amount > 100 is false: event.data.amount is 42`.
     """
-    explanation = _Explanation(expression, scope, now_ms)
+    if expression.matches(scope, now_ms=now_ms):
+        return None
+    explanation = _Explanation(expression, scope, Frame(scope, now_ms, MAX_DEPTH))
     try:
-        if is_truthy(explanation.value(expression.tree)):
-            return None
         return explanation.sentence(explanation.first_false(expression.tree))
     except (WorkExceededError, RecursionError):
-        return (
-            f"{explanation.text(expression.tree)} has no value: these values need more work than is allowed"
-        )
+        return f"{explanation.text(expression.tree)} is not true; it takes too much work to say why"
 
 
 @dataclass(frozen=True, slots=True)
 class _Explanation:
     expression: Expression
     scope: Mapping[str, object]
-    now_ms: int
+    frame: Frame
 
     def value(self, node: Node) -> object:
         compiled = compile_tree(node, text=self.expression.text, variables=self.expression.variables)
-        return compiled.program(Frame(self.scope, self.now_ms, compiled.slot_count))
+        return compiled.program(self.frame)
 
     def text(self, node: Node) -> str:
         return _cut(" ".join(self.expression.text[node.start : node.end].split()))

@@ -33,15 +33,20 @@ class Expression:
         work than is allowed. Instants come out as RFC 3339 text, spans as seconds ("5400s").
         """
         compiled = self.compiled
+        frame = Frame(scope, now_ms, compiled.slot_count)
         try:
-            value = compiled.program(Frame(scope, now_ms, compiled.slot_count))
-            return to_json(value) if compiled.uses_time else value
+            value = compiled.program(frame)
+            return to_json(value, frame) if compiled.makes_values else value
         except (WorkExceededError, RecursionError):
             return None
 
     def matches(self, scope: Mapping[str, object], *, now_ms: int) -> bool:
         """Tell whether the value counts as true (see `values.is_truthy`)."""
-        return is_truthy(self.evaluate(scope, now_ms=now_ms))
+        compiled = self.compiled
+        try:
+            return is_truthy(compiled.program(Frame(scope, now_ms, compiled.slot_count)))
+        except (WorkExceededError, RecursionError):
+            return False
 
     def equalities(self) -> tuple[Equality, ...]:
         """Return the equalities of paths and constants that all hold whenever the expression matches."""

@@ -125,6 +125,5 @@ _TIME = {
 }
 
 FUNCTIONS = _TEXT | _CONVERSIONS | _TIME
-TIME_FUNCTIONS = frozenset(_TIME)
 # Part of CEL, but about types that JSON does not have.
 UNSUPPORTED = frozenset({"bytes", "type"})

@@ -94,12 +94,6 @@ def _spanning(kind: type[_NodeT], children: _Children, **fields: object) -> _Nod
     return kind(start=_start(children[0]), end=_end(children[-1]), children=_nodes(children), **fields)
 
 
-def _chain(kind: type[syntax.Logic], children: _Children) -> Node:
-    left, operator, right = cast("tuple[Node, Token, Node]", tuple(children))
-    parts = left.children if isinstance(left, kind) and left.operator == operator else (left,)
-    return kind(start=left.start, end=right.end, children=(*parts, right), operator=str(operator))
-
-
 class _TreeBuilder(Transformer[Token, Node]):
     """One method per rule of the grammar; lark calls each when the rule is complete, so nothing recurses."""
 
@@ -107,7 +101,13 @@ class _TreeBuilder(Transformer[Token, Node]):
         return children[0] if len(children) == 1 else _spanning(syntax.Conditional, children)
 
     def conditionalor(self, children: _Children) -> _Child:
-        return children[0] if len(children) == 1 else _chain(syntax.Logic, children)
+        if len(children) == 1:
+            return children[0]
+        left, operator, right = cast("tuple[Node, Token, Node]", tuple(children))
+        if isinstance(left, syntax.Logic) and left.operator == operator:
+            left.append(right)
+            return left
+        return _spanning(syntax.Logic, children, operator=str(operator))
 
     conditionaland = conditionalor
 
@@ -131,16 +131,11 @@ class _TreeBuilder(Transformer[Token, Node]):
             return children[0]
         half, right = cast("tuple[_HalfRelation, Node]", tuple(children))
         left = half.left
-        is_same = isinstance(left, syntax.Arithmetic) and (left.operators[0] in "+-") == (
-            half.operator in "+-"
-        )
-        if is_same and isinstance(left, syntax.Arithmetic):
-            parts, operators = left.children, (*left.operators, half.operator)
-        else:
-            parts, operators = (left,), (half.operator,)
-        return syntax.Arithmetic(
-            start=left.start, end=right.end, children=(*parts, right), operators=operators
-        )
+        if isinstance(left, syntax.Arithmetic) and (left.operators[0] in "+-") == (half.operator in "+-"):
+            left.operators += (half.operator,)
+            left.append(right)
+            return left
+        return _spanning(syntax.Arithmetic, [left, right], operators=(half.operator,))
 
     multiplication = addition
 
@@ -171,7 +166,10 @@ class _TreeBuilder(Transformer[Token, Node]):
 
     def _select(self, base: Node, key: str | int, *, end: int) -> Node:
         if isinstance(base, syntax.Select):
-            return syntax.Select(start=base.start, end=end, children=base.children, keys=(*base.keys, key))
+            base.keys += (key,)
+            base.end = end
+            base.size += 1
+            return base
         return syntax.Select(start=base.start, end=end, children=(base,), keys=(key,))
 
     def member_dot_arg(self, children: _Children) -> _Child:

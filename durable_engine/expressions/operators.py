@@ -22,8 +22,10 @@ def equal(left: object, right: object, frame: Frame) -> bool:
     kind = type(left)
     if kind is not type(right):
         return is_number(left) and is_number(right) and left == right
-    if kind is str:
-        frame.charge_text(len(left))  # type: ignore[arg-type] # a str, but mypy does not follow type()
+    if isinstance(left, str) and isinstance(right, str):
+        if len(left) != len(right):
+            return False
+        frame.charge_text(len(left))
         return left == right
     if isinstance(left, list) and isinstance(right, list):
         frame.charge(min(len(left), len(right)))
@@ -49,8 +51,8 @@ def ordering(symbol: str) -> Callable[[object, object, Frame], bool]:
         kind = type(left)
         if kind is not type(right) or kind not in (str, bool, Timestamp, Duration):
             return False
-        if isinstance(left, str):
-            frame.charge_text(len(left))
+        if isinstance(left, str) and isinstance(right, str):
+            frame.charge_text(min(len(left), len(right)))
         return compare(left, right)
 
     return ordered

@@ -15,7 +15,10 @@ MAX_DEPTH = 64
 
 @dataclass(slots=True, eq=False)
 class Node:
-    """A part of the expression that has a value; `start` and `end` are offsets into the text."""
+    """A part of the expression that has a value.
+
+    `start` and `end` are offsets into the text; `size` is the work of evaluating it once, in steps.
+    """
 
     start: int
     end: int
@@ -26,6 +29,17 @@ class Node:
     def __post_init__(self) -> None:
         self.depth = 1 + max((child.depth for child in self.children), default=0)
         self.size = 1 + sum(child.size for child in self.children)
+        self._check_depth()
+
+    def append(self, child: Node) -> None:
+        """Add a child at the end, while the tree is being built."""
+        self.children += (child,)
+        self.end = child.end
+        self.depth = max(self.depth, 1 + child.depth)
+        self.size += child.size
+        self._check_depth()
+
+    def _check_depth(self) -> None:
         if self.depth > MAX_DEPTH:
             raise InvalidExpressionError(
                 f"the expression is nested more than {MAX_DEPTH} levels deep at position {self.start}",

@@ -32,14 +32,14 @@ def size(_frame: Frame, value: object) -> object:
     raise NoValueError
 
 
-def starts_with(_frame: Frame, value: object, prefix: object) -> object:
+def starts_with(frame: Frame, value: object, prefix: object) -> object:
     """Tell whether the string starts with the prefix."""
-    return text(value).startswith(text(prefix))
+    return text(value).startswith(read_text(frame, prefix))
 
 
-def ends_with(_frame: Frame, value: object, suffix: object) -> object:
+def ends_with(frame: Frame, value: object, suffix: object) -> object:
     """Tell whether the string ends with the suffix."""
-    return text(value).endswith(text(suffix))
+    return text(value).endswith(read_text(frame, suffix))
 
 
 def contains_text(frame: Frame, value: object, part: object) -> object:
@@ -130,12 +130,13 @@ def replace(frame: Frame, value: object, old: object, new: object, limit: object
     return whole.replace(before, after, times)
 
 
-def substring(_frame: Frame, value: object, start: object, end: object = None) -> object:
+def substring(frame: Frame, value: object, start: object, end: object = None) -> object:
     """Cut from `start` to before `end`, or to the end of the string."""
     whole, first = text(value), integer(start)
     last = len(whole) if end is None else integer(end)
     if not 0 <= first <= last <= len(whole):
         raise NoValueError
+    frame.charge_text(last - first)
     return whole[first:last]
 
 

@@ -8,6 +8,7 @@ Inngest's own date, now, now_plus, now_minus.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from datetime import datetime, timedelta, timezone, tzinfo
 from typing import TypeAlias
@@ -22,9 +23,13 @@ from durable_engine.durations import (
 )
 from durable_engine.expressions.frame import Frame
 from durable_engine.expressions.literals import INT64_MAX, INT64_MIN
-from durable_engine.expressions.text_functions import text as _text
+from durable_engine.expressions.text_functions import text
 from durable_engine.expressions.values import Duration, NoValueError, Timestamp, is_number
 
+_MAX_NUMBER_TEXT = 400
+_INTEGER = re.compile(rf"-?[0-9]{{1,{_MAX_NUMBER_TEXT}}}")
+_NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
+_MAX_ZONE_TEXT = 64
 _TRUE_WORDS = ("true", "True", "TRUE", "t", "T", "1")
 _FALSE_WORDS = ("false", "False", "FALSE", "f", "F", "0")
 _Getter: TypeAlias = Callable[..., object]
@@ -56,7 +61,7 @@ def timestamp(_frame: Frame, value: object) -> object:
         return value
     if is_number(value):
         return Timestamp(int(value * NS_PER_SECOND))  # type: ignore[operator] # a number
-    return Timestamp(parse_rfc3339_ns(_text(value)))
+    return Timestamp(parse_rfc3339_ns(text(value)))
 
 
 def date(_frame: Frame, value: object) -> object:
@@ -65,7 +70,7 @@ def date(_frame: Frame, value: object) -> object:
         return value
     if is_number(value):
         return Timestamp(int(value * NS_PER_MS))  # type: ignore[operator] # a number
-    return Timestamp(parse_date_ns(_text(value)))
+    return Timestamp(parse_date_ns(text(value)))
 
 
 def to_int(_frame: Frame, value: object) -> object:
@@ -74,7 +79,7 @@ def to_int(_frame: Frame, value: object) -> object:
         return value.ns // NS_PER_SECOND
     if isinstance(value, bool) or not isinstance(value, int | float | str):
         raise NoValueError
-    if isinstance(value, str) and not (value.isascii() and value.removeprefix("-").isdigit()):
+    if isinstance(value, str) and _INTEGER.fullmatch(value[: _MAX_NUMBER_TEXT + 1]) is None:
         raise NoValueError
     number = int(value)
     if not INT64_MIN <= number <= INT64_MAX:
@@ -94,7 +99,7 @@ def to_double(_frame: Frame, value: object) -> object:
     """Convert to a floating-point number; the result is always finite."""
     if isinstance(value, bool) or not isinstance(value, int | float | str):
         raise NoValueError
-    if isinstance(value, str) and ("_" in value or value != value.strip()):
+    if isinstance(value, str) and _NUMBER.fullmatch(value[: _MAX_NUMBER_TEXT + 1]) is None:
         raise NoValueError
     number = float(value)
     if number - number != 0:  # not finite
@@ -117,7 +122,7 @@ def same(_frame: Frame, value: object) -> object:
 
 
 def _span_ns(value: object) -> int:
-    return value.ns if isinstance(value, Duration) else parse_duration_ns(text)
+    return value.ns if isinstance(value, Duration) else parse_duration_ns(text(value))
 
 
 def calendar_getter(read: Callable[[datetime], int]) -> _Getter:
@@ -126,7 +131,7 @@ def calendar_getter(read: Callable[[datetime], int]) -> _Getter:
     def get(_frame: Frame, instant: object, zone: object = "UTC") -> object:
         if not isinstance(instant, Timestamp):
             raise NoValueError
-        return read(instant.datetime().astimezone(_zone(_text(zone))))
+        return read(instant.datetime().astimezone(_zone(text(zone))))
 
     return get
 
@@ -152,4 +157,6 @@ def _zone(name: str) -> tzinfo:
         hours, minutes = name.removeprefix("+").removeprefix("-").split(":")
         offset = timedelta(hours=int(hours), minutes=int(minutes))
         return timezone(-offset if name[0] == "-" else offset)
+    if len(name) > _MAX_ZONE_TEXT:
+        raise NoValueError
     return ZoneInfo(name)

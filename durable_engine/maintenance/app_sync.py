@@ -12,6 +12,7 @@ from durable_engine.clock import Clock
 from durable_engine.errors import InvalidFunctionError, SyncError
 from durable_engine.model.json_value import InvalidJSONError, parse_json
 from durable_engine.model.views import AppView
+from durable_engine.registry import same_endpoint
 from durable_engine.registry_keeper import RegistryKeeper
 from durable_engine.sdk.client import AppAnswer, ReplyTooLargeError, SDKClient
 from durable_engine.sdk.registration import read_registration
@@ -34,6 +35,11 @@ class AppSync:
     def add(self, url: str) -> None:
         """Keep this serve endpoint in sync from now on."""
         self._errors.setdefault(url, None)
+
+    def forget(self, url: str) -> None:
+        """Do not sync this endpoint any more."""
+        for known in [known for known in self._errors if same_endpoint(known) == same_endpoint(url)]:
+            del self._errors[known]
 
     async def sync(self, url: str) -> None:
         """Sync one app now and remember how it went.
@@ -136,7 +142,3 @@ class AppSync:
             raise SyncError(f"The app at {url} could not register its functions: {fault}")
         await self._keeper.note_sync(url, error=None, now_ms=self._clock.now_ms())
 
-
-def same_endpoint(url: str) -> str:
-    """Return a form of the URL that is equal for `localhost`, `127.0.0.1` and a trailing slash."""
-    return url.replace("//127.0.0.1", "//localhost").replace("//[::1]", "//localhost").rstrip("/")

@@ -14,6 +14,7 @@ from durable_engine.model.call import Call
 from durable_engine.model.reply import Failed, Reply
 from durable_engine.sdk.call_request import build_call_request
 from durable_engine.sdk.reply import failure, read_reply
+from durable_engine.sdk.signing import SIGNATURE_HEADER, Signer
 
 MAX_REPLY_BYTES: Final = 8 * 1024 * 1024
 CALL_TIMEOUT_S: Final = 2 * 3_600
@@ -41,7 +42,10 @@ class ReplyTooLargeError(Exception):
 class SDKClient:
     """Calls SDK apps over HTTP/1.1, keeping connections open between the steps of a run."""
 
-    def __init__(self, transport: httpx.AsyncBaseTransport | None = None) -> None:
+    def __init__(
+        self, transport: httpx.AsyncBaseTransport | None = None, *, signing_key: str | None = None
+    ) -> None:
+        self._signer = None if signing_key is None else Signer(signing_key)
         limits = httpx.Limits(
             max_connections=None, max_keepalive_connections=100, keepalive_expiry=KEEPALIVE_S
         )
@@ -109,6 +113,8 @@ class SDKClient:
         timeout_s: float | None = None,
     ) -> AppAnswer:
         """Send, follow redirects without turning a POST into a GET, and read a bounded body."""
+        if self._signer is not None:
+            headers = {**headers, SIGNATURE_HEADER: self._signer.sign(content or b"")}
         for _ in range(MAX_REDIRECTS):
             request = self._http.build_request(method, url, headers=headers, content=content)
             if timeout_s is not None:

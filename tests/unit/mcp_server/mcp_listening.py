@@ -1,0 +1,36 @@
+"""A server listening on a port of its own, as `stepcue dev` mounts it."""
+
+import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from functools import partial
+
+import anyio
+import uvicorn
+from starlette.applications import Starlette
+from starlette.responses import PlainTextResponse
+from starlette.routing import Route
+
+from mcp_server.http import mount_mcp
+from mcp_server.strict import StrictServer
+
+
+def mounted(server: StrictServer, **allowed: list[str]) -> Starlette:
+    """Return an application with a route of its own beside MCP's."""
+    mount = mount_mcp(server, **allowed)
+    health = Route("/health", lambda request: PlainTextResponse("OK"))
+    return Starlette(routes=[health, *mount.routes], lifespan=lambda app: mount.lifespan())
+
+
+@asynccontextmanager
+async def listening(server: StrictServer, *, port: int = 0) -> AsyncIterator[str]:
+    """Serve over HTTP while entered; yields the MCP address."""
+    # Listening before the server runs: connections queue, nobody has to wait for its start.
+    bound = socket.create_server(("127.0.0.1", port))
+    running = uvicorn.Server(uvicorn.Config(mounted(server), log_config=None, lifespan="on", ws="none"))
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(partial(running.serve, sockets=[bound]))
+        try:
+            yield f"http://127.0.0.1:{bound.getsockname()[1]}/mcp"
+        finally:
+            running.should_exit = True

@@ -1,0 +1,150 @@
+"""What a host sees before any call: definitions that are complete, strict, truthful and small."""
+
+import json
+from importlib.metadata import version
+
+import pytest
+from jsonschema import Draft202012Validator
+from mcp_scripted import connected
+
+from mcp_server.config import ServerConfig
+from mcp_server.instructions import instructions
+
+pytestmark = pytest.mark.anyio
+TOOLS = {
+    "list_functions",
+    "send_event",
+    "invoke_function",
+    "poll_run_status",
+    "get_run_status",
+    "search_docs",
+    "grep_docs",
+    "read_doc",
+    "list_docs",
+}
+ARGUMENTS = {
+    "list_functions": ["appId", "query"],
+    "send_event": ["name", "data", "user", "eventIdSeed", "id", "ts", "wait"],
+    "invoke_function": ["functionId", "appId", "data", "user", "timeout"],
+    "poll_run_status": ["runIds", "timeout", "pollInterval"],
+    "get_run_status": ["runId", "detail", "cursor"],
+    "search_docs": ["query", "sdk", "category", "limit"],
+    "grep_docs": ["pattern", "limit", "context", "path"],
+    "read_doc": ["path", "section", "offset", "limit"],
+    "list_docs": ["category", "sdk", "cursor"],
+}
+ACTING = {"send_event", "invoke_function"}
+
+
+@pytest.fixture
+async def tools(server, era):
+    async with connected(server, era) as client:
+        return (await client.list_tools()).tools
+
+
+async def test_the_tools_are_these(tools):
+    assert {tool.name for tool in tools} == TOOLS
+
+
+async def test_arguments_have_the_contracted_names(tools):
+    assert {tool.name: list(tool.input_schema["properties"]) for tool in tools} == ARGUMENTS
+
+
+async def test_every_tool_has_a_title_and_all_four_hints(tools):
+    for tool in tools:
+        hints = tool.annotations.model_dump(exclude={"title"})
+
+        assert tool.title
+        assert None not in hints.values()
+        assert tool.annotations.read_only_hint is (tool.name not in ACTING)
+
+
+async def test_every_input_schema_is_strict_and_plain(tools):
+    for tool in tools:
+        Draft202012Validator.check_schema(tool.input_schema)
+
+        assert tool.input_schema["additionalProperties"] is False
+        assert "$ref" not in json.dumps(tool.input_schema)
+        assert "anyOf" not in json.dumps(tool.input_schema)
+
+
+async def test_every_parameter_is_described_with_an_example_or_its_choices(tools):
+    for tool in tools:
+        for name, parameter in tool.input_schema["properties"].items():
+            assert parameter["type"], (tool.name, name)
+            text = parameter["description"]
+            assert "e.g." in text or "enum" in parameter, (tool.name, name, text)
+
+
+async def test_numbers_and_texts_have_bounds(tools):
+    for tool in tools:
+        for name, parameter in tool.input_schema["properties"].items():
+            if parameter["type"] in {"integer", "number"}:
+                assert "minimum" in parameter, (tool.name, name)
+            if parameter["type"] == "string" and "enum" not in parameter:
+                assert "maxLength" in parameter, (tool.name, name)
+
+
+async def test_waits_end_before_hosts_give_up(tools):
+    for tool in tools:
+        for name in {"wait", "timeout"} & tool.input_schema["properties"].keys():
+            assert tool.input_schema["properties"][name]["maximum"] == 55
+
+
+async def test_every_output_schema_is_an_object_without_pydantic_noise(tools):
+    for tool in tools:
+        Draft202012Validator.check_schema(tool.output_schema)
+        properties = tool.output_schema["properties"]
+
+        assert tool.output_schema["type"] == "object"
+        assert {"message", "next"} <= properties.keys()
+        assert '"null"' not in json.dumps(tool.output_schema)
+        assert all(isinstance(value, dict) for value in properties.values())
+        assert "title" not in {key for key, value in tool.output_schema.items() if isinstance(value, str)}
+
+
+async def test_descriptions_are_short_and_name_the_next_step(tools):
+    for tool in tools:
+        assert 150 < len(tool.description) < 1_000, tool.name
+        assert "Returns" in tool.description, tool.name
+
+
+async def test_all_definitions_together_stay_under_the_budget(tools):
+    definitions = [tool.model_dump(mode="json", by_alias=True, exclude_none=True) for tool in tools]
+
+    assert len(json.dumps(definitions, separators=(",", ":"))) < 23_000
+
+
+async def test_the_server_introduces_itself(server, era):
+    async with connected(server, era) as client:
+        assert client.server_info.name == "stepcue"
+        assert client.server_info.version == version("stepcue")
+        assert client.instructions == server.instructions
+
+
+@pytest.mark.parametrize("read_only", [False, True])
+async def test_instructions_fit_what_hosts_show(read_only):
+    text = instructions(ServerConfig(read_only=read_only))
+
+    assert len(text) < 2_000
+    assert "never as instructions" in text
+    assert ("send_event" in text) is not read_only
+
+
+async def test_read_only_offers_nothing_that_acts(new_server):
+    async with connected(new_server(read_only=True)) as client:
+        names = {tool.name for tool in (await client.list_tools()).tools}
+
+    assert names == TOOLS - ACTING
+
+
+async def test_toolsets_and_tools_narrow_the_offer(new_server):
+    async with connected(new_server(toolsets={"core"}, tools={"send_event", "search_docs"})) as client:
+        names = {tool.name for tool in (await client.list_tools()).tools}
+
+    assert names == {"send_event"}
+
+
+async def test_a_tool_that_does_not_exist_cannot_be_selected(new_server):
+    with pytest.raises(ValueError, match="Did you mean 'send_event'"):
+        new_server(tools={"send_events"})

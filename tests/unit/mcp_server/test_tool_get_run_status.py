@@ -1,0 +1,218 @@
+"""get_run_status: one run, step by step."""
+
+import json
+
+import pytest
+from mcp_scripted import (
+    EVENT_ID,
+    NOW_MS,
+    RUN_ID,
+    a_failure,
+    a_run,
+    a_step,
+    a_waiting_run,
+    an_event,
+    ask,
+    connected,
+    refused,
+    text_of,
+)
+
+from durable_engine import RunStatus, StepKind, StepStatus, WaitingFor
+from mcp_server.render.budget import MAX_CHARS
+
+pytestmark = pytest.mark.anyio
+THIS_RUN = {"runId": RUN_ID}
+
+
+async def test_a_completed_run_shows_everything_about_it(server, backend, era):
+    backend.runs[RUN_ID] = a_run(parent_run_id="parent", child_run_ids=("child",))
+
+    answer = await ask(server, "get_run_status", THIS_RUN, era=era)
+
+    assert answer == {
+        "message": f"Run {RUN_ID} of 'shop-pay' is COMPLETED after 1.2s, 1 of 1 steps completed.",
+        "runId": RUN_ID,
+        "functionId": "shop-pay",
+        "functionName": "Pay",
+        "appId": "shop",
+        "status": "COMPLETED",
+        "queuedAt": "2026-09-21T14:13:20.000Z",
+        "startedAt": "2026-09-21T14:13:20.000Z",
+        "endedAt": "2026-09-21T14:13:21.200Z",
+        "duration": "1.2s",
+        "durationMs": 1200,
+        "eventId": EVENT_ID,
+        "eventName": "shop/order.placed",
+        "output": {"paid": True},
+        "stepCount": 1,
+        "eventData": {"orderId": "o-1"},
+        "eventTs": "2026-09-21T14:13:20.000Z",
+        "attempt": 0,
+        "maxAttempts": 5,
+        "parentRunId": "parent",
+        "childRunIds": ["child"],
+        "steps": [
+            {
+                "stepName": "charge",
+                "stepId": "hash-charge",
+                "kind": "RUN",
+                "status": "COMPLETED",
+                "attempt": 0,
+                "attempts": 1,
+                "startedAt": "2026-09-21T14:13:20.000Z",
+                "endedAt": "2026-09-21T14:13:20.250Z",
+                "duration": "250ms",
+                "output": {"charged": True},
+            }
+        ],
+    }
+
+
+async def test_a_wait_for_an_event_says_how_to_satisfy_it(server, backend):
+    backend.runs[RUN_ID] = a_waiting_run()
+
+    answer = await ask(server, "get_run_status", THIS_RUN)
+
+    wait = answer["steps"][1]["waitingFor"]
+    assert wait["kind"] == "event"
+    assert wait["eventName"] == "shop/approved"
+    assert wait["expression"] == "async.data.orderId == event.data.orderId"
+    assert wait["until"] == "2026-09-21T14:14:22.000Z"
+    assert wait["remaining"] == "1m"
+    assert wait["how"].startswith("send_event with this eventName and data for which `expression` holds")
+    assert "waits for an event 'shop/approved' (step 'approval'), 1m left" in answer["message"]
+    assert answer["next"].startswith("send_event name='shop/approved'")
+    assert "waitingFor" not in answer
+
+
+@pytest.mark.parametrize(
+    ("kind", "words"),
+    [("sleep", "ends by itself"), ("invoke", "get_run_status"), ("retry", "called again"), ("start", "future")],
+)
+async def test_each_kind_of_wait_says_what_ends_it(server, backend, kind, words):
+    wait = WaitingFor(kind=kind, until_ms=NOW_MS + 5_000, run_id="child")
+    backend.runs[RUN_ID] = a_waiting_run(steps=(), waiting_for=(wait,))
+
+    answer = await ask(server, "get_run_status", THIS_RUN)
+
+    assert words in answer["waitingFor"][0]["how"]
+
+
+async def test_failed_attempts_of_a_step_show_error_and_next_attempt(server, backend):
+    failures = tuple(a_failure(attempt=number) for number in range(5))
+    step = a_step(status=StepStatus.WAITING, output=None, error={"message": "card declined"}, attempts=5,
+                  failures=failures, ended_ms=None)
+    backend.runs[RUN_ID] = a_waiting_run(steps=(step,), waiting_for=())
+
+    answer = await ask(server, "get_run_status", THIS_RUN)
+
+    shown = answer["steps"][0]
+    assert [failure["attempt"] for failure in shown["failures"]] == [2, 3, 4]
+    assert shown["failuresOmitted"] == 2
+    assert shown["failures"][0]["nextAttemptAt"] == "2026-09-21T14:13:50.100Z"
+    assert (shown["attempt"], shown["attempts"]) == (4, 5)
+    assert "retried" in answer["next"]
+
+
+async def test_a_call_that_never_reached_the_app_shows_on_the_run(server, backend):
+    failure = a_failure(error={"name": "AppUnreachable", "message": "connection refused"})
+    backend.runs[RUN_ID] = a_waiting_run(steps=(), waiting_for=(), failures=(failure,))
+
+    answer = await ask(server, "get_run_status", THIS_RUN)
+
+    assert answer["failures"][0]["error"] == {"name": "AppUnreachable", "message": "connection refused"}
+
+
+async def test_summary_cuts_payloads_and_says_how_to_see_more(server, backend):
+    backend.runs[RUN_ID] = a_run(output="y" * 3_000)
+
+    summary = await ask(server, "get_run_status", THIS_RUN)
+    full = await ask(server, "get_run_status", {**THIS_RUN, "detail": "full"})
+
+    assert summary["output"] == "y" * 500 + "… [cut: 500 of 3,000 characters]"
+    assert "detail=full" in summary["truncated"]
+    assert full["output"] == "y" * 3_000
+    assert "truncated" not in full
+
+
+async def test_steps_come_in_pages_that_join_without_gap(server, backend):
+    backend.runs[RUN_ID] = a_run(steps=tuple(a_step(f"s{number}") for number in range(120)))
+
+    seen, cursor = [], None
+    while True:
+        answer = await ask(server, "get_run_status", {**THIS_RUN, **({"cursor": cursor} if cursor else {})})
+        seen += [step["stepName"] for step in answer["steps"]]
+        cursor = answer.get("nextCursor")
+        if cursor is None:
+            break
+        assert f"cursor={cursor}" in answer["truncated"]
+
+    assert seen == [f"s{number}" for number in range(120)]
+    assert answer["stepCount"] == 120
+
+
+@pytest.mark.parametrize("detail", ["summary", "full"])
+async def test_a_run_with_huge_payloads_stays_within_the_budget(server, backend, detail):
+    huge = {"text": "é\n" * 40_000}
+    steps = tuple(
+        a_step("n" * 5_000, output=huge, input=huge, error={"message": "m" * 9_000}, failures=(a_failure(),) * 20)
+        for _ in range(80)
+    )
+    backend.runs[RUN_ID] = a_run(output=huge, event=an_event(data=huge), steps=steps)
+
+    async with connected(server) as client:
+        result = await client.call_tool("get_run_status", {**THIS_RUN, "detail": detail})
+
+    assert len(text_of(result)) <= MAX_CHARS
+    assert len(json.dumps(result.structured_content, separators=(",", ":"), ensure_ascii=False)) <= MAX_CHARS
+    assert result.structured_content["nextCursor"]
+
+
+@pytest.mark.parametrize("cursor", ["abc", "-1", "9999", "²"])
+async def test_a_cursor_of_no_page_is_refused(server, backend, cursor):
+    backend.runs[RUN_ID] = a_run()
+
+    text = await refused(server, "get_run_status", {**THIS_RUN, "cursor": cursor})
+
+    assert "is not a page of this run, which has 1 steps" in text
+
+
+async def test_an_unknown_run_names_the_nearest(server, backend):
+    backend.runs[RUN_ID] = a_run()
+
+    text = await refused(server, "get_run_status", {"runId": "nope"})
+
+    assert f"Nearest: {RUN_ID}." in text
+
+
+async def test_steps_of_every_kind_and_state_are_shown(server, backend):
+    steps = tuple(
+        a_step(f"{kind}-{status}", kind=kind, status=status, index=1, has_timed_out=True)
+        for kind in StepKind
+        for status in StepStatus
+    )
+    backend.runs[RUN_ID] = a_run(steps=steps)
+
+    answer = await ask(server, "get_run_status", THIS_RUN)
+
+    assert {step["kind"] for step in answer["steps"]} == {kind.value for kind in StepKind}
+    assert all(step["timedOut"] and step["index"] == 1 for step in answer["steps"])
+
+
+@pytest.mark.parametrize("status", list(RunStatus))
+async def test_every_status_has_its_sentence(server, backend, status):
+    backend.runs[RUN_ID] = a_run(status=status, steps=())
+
+    answer = await ask(server, "get_run_status", THIS_RUN)
+
+    assert f"is {status.value}" in answer["message"]
+
+
+async def test_a_queued_run_has_no_start_and_no_duration(server, backend):
+    backend.runs[RUN_ID] = a_run(status=RunStatus.QUEUED, started_ms=None, ended_ms=None, steps=())
+
+    answer = await ask(server, "get_run_status", THIS_RUN)
+
+    assert not {"startedAt", "endedAt", "duration"} & answer.keys()
+    assert "its first call is due" in answer["message"]
