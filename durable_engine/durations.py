@@ -164,11 +164,9 @@ def format_duration(ms: int) -> str:
         seconds, tenths = divmod(ms // 100, 10)
         return f"{seconds}.{tenths}s" if tenths else f"{seconds}s"
     units = (("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1_000))
-    for (unit, size), (smaller, smaller_size) in pairwise(units):
-        if ms >= size:
-            rest = ms % size // smaller_size
-            return f"{ms // size}{unit} {rest}{smaller}" if rest else f"{ms // size}{unit}"
-    raise AssertionError("unreachable: a minute or more has a unit")
+    (unit, size), (smaller, smaller_size) = next(pair for pair in pairwise(units) if ms >= pair[0][1])
+    rest = ms % size // smaller_size
+    return f"{ms // size}{unit} {rest}{smaller}" if rest else f"{ms // size}{unit}"
 
 
 def _read_part(body: str, position: int, text: str) -> tuple[int, int]:

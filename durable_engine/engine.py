@@ -34,7 +34,7 @@ from durable_engine.storage.tables import Tables
 
 logger = logging.getLogger(__name__)
 
-_DRAIN_S: Final = 1.0
+_DRAIN_S: Final = 0.5
 _RECENT: Final = 200
 
 

@@ -50,9 +50,9 @@ class _Explanation:
 
     def first_false(self, node: Node) -> Node:
         if isinstance(node, syntax.Logic) and node.operator == "&&":
-            for child in node.children:
-                if not is_truthy(self.value(child)):
-                    return self.first_false(child)
+            return self.first_false(
+                next(child for child in node.children if not is_truthy(self.value(child)))
+            )
         return node
 
     def sentence(self, clause: Node) -> str:

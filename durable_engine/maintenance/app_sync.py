@@ -141,4 +141,3 @@ class AppSync:
         if fault:
             raise SyncError(f"The app at {url} could not register its functions: {fault}")
         await self._keeper.note_sync(url, error=None, now_ms=self._clock.now_ms())
-

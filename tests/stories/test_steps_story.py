@@ -185,4 +185,3 @@ async def test_a_wait_of_more_than_a_year_ends_the_run_with_the_limit() -> None:
         assert run.error is not None
         assert run.error["name"] == "InngestErrTimeoutTooLong"
         assert "366 days" in run.error["message"]
-

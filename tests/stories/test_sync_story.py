@@ -148,7 +148,8 @@ async def test_a_function_that_cannot_work_is_refused_with_the_reason(
 
 
 @pytest.mark.parametrize(
-    "body", [None, [], {"functions": []}, {"appName": "x", "functions": []}, {"appName": "x", "url": "ftp://x"}]
+    "body",
+    [None, [], {"functions": []}, {"appName": "x", "functions": []}, {"appName": "x", "url": "ftp://x"}],
 )
 async def test_a_malformed_sync_is_refused(body: Any) -> None:
     client = new_client()

@@ -48,9 +48,7 @@ class Lab:
     network: Network
     api: httpx.AsyncClient
 
-    async def send(
-        self, name: str, data: Mapping[str, Any] | None = None, **more: Any
-    ) -> tuple[str, ...]:
+    async def send(self, name: str, data: Mapping[str, Any] | None = None, **more: Any) -> tuple[str, ...]:
         """Send an event; return the ids of the runs it started."""
         receipt = await self.engine.send_event(NewEvent(name=name, data=dict(data or {}), **more))
         return tuple(run.run_id for run in receipt.started)
@@ -88,7 +86,9 @@ async def lab(
     # The Python SDK turns a sleep into a date of its own, real clock: start the engine's clock there.
     clock = clock or ManualClock(time.time_ns() // 1_000_000)
     config = EngineConfig(data_file=data_file)
-    async with await Engine.open(config, clock=clock, client=SDKClient(network, signing_key=signing_key)) as engine:
+    async with await Engine.open(
+        config, clock=clock, client=SDKClient(network, signing_key=signing_key)
+    ) as engine:
         transport = httpx.ASGITransport(build_app(engine))
         async with httpx.AsyncClient(transport=transport, base_url=ENGINE_ORIGIN) as api:
             # The SDK reaches the engine in this process too: to register, to send events, to fetch state.

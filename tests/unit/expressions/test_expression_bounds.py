@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from durable_engine.errors import InvalidExpressionError
-from durable_engine.expressions import Constant, compile_expression, explain_mismatch, index_key
+from durable_engine.expressions import Constant, compile_expression, explain_mismatch, frame, index_key
 from durable_engine.expressions.frame import MAX_TEXT_VALUE
 from durable_engine.expressions.functions import FUNCTIONS
 from durable_engine.expressions.macros import MACROS
@@ -47,8 +47,11 @@ JSON = st.recursive(
     max_leaves=12,
 )
 ATOMS = st.sampled_from(
-    "event|event.a|event.b|event.a.b|event.i[0]|async.a|i|null|true|false|0|1|-2|1.5|9223372036854775807|1e308|"
-    "''|'a'|'2024-01-01'|[]|{}|now()|duration('1h')|date(event.a)|'a*'".split("|")
+    [
+        *["event", "event.a", "event.b", "event.a.b", "event.i[0]", "async.a", "i", "null", "true", "false"],
+        *["0", "1", "-2", "1.5", "9223372036854775807", "1e308", "''", "'a'", "'2024-01-01'", "[]", "{}"],
+        *["now()", "duration('1h')", "date(event.a)", "'a*'"],
+    ]
 )
 BINARY = ["==", "!=", "<", "<=", ">", ">=", "in", "&&", "||", "+", "-", "*", "/", "%"]
 
@@ -170,7 +173,8 @@ def test_whatever_matches_satisfies_its_equalities(event: object, other: object)
         "event.data.l.all(i, event.data.l.all(j, b64decode(event.data.s) != ''))",
     ],
 )
-def test_work_without_end_has_no_value(text: str) -> None:
+def test_work_without_end_has_no_value(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(frame, "MAX_WORK", 200_000)  # reached sooner, for the sake of the suite's time
     expression = compile_expression(text)
     assert expression.evaluate(BIG, now_ms=0) is None
     assert not expression.matches(BIG, now_ms=0)

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import importlib.util
 import re
 import subprocess
 import sys
 
 import pytest
 
-from durable_engine.errors import InvalidExpressionError
+from durable_engine.errors import ConfigError, InvalidExpressionError
 from durable_engine.expressions import compile_expression
+from durable_engine.expressions.grammar import load_parser
 from durable_engine.expressions.parse import MAX_TEXT
 
 
@@ -164,6 +166,12 @@ def test_neither_celpy_nor_its_dependencies_are_imported_and_lark_only_when_need
         "assert not {'celpy', 'pendulum', 'jmespath'} & set(sys.modules)\n"
     )
     subprocess.run([sys.executable, "-c", program], check=True, timeout=60)
+
+
+def test_a_missing_grammar_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(ConfigError, match="cel-python is not installed"):
+        load_parser()
 
 
 def _assert_refused(text: str, position: int, says: str) -> None:

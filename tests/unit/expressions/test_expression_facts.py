@@ -191,6 +191,13 @@ def test_what_cannot_be_looked_up_has_no_index_key(value: object) -> None:
             ),
         ),
         ("1 > 2", "1 > 2 is false"),
+        (
+            "duration('1h') == 3600",
+            (
+                "duration('1h') == 3600 is false: duration('1h') is 3600s "
+                "(a duration is never equal to a number)"
+            ),
+        ),
         ("false", "false is false"),
         (
             "event.data.quote == 'x'",

@@ -264,6 +264,7 @@ def test_every_function_is_tested() -> None:
         ("date('2024-01-01') + date('2024-01-01')", None),
         ("date('2024-01-01') + 5", None),
         ("date('9999-12-31') + duration('1d')", None),
+        (" + ".join(["duration('100000d')"] * 40), None),
         ("date('0001-01-01') - duration('1ns')", None),
         ("date('2024-01-01') == '2024-01-01T00:00:00Z'", False),
         ("date('2024-01-01') < '2024-01-02'", False),

@@ -235,6 +235,7 @@ def test_membership_looks_at_elements_and_keys(text: str, expected: object) -> N
         ("event.data.list[0.5]", None),
         ("event.data.list[true]", None),
         (".event.name", "shop/order.placed"),
+        (".size(event.name)", 17),
         ("[1, 2, 3][1]", 2),
         ("{'a': {'b': 7}}.a.b", 7),
         ("(event.data).n", 42),
@@ -315,6 +316,10 @@ def test_what_counts_as_true_is_as_in_javascript(value: object, truthy: bool) ->
 )
 def test_the_text_of_a_value_is_that_of_keys(value: object, text: str) -> None:
     assert as_text(value) == text
+
+
+def test_a_list_never_holds_a_number_that_json_cannot() -> None:
+    assert compile_expression("[event, 1]").evaluate({"event": math.inf}, now_ms=0) == [None, 1]
 
 
 def test_a_match_is_a_value_that_counts_as_true() -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 from mcp_docs_pages import write_pages
-from mcp_scripted import ScriptedBackend
+from mcp_scripted import BackendSwitch, ScriptedBackend
 
 from docs_index import DocsIndex
 from mcp_server.config import ServerConfig
@@ -23,11 +23,6 @@ def era(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
 
-@pytest.fixture
-def backend() -> ScriptedBackend:
-    return ScriptedBackend()
-
-
 @pytest.fixture(scope="session")
 def docs(tmp_path_factory: pytest.TempPathFactory) -> DocsIndex:
     pages: Path = tmp_path_factory.mktemp("pages")
@@ -43,6 +38,23 @@ def new_server(backend: ScriptedBackend, docs: DocsIndex) -> Callable[..., Stric
     return build
 
 
+@pytest.fixture(scope="session")
+def switch() -> BackendSwitch:
+    return BackendSwitch()
+
+
 @pytest.fixture
-def server(new_server: Callable[..., StrictServer]) -> StrictServer:
-    return new_server(progress_interval_s=0.001)
+def backend(switch: BackendSwitch) -> ScriptedBackend:
+    switch.backend = ScriptedBackend()
+    return switch.backend
+
+
+@pytest.fixture(scope="session")
+def shared_server(switch: BackendSwitch, docs: DocsIndex) -> StrictServer:
+    return build_server(switch, docs, config=ServerConfig(progress_interval_s=0.001))
+
+
+@pytest.fixture
+def server(shared_server: StrictServer, backend: ScriptedBackend) -> StrictServer:
+    """A server for in-memory clients; over HTTP each mount needs one of its own: `new_server`."""
+    return shared_server

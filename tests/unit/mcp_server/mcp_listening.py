@@ -1,11 +1,10 @@
 """A server listening on a port of its own, as `stepcue dev` mounts it."""
 
+import asyncio
 import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from functools import partial
 
-import anyio
 import uvicorn
 from starlette.applications import Starlette
 from starlette.responses import PlainTextResponse
@@ -28,9 +27,10 @@ async def listening(server: StrictServer, *, port: int = 0) -> AsyncIterator[str
     # Listening before the server runs: connections queue, nobody has to wait for its start.
     bound = socket.create_server(("127.0.0.1", port))
     running = uvicorn.Server(uvicorn.Config(mounted(server), log_config=None, lifespan="on", ws="none"))
-    async with anyio.create_task_group() as tasks:
-        tasks.start_soon(partial(running.serve, sockets=[bound]))
-        try:
-            yield f"http://127.0.0.1:{bound.getsockname()[1]}/mcp"
-        finally:
-            running.should_exit = True
+    # A plain task, so that a test may stop the server before it closes the clients it opened later.
+    serving = asyncio.create_task(running.serve(sockets=[bound]))
+    try:
+        yield f"http://127.0.0.1:{bound.getsockname()[1]}/mcp"
+    finally:
+        running.should_exit = True
+        await serving

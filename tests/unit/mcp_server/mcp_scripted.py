@@ -101,6 +101,15 @@ class ScriptedBackend:
         return self.triggers
 
 
+class BackendSwitch:
+    """Stands for the backend of the test that runs: building a server takes longer than most tests."""
+
+    backend: ScriptedBackend
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.backend, name)
+
+
 def an_event(**changes: Any) -> Event:
     fields = {
         "id": EVENT_ID,
@@ -225,7 +234,9 @@ async def connected(server: Any, era: str = "auto", **options: Any):
         yield client
 
 
-async def ask(server: Any, tool: str, arguments: dict[str, Any] | None = None, *, era: str = "auto") -> dict[str, Any]:
+async def ask(
+    server: Any, tool: str, arguments: dict[str, Any] | None = None, *, era: str = "auto"
+) -> dict[str, Any]:
     """Call a tool that must succeed, and return its structured answer."""
     async with connected(server, era) as client:
         result = await client.call_tool(tool, arguments or {})
@@ -234,7 +245,9 @@ async def ask(server: Any, tool: str, arguments: dict[str, Any] | None = None, *
     return result.structured_content
 
 
-async def refused(server: Any, tool: str, arguments: dict[str, Any] | None = None, *, era: str = "auto") -> str:
+async def refused(
+    server: Any, tool: str, arguments: dict[str, Any] | None = None, *, era: str = "auto"
+) -> str:
     """Call a tool that must refuse, and return the text."""
     async with connected(server, era) as client:
         result = await client.call_tool(tool, arguments or {})

@@ -36,11 +36,31 @@ async def test_a_missing_argument_comes_with_its_description(server):
 @pytest.mark.parametrize(
     ("tool", "arguments", "words"),
     [
-        ("invoke_function", {"functionId": "f", "timeout": 56}, "timeout: must be less than or equal to 55; got a number, 56"),
-        ("invoke_function", {"functionId": "f", "timeout": -1}, "timeout: must be greater than or equal to 0"),
-        ("invoke_function", {"functionId": "f", "timeout": True}, "timeout: must not be a boolean; got true or false"),
-        ("invoke_function", {"functionId": "f", "timeout": "soon"}, "timeout: must be a whole number; got text, 'soon'"),
-        ("invoke_function", {"functionId": "f", "timeout": 1.5}, "timeout: must be a whole number; got a number, 1.5"),
+        (
+            "invoke_function",
+            {"functionId": "f", "timeout": 56},
+            "timeout: must be less than or equal to 55; got a number, 56",
+        ),
+        (
+            "invoke_function",
+            {"functionId": "f", "timeout": -1},
+            "timeout: must be greater than or equal to 0",
+        ),
+        (
+            "invoke_function",
+            {"functionId": "f", "timeout": True},
+            "timeout: must not be a boolean; got true or false",
+        ),
+        (
+            "invoke_function",
+            {"functionId": "f", "timeout": "soon"},
+            "timeout: must be a whole number; got text, 'soon'",
+        ),
+        (
+            "invoke_function",
+            {"functionId": "f", "timeout": 1.5},
+            "timeout: must be a whole number; got a number, 1.5",
+        ),
         ("send_event", {"name": "a", "ts": "2026-01-01"}, "ts: must be a whole number"),
         ("send_event", {"name": 3}, "name: must be text; got a number, 3"),
         ("send_event", {"name": ""}, "name: String should have at least 1 character"),

@@ -24,14 +24,23 @@ from docs_index import DocsIndex
 from mcp_server.attach import serve_stdio
 from mcp_server.server import build_server
 
+class PrintingBackend(ScriptedBackend):
+    async def get_run(self, run_id):
+        print("a stray print, flushed", flush=True)
+        return await super().get_run(run_id)
+
 async def main():
-    backend = ScriptedBackend()
+    backend = PrintingBackend()
     backend.runs[RUN_ID] = a_run()
-    print("a stray print of user code")
     await serve_stdio(build_server(backend, DocsIndex.open()))
 
 asyncio.run(main())
 """
+
+
+@pytest.fixture
+def server(new_server):
+    return new_server(progress_interval_s=0.001)
 
 
 def python(code: str, *arguments: str) -> StdioServerParameters:

@@ -4,6 +4,8 @@ import anyio
 import pytest
 from mcp_scripted import RUN_ID, a_run, connected
 
+from durable_engine.errors import EngineClosedError
+
 pytestmark = pytest.mark.anyio
 WAITING_CALLS = [
     ("poll_run_status", {"runIds": [RUN_ID]}),
@@ -49,8 +51,6 @@ async def test_a_caller_that_gives_up_ends_the_wait(server, backend, era, tool, 
 
 
 async def test_an_error_of_the_wait_is_the_callers_error(server, backend):
-    from durable_engine.errors import EngineClosedError
-
     backend.error = EngineClosedError("The engine is shutting down.")
 
     async with connected(server) as client:

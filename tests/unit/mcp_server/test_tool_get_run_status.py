@@ -88,7 +88,12 @@ async def test_a_wait_for_an_event_says_how_to_satisfy_it(server, backend):
 
 @pytest.mark.parametrize(
     ("kind", "words"),
-    [("sleep", "ends by itself"), ("invoke", "get_run_status"), ("retry", "called again"), ("start", "future")],
+    [
+        ("sleep", "ends by itself"),
+        ("invoke", "get_run_status"),
+        ("retry", "called again"),
+        ("start", "future"),
+    ],
 )
 async def test_each_kind_of_wait_says_what_ends_it(server, backend, kind, words):
     wait = WaitingFor(kind=kind, until_ms=NOW_MS + 5_000, run_id="child")
@@ -101,8 +106,14 @@ async def test_each_kind_of_wait_says_what_ends_it(server, backend, kind, words)
 
 async def test_failed_attempts_of_a_step_show_error_and_next_attempt(server, backend):
     failures = tuple(a_failure(attempt=number) for number in range(5))
-    step = a_step(status=StepStatus.WAITING, output=None, error={"message": "card declined"}, attempts=5,
-                  failures=failures, ended_ms=None)
+    step = a_step(
+        status=StepStatus.WAITING,
+        output=None,
+        error={"message": "card declined"},
+        attempts=5,
+        failures=failures,
+        ended_ms=None,
+    )
     backend.runs[RUN_ID] = a_waiting_run(steps=(step,), waiting_for=())
 
     answer = await ask(server, "get_run_status", THIS_RUN)
@@ -156,7 +167,9 @@ async def test_steps_come_in_pages_that_join_without_gap(server, backend):
 async def test_a_run_with_huge_payloads_stays_within_the_budget(server, backend, detail):
     huge = {"text": "é\n" * 40_000}
     steps = tuple(
-        a_step("n" * 5_000, output=huge, input=huge, error={"message": "m" * 9_000}, failures=(a_failure(),) * 20)
+        a_step(
+            "n" * 5_000, output=huge, input=huge, error={"message": "m" * 9_000}, failures=(a_failure(),) * 20
+        )
         for _ in range(80)
     )
     backend.runs[RUN_ID] = a_run(output=huge, event=an_event(data=huge), steps=steps)
@@ -167,6 +180,24 @@ async def test_a_run_with_huge_payloads_stays_within_the_budget(server, backend,
     assert len(text_of(result)) <= MAX_CHARS
     assert len(json.dumps(result.structured_content, separators=(",", ":"), ensure_ascii=False)) <= MAX_CHARS
     assert result.structured_content["nextCursor"]
+
+
+async def test_a_fan_out_of_waiting_steps_shows_some_and_counts_the_rest(server, backend):
+    waits = [
+        WaitingFor(kind="sleep", until_ms=NOW_MS + 9_000, step_id=f"hash-s{number}") for number in range(500)
+    ]
+    steps = tuple(
+        a_step(f"s{number}", kind=StepKind.SLEEP, status=StepStatus.WAITING, waiting_for=wait)
+        for number, wait in enumerate(waits)
+    )
+    backend.runs[RUN_ID] = a_waiting_run(steps=steps, waiting_for=tuple(waits))
+
+    answer = await ask(server, "get_run_status", THIS_RUN)
+    polled = await ask(server, "poll_run_status", {"runIds": [RUN_ID]})
+
+    assert len(answer["waitingFor"]) + answer["waitsOmitted"] == 500 - len(answer["steps"])
+    assert len(json.dumps(answer, separators=(",", ":"))) <= MAX_CHARS
+    assert polled["runs"][0]["waitsOmitted"] == 495
 
 
 @pytest.mark.parametrize("cursor", ["abc", "-1", "9999", "²"])

@@ -13,7 +13,10 @@ pytestmark = pytest.mark.anyio
 
 async def test_a_function_shows_what_starts_it_and_how_it_is_configured(server, backend, era):
     function = a_function(
-        triggers=(Trigger(event="shop/order.placed", expression="event.data.total > 10"), Trigger(cron="0 9 * * *")),
+        triggers=(
+            Trigger(event="shop/order.placed", expression="event.data.total > 10"),
+            Trigger(cron="0 9 * * *"),
+        ),
         retries=2,
         config={
             "concurrency": [{"limit": 1}],
@@ -48,8 +51,15 @@ async def test_a_function_shows_what_starts_it_and_how_it_is_configured(server, 
 
 
 async def test_an_app_shows_its_sdk_and_error(server, backend):
-    broken = an_app(url="http://localhost:4000/api/inngest", name=None, sdk="", framework="", last_sync_ms=None,
-                    is_reachable=False, error="answered 404")
+    broken = an_app(
+        url="http://localhost:4000/api/inngest",
+        name=None,
+        sdk="",
+        framework="",
+        last_sync_ms=None,
+        is_reachable=False,
+        error="answered 404",
+    )
     backend.view = Inventory(functions=(a_function(),), apps=(an_app(), broken))
 
     answer = await ask(server, "list_functions")

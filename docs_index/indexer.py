@@ -1,0 +1,42 @@
+"""Get an open search index for a corpus: from the cache, or built now."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING
+
+from docs_index import documents
+from docs_index.analyser import ANALYSER_VERSION
+from docs_index.cache import IndexCache
+from docs_index.corpus import Corpus
+
+if TYPE_CHECKING:
+    from docs_index.whoosh_index import TermIndex
+
+
+def open_index(corpus: Corpus, cache: IndexCache) -> TermIndex:
+    """Return the index of `corpus`, building and caching it when the cache has no usable one.
+
+    An index that the cache cannot hold lives in memory only.
+    """
+    from docs_index import whoosh_index  # noqa: PLC0415 - whoosh is slow to import; only a search pays for it
+
+    key = _key(corpus, whoosh_index.WHOOSH_VERSION)
+    cached = cache.load(key)
+    if cached is not None:
+        try:
+            return whoosh_index.TermIndex(cached)
+        except Exception:  # noqa: BLE001, S110 - damage shows as any exception of whoosh or pickle; build again
+            pass
+    files = whoosh_index.build(
+        (documents.of_section(section, corpus.pages[section.path]) for section in corpus.sections),
+        (documents.of_page(page) for page in corpus.pages.values()),
+    )
+    cache.store(key, files)
+    return whoosh_index.TermIndex(files)
+
+
+def _key(corpus: Corpus, whoosh_version: str) -> str:
+    """Return the name of an index: equal only for equal pages, analysis and index format."""
+    parts = f"{corpus.digest}\n{ANALYSER_VERSION}\n{whoosh_version}"
+    return hashlib.sha256(parts.encode()).hexdigest()[:32]

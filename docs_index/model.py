@@ -1,0 +1,63 @@
+"""Pages and sections: what the documentation consists of."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Heading:
+    """One heading of a page.
+
+    `anchor` is unique within the page; `line` is 1-based; `level` is 1 (the page title) to 6.
+    """
+
+    text: str
+    anchor: str
+    level: int
+    line: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Section:
+    """The lines from one heading to the next, of whatever level.
+
+    `heading_path` starts with the page title and ends with the section's own heading.
+    `line_start` and `line_end` are 1-based and inclusive. `sdks` is empty when the section applies to
+    every SDK. `prose` and `code` are the text outside and inside of code fences.
+    """
+
+    path: str
+    category: str
+    heading: Heading
+    heading_path: tuple[str, ...]
+    line_start: int
+    line_end: int
+    sdks: tuple[str, ...]
+    prose: str
+    code: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Page:
+    """One page, with the text as every operation shows it: front matter removed, title as first line.
+
+    `path` has no extension ("steps/run"). `declared_sdks` is what the front matter says, `sdks` what the
+    content shows; both empty for a page that applies to every SDK. Lines are counted from 1.
+    """
+
+    path: str
+    title: str
+    description: str
+    category: str
+    declared_sdks: tuple[str, ...]
+    sdks: tuple[str, ...]
+    order: int
+    text: str
+    lines: tuple[str, ...]
+    sections: tuple[Section, ...]
+
+    @property
+    def headings(self) -> tuple[Heading, ...]:
+        """The headings of the page, in page order; the first is the title."""
+        return tuple(section.heading for section in self.sections)

@@ -1,0 +1,150 @@
+"""Decide what to look for: the user's words, their identifiers, repaired spellings and synonyms."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from docs_index.analyser import STOP_WORDS, Chunk, chunks, joined
+from docs_index.documents import WeightedTerm
+from docs_index.errors import InvalidQueryError
+from docs_index.stemming import stem
+from docs_index.synonyms import related
+
+MAX_QUERY_CHARS = 2_000
+_MAX_CHUNKS = 64
+_MAX_REPAIRS = 8
+_LONGEST_PHRASE = 4
+
+_WORD = 1.0
+_IDENTIFIER = 1.0
+_WORD_OF_IDENTIFIER = 0.5
+_PHRASE = 0.6
+_REPAIRED = 0.8
+_SYNONYM = 0.35
+
+
+@dataclass(slots=True)
+class Plan:
+    """The terms of a query, each with the words of the user it stands for."""
+
+    weights: dict[tuple[Literal["words", "identifiers"], str], float] = field(default_factory=dict)
+    labels: dict[str, str] = field(default_factory=dict)
+    corrections: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def terms(self) -> list[WeightedTerm]:
+        """The terms to give to the index."""
+        return [WeightedTerm(name, text, weight) for (name, text), weight in self.weights.items()]
+
+    def weight_by_text(self) -> dict[str, float]:
+        """Return term text → weight, whichever field it is looked for in."""
+        merged: dict[str, float] = {}
+        for (_, text), weight in self.weights.items():
+            merged[text] = max(weight, merged.get(text, 0.0))
+        return merged
+
+    def add(self, name: Literal["words", "identifiers"], text: str, weight: float, label: str) -> None:
+        """Add a term, or raise its weight."""
+        if weight > self.weights.get((name, text), 0.0):
+            self.weights[name, text] = weight
+        self.labels.setdefault(text, label)
+
+
+@dataclass(frozen=True, slots=True)
+class Planner:
+    """Plans queries against the terms that an index has.
+
+    `nearest` returns the known word closest to an unknown one, or None; it is asked at most eight times a
+    query, because it looks through all words.
+    """
+
+    words: Mapping[str, int]
+    identifiers: Collection[str]
+    nearest: Callable[[str], str | None]
+
+    def plan(self, text: str) -> Plan:
+        """Return what to look for; empty when no page has any word of the query.
+
+        Raises:
+            InvalidQueryError: the query is too long, or holds neither letters nor digits.
+        """
+        if len(text) > MAX_QUERY_CHARS:
+            raise InvalidQueryError(
+                f"The query has {len(text):,} characters, and at most {MAX_QUERY_CHARS:,} can be searched.",
+                hint="Search for the few words that matter, such as a method name or an error name.",
+            )
+        found = list(dict.fromkeys(chunks(text)))[:_MAX_CHUNKS]
+        if not found:
+            raise InvalidQueryError(
+                "The query holds no word to search for.",
+                hint="Ask with a few words, such as 'retry a failed step' or 'waitForEvent timeout'.",
+            )
+        plan = Plan()
+        for chunk in found:
+            if chunk.is_plain:
+                self._add_word(plan, chunk)
+            else:
+                self._add_identifier(plan, chunk)
+        self._add_phrases(plan, found)
+        self._add_synonyms(plan, found)
+        return plan
+
+    def _add_word(self, plan: Plan, chunk: Chunk) -> None:
+        for word in chunk.words:
+            if word in STOP_WORDS:
+                continue
+            if stem(word) in self.words:
+                plan.add("words", stem(word), _WORD, chunk.raw)
+            # A word that pages use is meant as a word; only an unknown one may be a name run together.
+            elif word in self.identifiers:
+                plan.add("identifiers", word, _IDENTIFIER, chunk.raw)
+            elif not related([stem(word)]):
+                self._repair(plan, word, chunk.raw)
+
+    def _add_identifier(self, plan: Plan, chunk: Chunk) -> None:
+        known = [name for name in chunk.identifiers if name in self.identifiers]
+        for name in known:
+            plan.add("identifiers", name, _IDENTIFIER, chunk.raw)
+        for word in chunk.words:
+            if stem(word) in self.words:
+                plan.add("words", stem(word), _WORD_OF_IDENTIFIER if known else _WORD, word)
+        if not known:
+            self._repair(plan, chunk.identifiers[0], chunk.raw)
+
+    def _repair(self, plan: Plan, word: str, raw: str) -> None:
+        if len(plan.corrections) >= _MAX_REPAIRS:
+            return
+        meant = self.nearest(word)
+        if meant is None:
+            return
+        plan.corrections[raw] = meant
+        label = f"{raw} → {meant}"
+        if meant in self.identifiers:
+            plan.add("identifiers", meant, _REPAIRED, label)
+        else:
+            plan.add("words", stem(meant), _REPAIRED, label)
+
+    def _add_phrases(self, plan: Plan, found: list[Chunk]) -> None:
+        """Look for neighbouring words as one name: "wait for event" is also `waitForEvent`."""
+        for start in range(len(found)):
+            for end in range(start + 2, min(start + _LONGEST_PHRASE, len(found)) + 1):
+                words = [chunk.raw for chunk in found[start:end]]
+                name = joined("_".join(words))
+                if name in self.identifiers:
+                    plan.add("identifiers", name, _PHRASE, " ".join(words))
+
+    def _add_synonyms(self, plan: Plan, found: list[Chunk]) -> None:
+        stems = [stem(chunk.words[0]) if chunk.is_plain else "" for chunk in found]
+        for positions, text in related(stems):
+            raw = " ".join(found[position].raw for position in positions)
+            # A phrase of several words says more surely what is meant than a single one.
+            sure = _SYNONYM * len(positions)
+            for chunk in chunks(text):
+                for name in chunk.identifiers:
+                    plan.add("identifiers", name, sure, f"{raw} → {chunk.raw}")
+                weight = sure if chunk.is_plain else sure * _WORD_OF_IDENTIFIER
+                for term in chunk.terms:
+                    if term in self.words:
+                        plan.add("words", term, weight, f"{raw} → {chunk.raw}")

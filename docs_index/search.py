@@ -1,0 +1,150 @@
+"""Rank the sections of a corpus for a query."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from docs_index import excerpt, sdks
+from docs_index.analyser import words_of
+from docs_index.corpus import Corpus
+from docs_index.model import Section
+from docs_index.query import Plan, Planner
+from docs_index.results import SearchHit, SearchResult
+from docs_index.spelling import Spelling
+from docs_index.suggestions import suggest
+
+if TYPE_CHECKING:
+    from docs_index.whoosh_index import TermIndex
+
+MAX_LIMIT = 50
+_PER_PAGE = 2
+_PAGE_SHARE = 0.5
+_FURTHER_SECTIONS = (0.2, 0.1, 0.05)
+_SAME_SDK = 1.25
+_OTHER_SDK = 0.7
+_MIGRATION = 0.8
+_MIGRATION_WORDS = ("migrat", "upgrad")
+
+
+class Searcher:
+    """Searches one corpus through its index."""
+
+    def __init__(self, corpus: Corpus, index: TermIndex) -> None:
+        self._corpus = corpus
+        self._index = index
+        self._planner = Planner(index.words, index.identifiers, self._nearest_word)
+
+    def search(self, query: str, *, sdk: str | None, category: str | None, limit: int) -> SearchResult:
+        """Return the best `limit` sections for `query`.
+
+        Raises:
+            InvalidQueryError: nothing in the query can be searched.
+        """
+        plan = self._planner.plan(query)
+        scores = {
+            position: score
+            for position, score in self._scores(plan, query).items()
+            if _passes(self._corpus.sections[position], sdk, category)
+        }
+        ranked = sorted(scores, key=lambda position: (-scores[position], position))
+        weights = plan.weight_by_text()
+        hits = tuple(
+            self._hit(self._corpus.sections[position], scores[position], plan, weights)
+            for position in self._spread(ranked)[:limit]
+        )
+        return SearchResult(
+            query=query,
+            results=hits,
+            total=len(ranked),
+            corrections=plan.corrections,
+            suggestions=() if hits else suggest(self._corpus, query),
+        )
+
+    def page_ranks(self, text: str) -> Mapping[str, float]:
+        """Return path → relevance of the pages that hold words of `text`; pages without any are missing."""
+        plan = self._planner.plan(text)
+        sections = self._index.section_scores(plan.terms)
+        return self._page_totals(plan, sections)
+
+    def _nearest_word(self, word: str) -> str | None:
+        return self._spelling.nearest(word)  # built on the first unknown word, which most queries do not have
+
+    @cached_property
+    def _spelling(self) -> Spelling:
+        return Spelling((page.text for page in self._corpus.pages.values()), self._index.identifiers)
+
+    def _scores(self, plan: Plan, query: str) -> dict[int, float]:
+        sections = self._index.section_scores(plan.terms)
+        totals = self._page_totals(plan, sections)
+        wanted = sdks.mentioned(query)
+        wants_migration = any(word in query.lower() for word in _MIGRATION_WORDS)
+        scores: dict[int, float] = {}
+        for position, own in sections.items():
+            section = self._corpus.sections[position]
+            score = own + _PAGE_SHARE * totals[section.path]
+            if wanted and section.sdks:
+                score *= _SAME_SDK if wanted & set(section.sdks) else _OTHER_SDK
+            if not wants_migration and any(word in section.path for word in _MIGRATION_WORDS):
+                score *= _MIGRATION
+            scores[position] = score
+        return scores
+
+    def _page_totals(self, plan: Plan, sections: Mapping[int, float]) -> dict[str, float]:
+        """Return path → best section, a share of the next three, and the score of the page as a whole."""
+        by_page: dict[str, list[float]] = {}
+        for position, score in sections.items():
+            by_page.setdefault(self._corpus.sections[position].path, []).append(score)
+        paths = list(self._corpus.pages)
+        whole = {paths[position]: score for position, score in self._index.page_scores(plan.terms).items()}
+        totals: dict[str, float] = {}
+        for path, scores in by_page.items():
+            best, *further = sorted(scores, reverse=True)
+            shares = (share * score for share, score in zip(_FURTHER_SECTIONS, further, strict=False))
+            totals[path] = best + sum(shares) + whole.get(path, 0.0)
+        return totals
+
+    def _spread(self, ranked: Iterable[int]) -> list[int]:
+        """Move the third and later sections of a page back, so that one page does not fill a list."""
+        first: list[int] = []
+        later: list[int] = []
+        seen: dict[str, int] = {}
+        for position in ranked:
+            path = self._corpus.sections[position].path
+            seen[path] = seen.get(path, 0) + 1
+            (first if seen[path] <= _PER_PAGE else later).append(position)
+        return first + later
+
+    def _hit(self, section: Section, score: float, plan: Plan, weights: Mapping[str, float]) -> SearchHit:
+        page = self._corpus.pages[section.path]
+        shown = excerpt.of_section(section, page.lines, weights)
+        above = excerpt.terms_of(" ".join((*section.heading_path, page.description)))
+        held = [plan.labels[term] for term in weights if term in shown.terms or term in above]
+        return SearchHit(
+            path=section.path,
+            title=page.title,
+            heading_path=section.heading_path,
+            section=section.heading.anchor,
+            line=section.line_start,
+            excerpt=shown.text or page.description,
+            excerpt_line=shown.line,
+            sdks=section.sdks,
+            category=section.category,
+            score=round(score, 3),
+            why=_without_parts(held),
+        )
+
+
+def _without_parts(labels: Iterable[str]) -> tuple[str, ...]:
+    """Return each label once, without the words that a longer label such as `waitForEvent` covers."""
+    distinct = dict.fromkeys(labels)
+    covered = {
+        word for label in distinct if "→" not in label for word in words_of(label) if word != label.lower()
+    }
+    return tuple(label for label in distinct if label.lower() not in covered)
+
+
+def _passes(section: Section, sdk: str | None, category: str | None) -> bool:
+    fits_sdk = sdk is None or not section.sdks or sdk in section.sdks
+    return fits_sdk and (category is None or section.category == category)

@@ -1,0 +1,123 @@
+"""Split the markdown of a page into sections, one per heading."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+from docs_index import sdks
+from docs_index.model import Heading, Section
+
+_FENCE = re.compile(r"^\s*(?P<mark>`{3,}|~{3,})\s*(?P<language>[\w+#-]*)(?P<rest>.*)$")
+# Headings inside JSX are indented; a deeply indented single "#" is a comment in an unfenced listing.
+_HEADING = re.compile(r"^(?: {0,3}#|\s*#(?=#))(?P<more>#{0,5})[ \t]+(?P<text>\S.*?)(?:[ \t]+#+)?[ \t]*$")
+_SHOWN_FOR = re.compile(r"""\bshow=["'](\w+)["']""")
+_LINK = re.compile(r"!?\[([^\]]*)\]\([^)]*\)")
+_MARKUP = re.compile(r"<[^>]*>|\{+[^}]*\}+|[`*]")
+_NOT_IN_ANCHOR = re.compile(r"[^\w\- ]")
+
+
+@dataclass(slots=True)
+class _Draft:
+    """A section while its lines are being read."""
+
+    heading: Heading
+    heading_path: tuple[str, ...]
+    prose: list[str] = field(default_factory=list)
+    code: list[str] = field(default_factory=list)
+    languages: set[str] = field(default_factory=set)
+    last_line: int = 0
+
+
+def anchor_of(text: str) -> str:
+    """Return the anchor of a heading text: lower case, words joined by dashes."""
+    return "-".join(_NOT_IN_ANCHOR.sub("", text.lower()).replace("-", " ").split())
+
+
+def split(
+    lines: Sequence[str], *, path: str, title: str, category: str, page_sdks: tuple[str, ...]
+) -> tuple[Section, ...]:
+    """Return the sections of a page whose first line is its title.
+
+    A section with code, or shown for one SDK only, belongs to the SDKs of that code. Any other section
+    applies to every SDK, except on a page that is about a single one.
+    """
+    return tuple(
+        Section(
+            path=path,
+            category=category,
+            heading=draft.heading,
+            heading_path=draft.heading_path,
+            line_start=draft.heading.line,
+            line_end=draft.last_line,
+            sdks=sdks.in_order(draft.languages) or (page_sdks if len(page_sdks) == 1 else ()),
+            prose="\n".join(draft.prose),
+            code="\n".join(draft.code),
+        )
+        for draft in _drafts(lines, title)
+    )
+
+
+def _drafts(lines: Sequence[str], title: str) -> list[_Draft]:
+    anchors: set[str] = set()
+    parents: list[tuple[int, str]] = []
+    drafts: list[_Draft] = []
+    for number, line, kind, word in _classified(lines):
+        if kind == "heading":
+            heading = _heading(line, number, anchors)
+            while parents and parents[-1][0] >= heading.level:
+                parents.pop()
+            parents.append((heading.level, heading.text))
+            names = tuple(text for _, text in parents)
+            drafts.append(_Draft(heading, names if names[0] == title else (title, *names)))
+            _note_language(drafts[-1], heading.text)
+        elif kind == "fence":
+            _note_language(drafts[-1], word)
+        else:
+            (drafts[-1].code if kind == "code" else drafts[-1].prose).append(line)
+            for shown in _SHOWN_FOR.findall(line) if kind == "prose" else ():
+                _note_language(drafts[-1], shown)
+        drafts[-1].last_line = number
+    return drafts
+
+
+def _classified(lines: Sequence[str]) -> Iterator[tuple[int, str, str, str]]:
+    """Yield (line number, line, kind, fence language); the first line is always a heading."""
+    closing = ""
+    for number, line in enumerate(lines, start=1):
+        fence = _FENCE.match(line)
+        if closing:
+            if line.strip().startswith(closing) and not line.strip().strip(closing[0]):
+                closing = ""
+                yield number, line, "fence", ""
+            else:
+                yield number, line, "code", ""
+        elif number == 1:
+            yield number, line, "heading", ""
+        elif fence:
+            closing = fence["mark"]
+            yield number, line, "fence", fence["language"]
+        elif _HEADING.match(line):
+            yield number, line, "heading", ""
+        else:
+            yield number, line, "prose", ""
+
+
+def _heading(line: str, number: int, anchors: set[str]) -> Heading:
+    found = _HEADING.match(line)
+    raw = found["text"] if found else line
+    text = " ".join(_MARKUP.sub("", _LINK.sub(r"\1", raw)).split()) or raw.strip()
+    anchor = base = anchor_of(text) or "section"
+    repeat = 0
+    while anchor in anchors:
+        repeat += 1
+        anchor = f"{base}-{repeat}"
+    anchors.add(anchor)
+    return Heading(text=text, anchor=anchor, level=len(found["more"]) + 1 if found else 1, line=number)
+
+
+def _note_language(draft: _Draft, name: str) -> None:
+    sdk = sdks.named(name)
+    if sdk is not None:
+        draft.languages.add(sdk)

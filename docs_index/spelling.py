@@ -1,0 +1,70 @@
+"""Find the word that a misspelt one was meant to be, among the words of the pages."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable
+
+from docs_index.analyser import STOP_WORDS
+
+_SHORTEST = 4
+_LONGEST = 40
+_WORD = re.compile(r"[a-z]{4,40}")
+# From this length on two slips are believable; below it, the first letter must be right.
+_LONG = 8
+_FIRST_LETTER_SURE_BELOW = 6
+
+
+class Spelling:
+    """The words of some texts and given identifiers, with how often each occurs."""
+
+    def __init__(self, texts: Iterable[str], identifiers: Iterable[str]) -> None:
+        counts = Counter(name for name in identifiers if name.isalpha())
+        for text in texts:
+            counts.update(_WORD.findall(text.lower()))
+        self._counts = {word: count for word, count in counts.items() if word not in STOP_WORDS}
+
+    def nearest(self, word: str) -> str | None:
+        """Return the commonest known word one slip away from `word`, or two from eight letters on."""
+        if not (_SHORTEST <= len(word) <= _LONGEST and word.isalpha()):
+            return None
+        limit = 2 if len(word) >= _LONG else 1
+        best: tuple[int, int, str] | None = None
+        for known, count in self._counts.items():
+            if abs(len(known) - len(word)) > limit:
+                continue
+            if len(word) < _FIRST_LETTER_SURE_BELOW and known[0] != word[0]:
+                continue
+            slips = distance(word, known, limit=limit)
+            if slips <= limit and (best is None or (slips, -count, known) < best):
+                best = (slips, -count, known)
+        return best[2] if best else None
+
+
+def distance(left: str, right: str, *, limit: int) -> int:
+    """Return how many letters must be changed, added, dropped or swapped with a neighbour.
+
+    This is the optimal string alignment distance; the answer is `limit + 1` for anything above `limit`.
+    """
+    start = 0
+    while start < min(len(left), len(right)) and left[start] == right[start]:
+        start += 1
+    left, right = left[start:], right[start:]
+    while left and right and left[-1] == right[-1]:
+        left, right = left[:-1], right[:-1]
+    if abs(len(left) - len(right)) > limit:
+        return limit + 1
+    before_last: list[int] = []
+    last = list(range(len(right) + 1))
+    for row, letter in enumerate(left, start=1):
+        line = [row]
+        for column, other in enumerate(right, start=1):
+            cost = min(last[column] + 1, line[-1] + 1, last[column - 1] + (letter != other))
+            if row > 1 and column > 1 and letter == right[column - 2] and left[row - 2] == other:
+                cost = min(cost, before_last[column - 2] + 1)
+            line.append(cost)
+        if min(line) > limit:
+            return limit + 1
+        before_last, last = last, line
+    return min(last[-1], limit + 1)

@@ -1,0 +1,49 @@
+"""Types of arguments that several tools share."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
+
+MAX_WAIT_S = 55
+"""Hosts cut calls off at 60 seconds."""
+
+
+RunId = Annotated[
+    str,
+    Field(
+        min_length=1,
+        max_length=64,
+        description='Run id as send_event or invoke_function returned it, e.g. "01JD4Z9QW3V8T5N2B7K1M6X0CR".',
+    ),
+]
+
+EventData = Annotated[
+    dict[str, Any],
+    Field(description='Event payload, a JSON object read as event.data, e.g. {"orderId": "o-1"}.'),
+]
+
+EventUser = Annotated[
+    dict[str, Any],
+    Field(description='User the event is about, a JSON object read as event.user, e.g. {"id": "u-1"}.'),
+]
+
+Timeout = Annotated[
+    int,
+    Field(
+        ge=0,
+        le=MAX_WAIT_S,
+        description="Seconds to wait, 0 to 55, e.g. 30. When they pass, the state so far is returned.",
+    ),
+]
+
+Sdk = Annotated[
+    Literal["typescript", "python", "go"],
+    Field(description='Only what applies to this SDK, e.g. "python".'),
+]
+
+Category = Annotated[
+    str,
+    Field(min_length=1, max_length=100, description='Only this category of list_docs, e.g. "guides".'),
+]

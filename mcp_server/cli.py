@@ -1,0 +1,181 @@
+"""The command line: `stepcue dev`, `stepcue mcp`."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import sys
+from collections.abc import Callable, Coroutine, Mapping
+from pathlib import Path
+from typing import Any, Final, TypeVar
+
+import click
+import httpx
+from pydantic import ValidationError
+
+from durable_engine import DEFAULT_DATA_FILE, DEFAULT_PORT, EngineConfig
+from durable_engine.errors import ConfigError, DurableEngineError
+from mcp_server.attach import AttachError, attach
+from mcp_server.config import ServerConfig
+from mcp_server.serving import ServeOptions, serve, serve_with_stdio
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+_PROBE_TIMEOUT_S: Final = 2.0
+_OPTIONS: Final = (
+    click.option(
+        "-u",
+        "--sdk-url",
+        "urls",
+        multiple=True,
+        metavar="URL",
+        help="Serve endpoint of an app, such as http://127.0.0.1:8000/api/inngest. Repeatable.",
+    ),
+    click.option("-p", "--port", type=click.IntRange(0, 65_535), default=DEFAULT_PORT, show_default=True),
+    click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on."),
+    click.option(
+        "--data",
+        type=click.Path(dir_okay=False, path_type=Path),
+        default=DEFAULT_DATA_FILE,
+        show_default=True,
+        help="File that keeps events and runs.",
+    ),
+    click.option("--in-memory", is_flag=True, help="Keep nothing after the end."),
+    click.option("--no-discovery", is_flag=True, help="Do not look for apps on the usual ports."),
+    click.option("--no-poll", is_flag=True, help="Do not sync known apps again and again."),
+    click.option(
+        "--poll-interval",
+        type=click.FloatRange(0.1, 3_600),
+        default=5.0,
+        show_default=True,
+        help="Seconds between two syncs.",
+    ),
+    click.option(
+        "--signing-key",
+        envvar="INNGEST_SIGNING_KEY",
+        help="Sign requests to apps that run in cloud mode. Also INNGEST_SIGNING_KEY.",
+    ),
+    click.option(
+        "--allow-host",
+        "allowed_hosts",
+        multiple=True,
+        metavar="NAME",
+        help="Host name to answer besides the loopback ones, such as host.docker.internal. Repeatable.",
+    ),
+    click.option("--read-only", is_flag=True, help="Offer only tools that change nothing."),
+    click.option("-v", "--verbose", is_flag=True, help="Log more."),
+)
+
+
+def _with_options(command: F) -> F:
+    for option in reversed(_OPTIONS):
+        command = option(command)
+    return command
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="stepcue")
+def main() -> None:
+    """Let AI assistants trigger, watch and debug workflows on the Inngest SDKs."""
+
+
+@main.command()
+@_with_options
+def dev(**options: Any) -> None:
+    """Run the engine and its MCP server, in place of an Inngest Dev Server.
+
+    Start your app with INNGEST_DEV=1; it finds this server by itself on port 8288.
+    """
+    _log_to_stderr(verbose=options.pop("verbose"))
+    _run(serve(_serve_options(options, on_ready=lambda origin: _announce(origin, options))))
+
+
+@main.command()
+@_with_options
+def mcp(**options: Any) -> None:
+    """Serve MCP over stdio, for assistants that start their servers themselves.
+
+    Attaches to the Stepcue on the port, or runs the engine itself when there is none.
+    """
+    _log_to_stderr(verbose=options.pop("verbose"))
+    origin = f"http://{options['host']}:{options['port']}"
+    if options["port"] and _runs_stepcue(origin):
+        _run(attach(f"{origin}/mcp"))
+    else:
+        _run(serve_with_stdio(_serve_options(options)))
+
+
+def _serve_options(
+    options: Mapping[str, Any], *, on_ready: Callable[[str], None] = lambda _: None
+) -> ServeOptions:
+    try:
+        engine = EngineConfig(
+            data_file=None if options["in_memory"] else options["data"],
+            app_urls=tuple(map(_serve_url, options["urls"])),
+            polls=not options["no_poll"],
+            poll_interval_s=options["poll_interval"],
+            discovers=not options["no_discovery"],
+            signing_key=options["signing_key"] or None,
+        )
+    except ValidationError as error:
+        raise click.UsageError(error.errors()[0]["msg"]) from None
+    return ServeOptions(
+        engine=engine,
+        server=ServerConfig(read_only=options["read_only"]),
+        host=options["host"],
+        port=options["port"],
+        allowed_hosts=options["allowed_hosts"],
+        on_ready=on_ready,
+    )
+
+
+def _serve_url(text: str) -> str:
+    """Complete what people type: a missing scheme, or the path that most frameworks use."""
+    url = httpx.URL(text if "://" in text else f"http://{text}")
+    if url.scheme not in {"http", "https"} or not url.host:
+        raise click.BadParameter(f"{text!r} is not an http(s) URL.", param_hint="--sdk-url")
+    return str(url.copy_with(path="/api/inngest") if url.path in {"", "/"} else url)
+
+
+def _runs_stepcue(origin: str) -> bool:
+    """Whether a Stepcue answers there; anything else on the port is reported when we try to listen."""
+    try:
+        answer = httpx.get(f"{origin}/dev", timeout=_PROBE_TIMEOUT_S, trust_env=False)
+        return answer.status_code == 200 and answer.json().get("server") == "stepcue"
+    except (httpx.HTTPError, ValueError, AttributeError):
+        return False
+
+
+def _announce(origin: str, options: dict[str, Any]) -> None:
+    data = "in memory" if options["in_memory"] else str(options["data"])
+    apps = ", ".join(options["urls"]) or (
+        "none given" if options["no_discovery"] else "looking on the usual ports"
+    )
+    click.echo(
+        f"Stepcue listens on {origin}\n"
+        f"  apps        {apps} (start them with INNGEST_DEV=1)\n"
+        f"  assistant   claude mcp add --transport http stepcue {origin}/mcp\n"
+        f"  data        {data}\n"
+        "  stop with   Ctrl-C",
+        err=True,
+    )
+
+
+def _run(work: Coroutine[Any, Any, None]) -> None:
+    try:
+        asyncio.run(work)
+    except (DurableEngineError, AttachError) as error:
+        hint = error.hint if isinstance(error, DurableEngineError) else ""
+        click.echo(f"stepcue: {error} {hint}".rstrip(), err=True)
+        sys.exit(2 if isinstance(error, ConfigError) else 1)
+
+
+def _log_to_stderr(*, verbose: bool) -> None:
+    # Stdout belongs to MCP over stdio; `MCPServer()` would configure logging itself if we did not first.
+    logging.basicConfig(
+        level=logging.DEBUG if verbose else logging.INFO,
+        stream=sys.stderr,
+        format="%(asctime)s %(levelname)s %(name)s: %(message)s",
+    )
+    for chatty in ("httpx", "httpcore", "mcp", "uvicorn", "asyncio", "sse_starlette", "filelock"):
+        logging.getLogger(chatty).setLevel(logging.WARNING)

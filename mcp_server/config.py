@@ -1,0 +1,30 @@
+"""Settings of the MCP face."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Toolset = Literal["core", "docs"]
+
+
+class ServerConfig(BaseModel):
+    """How the MCP server presents itself. Made once, passed to `build_server`."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    toolsets: frozenset[Toolset] = frozenset({"core", "docs"})
+    """Groups of tools to offer."""
+
+    tools: frozenset[str] | None = None
+    """Names of the only tools to offer, within the toolsets; None offers all of them."""
+
+    read_only: bool = False
+    """Offer only tools that change nothing: no events, no runs."""
+
+    engine_url: str = "http://127.0.0.1:8288"
+    """Where the engine listens, as apps reach it; only shown in instructions."""
+
+    progress_interval_s: float = Field(default=1.0, gt=0)
+    """Seconds between progress reports of a waiting tool. Hosts give up on silence, not on slowness."""

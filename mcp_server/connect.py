@@ -1,0 +1,25 @@
+"""How an app gets connected: the advice given when nothing is synced."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from durable_engine import AppView
+from mcp_server.render.clean import one_line
+
+
+def how_to_connect(engine_url: str, apps: Sequence[AppView] = ()) -> str:
+    """Return what to do so that functions appear."""
+    broken = [app for app in apps if app.error]
+    if broken:
+        urls = ", ".join(one_line(app.url, 200) for app in broken[:3])
+        return (
+            f"Repair the app's endpoint ({urls}; its error is listed with the app): it must be running and "
+            "serve its Inngest handler with INNGEST_DEV=1. It is then synced by itself; call list_functions "
+            "again."
+        )
+    return (
+        "Start the app with INNGEST_DEV=1 and name its Inngest endpoint when starting Stepcue, e.g. "
+        "`stepcue dev -u http://localhost:3000/api/inngest`; an app elsewhere reaches the engine at "
+        f"INNGEST_DEV={engine_url}. Then call list_functions again."
+    )

@@ -1,0 +1,17 @@
+"""The kinds of tools; every MCP hint follows from one of them."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from mcp.types import ToolAnnotations
+
+READ_ONLY: Final = ToolAnnotations(
+    read_only_hint=True, destructive_hint=False, idempotent_hint=True, open_world_hint=False
+)
+"""Looks, changes nothing."""
+
+ACTS: Final = ToolAnnotations(
+    read_only_hint=False, destructive_hint=False, idempotent_hint=False, open_world_hint=True
+)
+"""Adds events and runs. The user's code that runs then may reach anything it can reach."""

@@ -1,0 +1,51 @@
+"""Text and values from users' code, made safe to put on the wire."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+MAX_DEPTH = 40
+"""Deeper values become JSON text: parsers of MCP clients give up at some 200 levels."""
+
+
+def clean_text(text: str) -> str:
+    """Return the text with lone surrogates replaced, so that UTF-8 can encode it."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    return text
+
+
+def one_line(text: str, limit: int = 200) -> str:
+    """Return the text on one line, without control characters, cut to `limit` characters."""
+    flat = " ".join(
+        "".join(char if char.isprintable() else " " for char in clean_text(text[: limit * 4])).split()
+    )
+    return flat if len(flat) <= limit else f"{flat[: limit - 1]}…"
+
+
+def clean(value: Any, *, depth: int = MAX_DEPTH) -> Any:
+    """Return a JSON value that every client can read: valid Unicode, not nested too deeply."""
+    if isinstance(value, str):
+        return clean_text(value)
+    if isinstance(value, dict | list | tuple) and depth == 0:
+        return as_json(value)
+    if isinstance(value, dict):
+        return {clean_text(str(key)): clean(item, depth=depth - 1) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [clean(item, depth=depth - 1) for item in value]
+    return value
+
+
+def as_json(value: Any) -> str:
+    """Return compact JSON text of any value; what is not JSON is shown by its type's name."""
+    try:
+        return clean_text(
+            json.dumps(
+                value, ensure_ascii=False, separators=(",", ":"), default=lambda item: type(item).__name__
+            )
+        )
+    except RecursionError:
+        return "[nested too deeply to show]"

@@ -1,0 +1,170 @@
+"""An event's receipt as the answer of send_event."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from mcp.types import CallToolResult
+
+from durable_engine import EventReceipt, Inventory, RunStatus, RunView, StartedRun
+from mcp_server.connect import how_to_connect
+from mcp_server.render.budget import first_fit, reply
+from mcp_server.render.clean import one_line
+from mcp_server.render.payload import Cutter
+from mcp_server.render.runs import run_facts
+from mcp_server.render.sentences import run_next
+from mcp_server.render.times import iso
+from mcp_server.results.events import AppProblem, EventRun, NotStartedFunction, SendEventResult
+
+_LIMITS = (2_000, 500, 150)
+_MAX_NEAREST = 5
+_MAX_ROWS = 60
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unmatched:
+    """What helps when an event reached no function."""
+
+    inventory: Inventory
+    nearest: tuple[str, ...]
+    engine_url: str
+
+
+def event_answer(
+    receipt: EventReceipt, runs: Mapping[str, RunView], *, unmatched: Unmatched | None, waited_s: int
+) -> CallToolResult:
+    """Build the answer; `runs` are the states at the end of a wait, empty without one."""
+    return first_fit(partial(_answer, receipt, runs, unmatched, waited_s, limit=limit) for limit in _LIMITS)
+
+
+def _answer(
+    receipt: EventReceipt,
+    runs: Mapping[str, RunView],
+    unmatched: Unmatched | None,
+    waited_s: int,
+    *,
+    limit: int,
+) -> CallToolResult:
+    cut = Cutter(limit)
+    sent_ms = receipt.event.received_ms
+    started = [_started(run, runs.get(run.run_id), cut, sent_ms) for run in receipt.started[:_MAX_ROWS]]
+    resumed_runs = [_resumed(runs[run_id], cut) for run_id in receipt.resumed[:_MAX_ROWS] if run_id in runs]
+    not_started = [
+        NotStartedFunction(function_id=missed.function_slug, reason=cut.text(missed.reason))
+        for missed in receipt.not_started[:_MAX_ROWS]
+    ]
+    result = SendEventResult(
+        message=_message(receipt, runs, unmatched, waited_s),
+        event_id=receipt.event.id,
+        event_name=receipt.event.name,
+        status="accepted",
+        run_ids=[run.run_id for run in receipt.started],
+        runs=started,
+        resumed=list(receipt.resumed) or None,
+        resumed_runs=resumed_runs or None,
+        not_started=not_started or None,
+        nearest_triggers=list(unmatched.nearest[:_MAX_NEAREST]) or None if unmatched else None,
+        app_errors=_app_errors(unmatched, cut) or None,
+        truncated=_truncated(receipt, cut),
+        next=_next(receipt, runs, unmatched),
+    )
+    return reply(result)
+
+
+def _started(run: StartedRun, now: RunView | None, cut: Cutter, sent_ms: int) -> EventRun:
+    state = {"status": run.status} if now is None else _state(now, cut)
+    return EventRun(
+        run_id=run.run_id,
+        function_id=run.function_slug,
+        existed=run.existed or None,
+        starts_at=iso(run.due_ms) if run.due_ms > sent_ms else None,
+        **state,
+    )
+
+
+def _resumed(run: RunView, cut: Cutter) -> EventRun:
+    return EventRun(run_id=run.id, function_id=run.function_slug, **_state(run, cut))
+
+
+def _state(run: RunView, cut: Cutter) -> dict[str, Any]:
+    facts = run_facts(run, cut, failures=1)
+    kept = ("status", "duration", "output", "error", "waiting_for", "waits_omitted")
+    state = {key: facts[key] for key in kept if key in facts}
+    if facts["failures"] and run.ended_ms is None:
+        state["last_failure"] = facts["failures"][-1]
+    return state
+
+
+def _app_errors(unmatched: Unmatched | None, cut: Cutter) -> list[AppProblem]:
+    if unmatched is None:
+        return []
+    broken = [app for app in unmatched.inventory.apps if app.error]
+    return [AppProblem(url=app.url, error=cut.text(app.error or "")) for app in broken[:5]]
+
+
+def _message(
+    receipt: EventReceipt, runs: Mapping[str, RunView], unmatched: Unmatched | None, waited_s: int
+) -> str:
+    name = one_line(receipt.event.name, 100)
+    if unmatched is not None:
+        why = (
+            "no function listens to it and no run waits for it"
+            if unmatched.inventory.functions
+            else "no app is synced, so there is no function to start"
+        )
+        return f"Event {name!r} was accepted, but {why}."
+    parts = []
+    if receipt.started:
+        parts.append(f"started {_count(len(receipt.started), 'run')}")
+    if receipt.resumed:
+        parts.append(f"resumed {_count(len(receipt.resumed), 'waiting run')}")
+    if receipt.not_started:
+        parts.append(f"did not start {_count(len(receipt.not_started), 'function')} (see notStarted)")
+    text = f"Event {name!r} was accepted and {' and '.join(parts)}."
+    if not runs:
+        return text
+    ended = sum(run.status.is_terminal for run in runs.values())
+    return f"{text} {ended} of {len(runs)} ended within {waited_s} s."
+
+
+def _next(receipt: EventReceipt, runs: Mapping[str, RunView], unmatched: Unmatched | None) -> str | None:
+    if unmatched is not None:
+        return _next_unmatched(unmatched)
+    failed = [run.id for run in runs.values() if run.status is RunStatus.FAILED]
+    if failed:
+        return f'get_run_status runId="{failed[0]}" shows the failed step.'
+    ids = [run.run_id for run in receipt.started] + list(receipt.resumed)
+    waiting = [run_id for run_id in ids if run_id not in runs or not runs[run_id].status.is_terminal]
+    if len(waiting) == 1 and waiting[0] in runs:
+        return run_next(runs[waiting[0]])
+    if waiting:
+        shown = ", ".join(f'"{run_id}"' for run_id in waiting[:10])
+        return f"poll_run_status runIds=[{shown}] waits for the end; get_run_status shows the steps of one."
+    return f'get_run_status runId="{ids[0]}" shows its steps.' if ids else None
+
+
+def _next_unmatched(unmatched: Unmatched) -> str:
+    if not unmatched.inventory.functions:
+        return how_to_connect(unmatched.engine_url, unmatched.inventory.apps)
+    if unmatched.nearest:
+        name = one_line(unmatched.nearest[0], 100)
+        return f"send_event name={name!r} is the nearest trigger; list_functions shows all triggers."
+    return "list_functions shows what triggers each function; invoke_function starts one without an event."
+
+
+def _truncated(receipt: EventReceipt, cut: Cutter) -> str | None:
+    parts = []
+    if len(receipt.started) > _MAX_ROWS:
+        parts.append(f"the first {_MAX_ROWS} of {len(receipt.started)} runs are described, runIds has all")
+    if cut.cuts:
+        parts.append(
+            f"{cut.cuts} values are cut at {cut.limit:,} characters, get_run_status shows more of them"
+        )
+    return f"{'; '.join(parts)}." if parts else None
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" + ("" if number == 1 else "s")

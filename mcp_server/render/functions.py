@@ -1,0 +1,174 @@
+"""The engine's inventory as the answer of list_functions."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+from typing import Any
+
+from mcp.types import CallToolResult
+
+from durable_engine import AppView, Function, Inventory, Trigger
+from mcp_server.connect import how_to_connect
+from mcp_server.nearest import nearest_names
+from mcp_server.render.budget import first_fit, reply
+from mcp_server.render.clean import one_line
+from mcp_server.render.payload import Cutter
+from mcp_server.render.times import iso
+from mcp_server.results.functions import AppInfo, FlowControl, FunctionInfo, ListFunctionsResult, TriggerInfo
+
+FLOW_CONTROL_KEYS = (
+    "concurrency",
+    "throttle",
+    "rateLimit",
+    "debounce",
+    "batchEvents",
+    "priority",
+    "singleton",
+    "idempotency",
+)
+_ROWS = (200, 100, 50, 25, 12)
+_LIMIT = 400
+_MAX_APPS = 20
+
+
+def functions_answer(
+    inventory: Inventory, *, app: str | None, query: str | None, engine_url: str
+) -> CallToolResult:
+    """Build the answer: functions of `app` whose id, name or trigger contains `query`."""
+    live = [function for function in inventory.functions if not function.is_archived]
+    found = [function for function in live if _is_wanted(function, app, query)]
+    return first_fit(
+        partial(_answer, inventory, live, found, query=query, app=app, engine_url=engine_url, rows=rows)
+        for rows in _ROWS
+    )
+
+
+def _is_wanted(function: Function, app: str | None, query: str | None) -> bool:
+    if app is not None and app not in {function.app_name, function.url}:
+        return False
+    return query is None or any(query.lower() in name.lower() for name in _names(function))
+
+
+def _names(function: Function) -> list[str]:
+    triggers = [trigger.event or trigger.cron or "" for trigger in function.triggers]
+    return [function.slug, function.name, function.id, *triggers]
+
+
+def _answer(
+    inventory: Inventory,
+    live: Sequence[Function],
+    found: Sequence[Function],
+    *,
+    query: str | None,
+    app: str | None,
+    engine_url: str,
+    rows: int,
+) -> CallToolResult:
+    cut = Cutter(_LIMIT)
+    apps = {view.name: view for view in inventory.apps}
+    nearest = _nearest(live, query) if not found and query else []
+    left_out = len(found) - rows
+    result = ListFunctionsResult(
+        message=_message(inventory, live, found, query=query, app=app),
+        count=len(found),
+        total=len(live),
+        functions=[_function(function, apps.get(function.app_name), cut) for function in found[:rows]],
+        apps=[_app(view, cut) for view in inventory.apps[:_MAX_APPS]],
+        nearest=nearest or None,
+        truncated=f"{left_out} more functions match; narrow down with query or appId."
+        if left_out > 0
+        else None,
+        next=_next(inventory, live, found, nearest, engine_url),
+    )
+    return reply(result)
+
+
+def _nearest(live: Sequence[Function], query: str) -> list[str]:
+    by_name = {name: function.slug for function in live for name in _names(function) if name}
+    return list(dict.fromkeys(by_name[name] for name in nearest_names(query, by_name)))
+
+
+def _function(function: Function, app: AppView | None, cut: Cutter) -> FunctionInfo:
+    config = function.config
+    flow = {key: config[key] for key in FLOW_CONTROL_KEYS if config.get(key)}
+    return FunctionInfo(
+        id=function.slug,
+        name=cut.text(function.name),
+        app_id=function.app_name,
+        triggers=[_trigger(trigger, cut) for trigger in function.triggers],
+        retries=function.retries,
+        flow_control=FlowControl(configured=cut.value(flow)) if flow else None,
+        cancel_on=_configured(config.get("cancel"), cut),
+        timeouts=_configured(config.get("timeouts"), cut),
+        reachable=app is not None and app.is_reachable,
+        last_sync=None if app is None else iso(app.last_sync_ms),
+    )
+
+
+def _trigger(trigger: Trigger, cut: Cutter) -> TriggerInfo:
+    expression = None if trigger.expression is None else cut.text(trigger.expression)
+    return TriggerInfo(event=trigger.event, expression=expression, cron=trigger.cron)
+
+
+def _configured(value: Any, cut: Cutter) -> Any:
+    return cut.value(value) if value else None
+
+
+def _app(view: AppView, cut: Cutter) -> AppInfo:
+    return AppInfo(
+        app_id=view.name,
+        url=view.url,
+        sdk=view.sdk or None,
+        framework=view.framework or None,
+        reachable=view.is_reachable,
+        last_sync=iso(view.last_sync_ms),
+        error=cut.text(view.error) if view.error else None,
+    )
+
+
+def _message(
+    inventory: Inventory,
+    live: Sequence[Function],
+    found: Sequence[Function],
+    *,
+    query: str | None,
+    app: str | None,
+) -> str:
+    if not live:
+        problem = (
+            "an app was named but could not be synced (see apps)" if inventory.apps else "no app is connected"
+        )
+        return f"No functions are synced: {problem}."
+    filters = [f"query {one_line(query, 60)!r}"] if query else []
+    filters += [f"app {one_line(app, 60)!r}"] if app else []
+    if not filters:
+        return f"{len(live)} function{'' if len(live) == 1 else 's'} synced."
+    return f"{len(found)} of {len(live)} functions match {' and '.join(filters)}."
+
+
+def _next(
+    inventory: Inventory,
+    live: Sequence[Function],
+    found: Sequence[Function],
+    nearest: Sequence[str],
+    engine_url: str,
+) -> str:
+    if not live:
+        return how_to_connect(engine_url, inventory.apps)
+    if not found:
+        near = f"; nearest: {one_line(nearest[0], 100)}" if nearest else ""
+        return f"list_functions without query and appId shows all functions{near}."
+    event = next(
+        (trigger.event for function in found for trigger in function.triggers if trigger.event), None
+    )
+    start = f"invoke_function functionId={one_line(found[0].slug, 100)!r} starts one and waits for its result"
+    return (
+        f"send_event name={one_line(event, 100)!r} triggers by event; {start}."
+        if event
+        else f"{_capital(start)}."
+    )
+
+
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]

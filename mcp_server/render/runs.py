@@ -1,0 +1,114 @@
+"""Runs and steps of the engine as results of the tools."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from durable_engine import FailedAttempt, RunStatus, RunView, StepStatus, StepView
+from durable_engine.durations import format_duration
+from mcp_server.render.payload import Cutter
+from mcp_server.render.times import iso
+from mcp_server.render.waits import wait_of, waits_of
+from mcp_server.results.runs import Failure, RunFacts, Step
+
+MAX_FAILURES = 3
+"""Failed attempts shown of one step or run, the newest; their number says how many there were."""
+
+MAX_WAITS = 5
+"""Waits shown beside a run; its steps tell of theirs themselves."""
+
+
+def run_facts(
+    run: RunView, cut: Cutter, *, shown_steps: Sequence[StepView] = (), failures: int = MAX_FAILURES
+) -> dict[str, Any]:
+    """Return the fields of `RunFacts`; waits that `shown_steps` tell of themselves are left out."""
+    told = {step.id for step in shown_steps}
+    waits = [wait for wait in waits_of(run) if wait.step_id not in told]
+    shown, omitted = failures_of(run.failures, cut, most=failures)
+    elapsed = elapsed_ms(run)
+    facts: dict[str, Any] = {
+        "run_id": run.id,
+        "function_id": run.function_slug,
+        "function_name": run.function_name,
+        "app_id": run.app_name,
+        "status": run.status.value,
+        "queued_at": iso(run.queued_ms),
+        "started_at": iso(run.started_ms),
+        "ended_at": iso(run.ended_ms),
+        "duration": None if elapsed is None else format_duration(elapsed),
+        "duration_ms": elapsed,
+        "event_id": run.event.id,
+        "event_name": run.event.name,
+        "error": cut.error(run.error),
+        "failures": shown or None,
+        "failures_omitted": omitted or None,
+        "waiting_for": [wait_of(wait, now_ms=run.now_ms, cut=cut) for wait in waits[:MAX_WAITS]] or None,
+        "waits_omitted": max(0, len(waits) - MAX_WAITS) or None,
+        "step_count": len(run.steps),
+    }
+    if run.status is RunStatus.COMPLETED:
+        facts["output"] = cut.value(run.output)
+    return facts
+
+
+def run_row(run: RunView, cut: Cutter) -> RunFacts:
+    """Return a run without its steps."""
+    return RunFacts(**run_facts(run, cut, failures=1))
+
+
+def step_of(step: StepView, cut: Cutter, *, now_ms: int) -> Step:
+    """Return one step with its payloads cut."""
+    failures, omitted = failures_of(step.failures, cut, most=MAX_FAILURES)
+    facts: dict[str, Any] = {}
+    if step.status is StepStatus.COMPLETED:
+        facts["output"] = cut.value(step.output)
+    return Step(
+        step_name=cut.text(step.name),
+        step_id=step.id,
+        index=step.index or None,
+        kind=step.kind.value,
+        status=step.status.value,
+        attempt=max(0, step.attempts - 1),
+        attempts=step.attempts,
+        started_at=iso(step.started_ms),
+        ended_at=iso(step.ended_ms),
+        duration=_duration(step.started_ms, step.ended_ms),
+        timed_out=step.has_timed_out or None,
+        input=None if step.input is None else cut.value(step.input),
+        error=cut.error(step.error),
+        failures=failures or None,
+        failures_omitted=omitted or None,
+        waiting_for=None if step.waiting_for is None else wait_of(step.waiting_for, now_ms=now_ms, cut=cut),
+        **facts,
+    )
+
+
+def failures_of(failures: Sequence[FailedAttempt], cut: Cutter, *, most: int) -> tuple[list[Failure], int]:
+    """Return the newest failed attempts, oldest first, and how many older ones were left out."""
+    newest = failures[-most:] if most else ()
+    shown = [
+        Failure(
+            attempt=failure.attempt,
+            at=iso(failure.at_ms) or "",
+            error=error,
+            step_id=failure.step_id,
+            next_attempt_at=iso(failure.next_attempt_ms),
+        )
+        for failure in newest
+        if (error := cut.error(failure.error)) is not None
+    ]
+    return shown, len(failures) - len(shown)
+
+
+def elapsed_ms(run: RunView) -> int | None:
+    """Return how long a run took, or has been running; None before its start."""
+    if run.started_ms is None:
+        return None
+    return max(0, (run.now_ms if run.ended_ms is None else run.ended_ms) - run.started_ms)
+
+
+def _duration(started_ms: int | None, ended_ms: int | None) -> str | None:
+    if started_ms is None or ended_ms is None:
+        return None
+    return format_duration(max(0, ended_ms - started_ms))

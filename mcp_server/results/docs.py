@@ -1,0 +1,106 @@
+"""What the documentation tools answer."""
+
+from __future__ import annotations
+
+from mcp_server.results.base import Detail, Model, Result
+
+
+class PageHint(Detail):
+    """A page that may help when nothing was found."""
+
+    path: str
+    title: str
+
+
+class SearchHitInfo(Model):
+    """One section that fits the query; `section` and `path` are what read_doc takes."""
+
+    path: str
+    section: str
+    title: str
+    heading: str
+    line: int
+    excerpt: str
+    excerpt_line: int
+    category: str
+    sdks: list[str] | None = None
+    why: list[str] | None = None
+
+
+class SearchDocsResult(Result):
+    """Ranked sections, best first; `total` counts all that fit."""
+
+    count: int
+    total: int
+    results: list[SearchHitInfo]
+    corrections: dict[str, str] | None = None
+    suggestions: list[PageHint] | None = None
+    truncated: str | None = None
+
+
+class GrepMatchInfo(Model):
+    """One matching line of a page."""
+
+    file: str
+    line: int
+    content: str
+    before: list[str] | None = None
+    after: list[str] | None = None
+
+
+class GrepDocsResult(Result):
+    """Matching lines, most relevant page first; `count` are shown, `totalMatches` exist."""
+
+    count: int
+    total_matches: int
+    total_pages: int
+    matches: list[GrepMatchInfo]
+    suggestions: list[PageHint] | None = None
+    truncated: str | None = None
+
+
+class HeadingInfo(Model):
+    """A heading of the page; `section` is what read_doc takes."""
+
+    section: str
+    text: str
+    level: int
+    line: int
+
+
+class ReadDocResult(Result):
+    """A page, a section of it, or a part of either, as markdown in `content`."""
+
+    path: str
+    title: str
+    category: str
+    sdks: list[str] | None = None
+    section: str | None = None
+    size: int
+    line: int
+    total_lines: int
+    headings: list[HeadingInfo] | None = None
+    truncated: str | None = None
+    next_offset: int | None = None
+    content: str
+
+
+class PageInfo(Model):
+    """One page of the table of contents."""
+
+    path: str
+    title: str
+    category: str
+    description: str | None = None
+    sdks: list[str] | None = None
+
+
+class ListDocsResult(Result):
+    """The table of contents; `categories` and `sdks` count the pages of the whole documentation."""
+
+    total_docs: int
+    matching: int
+    categories: dict[str, int]
+    sdks: dict[str, int]
+    pages: list[PageInfo]
+    next_cursor: str | None = None

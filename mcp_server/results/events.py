@@ -1,0 +1,56 @@
+"""What an event did."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from mcp_server.results.base import AnyJSON, Detail, Model, Result
+from mcp_server.results.runs import ErrorInfo, Failure, Status, Wait
+
+
+class EventRun(Model):
+    """A run that an event started or woke; with `wait`, how it stands at the end of the wait."""
+
+    keeps_null: ClassVar[frozenset[str]] = frozenset({"output"})
+
+    run_id: str
+    function_id: str
+    status: Status
+    starts_at: str | None = None
+    existed: bool | None = None
+    duration: str | None = None
+    output: AnyJSON = None
+    error: ErrorInfo | None = None
+    last_failure: Failure | None = None
+    waiting_for: list[Wait] | None = None
+    waits_omitted: int | None = None
+
+
+class NotStartedFunction(Model):
+    """A function that listens to the event and did not start, and why."""
+
+    function_id: str
+    reason: str
+
+
+class AppProblem(Detail):
+    """An app that could not be synced."""
+
+    url: str
+    error: str
+
+
+class SendEventResult(Result):
+    """What one event did, known when it was stored."""
+
+    event_id: str
+    event_name: str
+    status: str
+    run_ids: list[str]
+    runs: list[EventRun]
+    resumed: list[str] | None = None
+    resumed_runs: list[EventRun] | None = None
+    not_started: list[NotStartedFunction] | None = None
+    nearest_triggers: list[str] | None = None
+    app_errors: list[AppProblem] | None = None
+    truncated: str | None = None

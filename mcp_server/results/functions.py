@@ -1,0 +1,58 @@
+"""Functions and apps, as list_functions shows them."""
+
+from __future__ import annotations
+
+from mcp_server.results.base import AnyJSON, Model, Result
+
+
+class TriggerInfo(Model):
+    """What starts a function: an event (with an optional condition) or a cron schedule."""
+
+    event: str | None = None
+    expression: str | None = None
+    cron: str | None = None
+
+
+class FlowControl(Model):
+    """Flow control as the function configures it. `enforced` is false: this engine does not apply it yet."""
+
+    enforced: bool = False
+    configured: AnyJSON
+
+
+class FunctionInfo(Model):
+    """One function, as its app's last sync described it."""
+
+    id: str
+    name: str
+    app_id: str
+    triggers: list[TriggerInfo]
+    retries: int
+    flow_control: FlowControl | None = None
+    cancel_on: AnyJSON = None
+    timeouts: AnyJSON = None
+    reachable: bool
+    last_sync: str | None = None
+
+
+class AppInfo(Model):
+    """An app, or a URL that was asked for and has not synced yet."""
+
+    app_id: str | None = None
+    url: str
+    sdk: str | None = None
+    framework: str | None = None
+    reachable: bool
+    last_sync: str | None = None
+    error: str | None = None
+
+
+class ListFunctionsResult(Result):
+    """The functions that can be started now; `total` counts those before the filter."""
+
+    count: int
+    total: int
+    functions: list[FunctionInfo]
+    apps: list[AppInfo]
+    nearest: list[str] | None = None
+    truncated: str | None = None

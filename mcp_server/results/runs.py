@@ -1,0 +1,136 @@
+"""Runs, steps, failures and waits, as answers show them."""
+
+from __future__ import annotations
+
+from typing import ClassVar, Literal
+
+from mcp_server.results.base import AnyJSON, Detail, Model, Result
+
+Status = Literal["QUEUED", "RUNNING", "COMPLETED", "FAILED", "CANCELLED"]
+StepState = Literal["QUEUED", "RUNNING", "WAITING", "COMPLETED", "FAILED", "CANCELLED"]
+
+
+class ErrorInfo(Detail):
+    """An error of the user's code, or of the call to it: quoted, not ours."""
+
+    name: str | None = None
+    message: str
+    stack: str | None = None
+    details: AnyJSON = None
+
+
+class Failure(Detail):
+    """One failed attempt. `attempt` counts from 0, as the SDKs do."""
+
+    attempt: int
+    at: str
+    error: ErrorInfo
+    step_id: str | None = None
+    next_attempt_at: str | None = None
+
+
+class Wait(Detail):
+    """What a run or a step waits for, and how to satisfy it."""
+
+    kind: str
+    how: str
+    step_name: str | None = None
+    step_id: str | None = None
+    until: str | None = None
+    remaining: str | None = None
+    event_name: str | None = None
+    expression: str | None = None
+    run_id: str | None = None
+    function_id: str | None = None
+
+
+class Step(Model):
+    """One step of a run. `attempt` is the newest attempt, from 0; `attempts` how many were made."""
+
+    keeps_null: ClassVar[frozenset[str]] = frozenset({"output"})
+
+    step_name: str
+    step_id: str
+    index: int | None = None
+    kind: str
+    status: StepState
+    attempt: int
+    attempts: int
+    started_at: str | None = None
+    ended_at: str | None = None
+    duration: str | None = None
+    timed_out: bool | None = None
+    input: AnyJSON = None
+    output: AnyJSON = None
+    error: ErrorInfo | None = None
+    failures: list[Failure] | None = None
+    failures_omitted: int | None = None
+    waiting_for: Wait | None = None
+
+
+class RunFacts(Model):
+    """What every answer about a run says."""
+
+    keeps_null: ClassVar[frozenset[str]] = frozenset({"output"})
+
+    run_id: str
+    function_id: str
+    function_name: str
+    app_id: str
+    status: Status
+    queued_at: str
+    started_at: str | None = None
+    ended_at: str | None = None
+    duration: str | None = None
+    duration_ms: int | None = None
+    event_id: str
+    event_name: str
+    output: AnyJSON = None
+    error: ErrorInfo | None = None
+    failures: list[Failure] | None = None
+    failures_omitted: int | None = None
+    waiting_for: list[Wait] | None = None
+    waits_omitted: int | None = None
+    step_count: int
+
+
+class RunDetail(RunFacts, Result):
+    """One run with its steps."""
+
+    event_data: AnyJSON = None
+    event_ts: str | None = None
+    attempt: int
+    max_attempts: int
+    parent_run_id: str | None = None
+    child_run_ids: list[str] | None = None
+    steps: list[Step]
+    truncated: str | None = None
+    next_cursor: str | None = None
+
+
+class InvokeResult(RunFacts, Result):
+    """How the invoked run ended, or how far it came."""
+
+    steps: list[Step]
+    truncated: str | None = None
+
+
+class UnknownRun(Detail):
+    """An id that no run has."""
+
+    run_id: str
+    nearest: list[str] | None = None
+
+
+class PollResult(Result):
+    """The runs that were asked for. `allEnded` is false while any of them is queued or running."""
+
+    all_ended: bool
+    completed: int
+    failed: int
+    cancelled: int
+    running: int
+    queued: int
+    runs: list[RunFacts]
+    not_found: list[UnknownRun] | None = None
+    truncated: str | None = None

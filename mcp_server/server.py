@@ -1,0 +1,34 @@
+"""Puts the MCP server together: tools, instructions, name and version."""
+
+from __future__ import annotations
+
+from importlib.metadata import version
+
+from docs_index import DocsIndex
+from mcp_server.backend import Backend
+from mcp_server.config import ServerConfig
+from mcp_server.instructions import instructions
+from mcp_server.strict import StrictServer
+from mcp_server.tools.catalog import offered_tools
+
+SERVER_NAME = "stepcue"
+
+
+def build_server(backend: Backend, docs: DocsIndex, *, config: ServerConfig | None = None) -> StrictServer:
+    """Build the MCP server over a backend that runs workflows and an index of the documentation.
+
+    A server object serves one HTTP mount (its session manager runs once) or any number of stdio sessions
+    one after another, so build a new one for each.
+
+    Raises:
+        ValueError: `config.tools` names a tool that does not exist.
+    """
+    config = config or ServerConfig()
+    return StrictServer(
+        SERVER_NAME,
+        tools=offered_tools(backend, docs, config),
+        title="Stepcue: test Inngest workflows",
+        instructions=instructions(config),
+        version=version("stepcue"),
+        subscriptions=False,
+    )

@@ -1,0 +1,216 @@
+"""Run everything in this process: the engine, its HTTP API, and MCP over HTTP or stdio."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import errno
+import signal
+import socket
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import uvicorn
+
+from docs_index import DocsIndex
+from durable_engine import Engine, EngineConfig, build_app
+from durable_engine.errors import ConfigError
+from mcp_server.attach import serve_stdio
+from mcp_server.config import ServerConfig
+from mcp_server.http import mount_mcp
+from mcp_server.server import build_server
+
+_GRACE_S: Final = 1
+_LOOPBACK_NAMES: Final = frozenset({"127.0.0.1", "localhost"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServeOptions:
+    """Where to listen and what to offer; the engine's own settings are in `engine`."""
+
+    engine: EngineConfig
+    server: ServerConfig
+    host: str
+    port: int
+    allowed_hosts: tuple[str, ...] = ()
+    on_ready: Callable[[str], None] = lambda _origin: None
+    """Called with the origin, such as `http://127.0.0.1:8288`, once requests are answered."""
+
+
+async def serve(options: ServeOptions) -> None:
+    """Serve over HTTP until SIGINT or SIGTERM.
+
+    Raises:
+        ConfigError: the port or the address cannot be used.
+        StorageError: the data file cannot be used.
+    """
+    async with _running(options) as (_, _, server):
+        with _stopping_on_signals(server):
+            await server.ended.wait()
+
+
+async def serve_with_stdio(options: ServeOptions) -> None:
+    """Serve over HTTP, and MCP over stdio, until stdin closes or a signal comes; raises as `serve`."""
+    async with _running(options) as (engine, config, server):
+        stdio = asyncio.create_task(serve_stdio(build_server(engine, DocsIndex.open(), config=config)))
+        ended = asyncio.create_task(server.ended.wait())
+        with _stopping_on_signals(server):
+            await asyncio.wait({stdio, ended}, return_when=asyncio.FIRST_COMPLETED)
+        for task in (stdio, ended):
+            task.cancel()
+
+
+@asynccontextmanager
+async def _running(options: ServeOptions) -> AsyncIterator[tuple[Engine, ServerConfig, _HTTPServer]]:
+    sockets = listen(options.host, options.port)
+    try:
+        port = int(sockets[0].getsockname()[1])
+        origin = f"http://{_shown_host(options.host)}:{port}"
+        _prepare_folder(options.engine.data_file)
+        async with await Engine.open(options.engine) as engine:
+            config = options.server.model_copy(update={"engine_url": origin})
+            mount = mount_mcp(
+                build_server(engine, DocsIndex.open(), config=config),
+                allowed_hosts=options.allowed_hosts,
+                allowed_origins=[f"http://{host}" for host in options.allowed_hosts],
+            )
+            app = build_app(
+                engine,
+                more_routes=mount.routes,
+                allowed_hosts=options.allowed_hosts,
+                lifespan=mount.lifespan,
+            )
+            server = _HTTPServer(app)
+            async with server.serving(sockets):
+                engine.keep_apps_in_sync(own_port=port)
+                options.on_ready(origin)
+                yield engine, config, server
+    finally:
+        for listener in sockets:
+            listener.close()
+
+
+def listen(host: str, port: int) -> list[socket.socket]:
+    """Bind the listening sockets: for IPv4 loopback its IPv6 twin too, as `localhost` may mean either.
+
+    Raises:
+        ConfigError: the port is taken or not allowed, or the address is not one of this machine.
+    """
+    host = "127.0.0.1" if host in _LOOPBACK_NAMES else host
+    first = _bind(host, port)
+    sockets = [first]
+    if host == "127.0.0.1":
+        with contextlib.suppress(ConfigError):  # no IPv6 here, or somebody else holds that side
+            sockets.append(_bind("::1", first.getsockname()[1]))
+    return sockets
+
+
+def _bind(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if family == socket.AF_INET6:
+            listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        listener.bind((host, port))
+    except OSError as error:
+        listener.close()
+        if error.errno == errno.EADDRINUSE:
+            raise ConfigError(
+                f"Port {port} on {host} is in use.",
+                hint="Stop what listens there (an Inngest Dev Server?), or choose another with --port.",
+            ) from None
+        raise ConfigError(
+            f"Cannot listen on {host} port {port}: {error.strerror or error}.",
+            hint="Choose another address with --host or --port.",
+        ) from None
+    return listener
+
+
+def _shown_host(host: str) -> str:
+    if host in _LOOPBACK_NAMES or host in {"0.0.0.0", "::"}:  # noqa: S104 - compared, not bound
+        return "127.0.0.1"
+    return f"[{host}]" if ":" in host else host
+
+
+def _prepare_folder(data_file: Path | None) -> None:
+    """Make our own data folder keep itself out of git."""
+    if data_file is None or data_file.parent.name != ".stepcue":
+        return
+    ignore = data_file.parent / ".gitignore"
+    with contextlib.suppress(OSError):  # the engine says what is wrong with the folder
+        data_file.parent.mkdir(parents=True, exist_ok=True)
+        if not ignore.exists():
+            ignore.write_text("*\n", encoding="utf-8")
+
+
+class _HTTPServer(uvicorn.Server):
+    """uvicorn inside our own event loop: we decide when it stops."""
+
+    def __init__(self, app: object) -> None:
+        super().__init__(
+            uvicorn.Config(
+                app,  # type: ignore[arg-type]
+                log_config=None,
+                access_log=False,
+                lifespan="on",
+                timeout_graceful_shutdown=_GRACE_S,
+                server_header=False,
+            )
+        )
+        self.ready = asyncio.Event()
+        self.ended = asyncio.Event()
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Leave signals to `_stopping_on_signals`: uvicorn would raise them again in our loop."""
+        yield
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Start, and tell."""
+        await super().startup(sockets=sockets)
+        self.ready.set()
+
+    @asynccontextmanager
+    async def serving(self, sockets: list[socket.socket]) -> AsyncIterator[None]:
+        """Serve while entered."""
+        task = asyncio.create_task(self._serve_until_stopped(sockets))
+        ready = asyncio.create_task(self.ready.wait())
+        await asyncio.wait({task, ready}, return_when=asyncio.FIRST_COMPLETED)
+        ready.cancel()
+        try:
+            yield
+        finally:
+            self.should_exit = True
+            await task
+
+    async def _serve_until_stopped(self, sockets: list[socket.socket]) -> None:
+        try:
+            await self.serve(sockets=sockets)
+        finally:
+            self.ended.set()
+
+
+@contextmanager
+def _stopping_on_signals(server: uvicorn.Server) -> Iterator[None]:
+    """Stop on SIGINT or SIGTERM; more of them change nothing, as stopping is quick."""
+    loop = asyncio.get_running_loop()
+
+    def stop() -> None:
+        server.should_exit = True
+
+    names = (signal.SIGINT, signal.SIGTERM)
+    for name in names:
+        try:
+            loop.add_signal_handler(name, stop)
+        except NotImplementedError:  # Windows
+            signal.signal(name, lambda *_: loop.call_soon_threadsafe(stop))
+    try:
+        yield
+    finally:
+        for name in names:
+            with contextlib.suppress(NotImplementedError):
+                loop.remove_signal_handler(name)

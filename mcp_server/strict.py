@@ -1,0 +1,164 @@
+"""Tools with strict arguments: the only module that leans on how the MCP SDK is built inside.
+
+The SDK drops unknown arguments without a word, turns JSON text into values where a plain string was
+meant, and prints validation errors with class names and URLs. Here a tool refuses what it does not know
+and says what it does know. What is relied on (mcp 2.3, pinned by `test_sdk_pins.py`):
+
+* `Tool.from_function` builds `fn_metadata.arg_model`, and `Tool.run` reads `fn_metadata` and
+  `parameters` at call time, so both can be replaced;
+* `Tool.run` calls `fn_metadata.validate_arguments` and wraps a `ValidationError` or `ToolError` in a
+  `ToolError` whose `__cause__` it is, and anything else in an `UnexpectedToolError`;
+* `MCPServer.call_tool` is where every `tools/call` of every transport passes.
+"""
+
+from __future__ import annotations
+
+import inspect
+import json
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from mcp.server import MCPServer
+from mcp.server.mcpserver import Context
+from mcp.server.mcpserver.exceptions import ToolError, UnexpectedToolError
+from mcp.server.mcpserver.tools import Tool
+from mcp.server.mcpserver.utilities.func_metadata import ArgModelBase, FuncMetadata
+from mcp.types import CallToolResult, InputRequiredResult, ToolAnnotations
+from pydantic import AliasGenerator, ConfigDict, PrivateAttr, ValidationError, create_model, field_validator
+from pydantic.alias_generators import to_camel
+from pydantic_core import PydanticCustomError
+
+from mcp_server.bad_arguments import explain_bad_arguments
+from mcp_server.nearest import did_you_mean
+from mcp_server.render.clean import clean_text, one_line
+from mcp_server.schema import short_output_schema, tidy
+
+MAX_ERROR_CHARS = 4_000
+"""Longer tool errors are cut by some hosts (at about 11,000 characters), so none gets near."""
+
+
+class StrictArguments(ArgModelBase):
+    """Arguments of a tool: camelCase on the wire, snake_case in Python, nothing unknown."""
+
+    model_config = ConfigDict(extra="forbid", alias_generator=AliasGenerator(validation_alias=to_camel))
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _refuse_bool(cls, value: object) -> object:
+        # Python counts true as 1; no tool takes a boolean.
+        if isinstance(value, bool):
+            raise PydanticCustomError("boolean", "must not be a boolean")
+        return value
+
+
+class StrictMetadata(FuncMetadata):
+    """Validates a call's arguments; an explicit null means the same as leaving an optional one out."""
+
+    _optional: frozenset[str] = PrivateAttr(default=frozenset())
+    _structured: frozenset[str] = PrivateAttr(default=frozenset())
+
+    def learn(self, parameters: dict[str, Any]) -> None:
+        """Take from the input schema which arguments are optional, and which are objects or lists."""
+        properties = parameters.get("properties", {})
+        self._optional = frozenset(properties) - frozenset(parameters.get("required", ()))
+        self._structured = frozenset(
+            name for name, schema in properties.items() if schema.get("type") in {"object", "array"}
+        )
+
+    def validate_arguments(self, arguments_to_validate: dict[str, Any]) -> dict[str, Any]:
+        """Return the tool function's keyword arguments.
+
+        Raises:
+            ValidationError: the arguments do not fit the tool's input schema.
+        """
+        given = {
+            key: _parsed(value) if key in self._structured else value
+            for key, value in arguments_to_validate.items()
+            if not (value is None and key in self._optional)
+        }
+        return self.arg_model.model_validate(given).model_dump_one_level()
+
+
+def _parsed(value: object) -> object:
+    """Read an object or list that a client passed as JSON text; anything else stays as it is."""
+    if not isinstance(value, str):
+        return value
+    try:
+        parsed = json.loads(value)
+    except (ValueError, RecursionError):
+        return value
+    return parsed if isinstance(parsed, dict | list) else value
+
+
+def define_tool(fn: Callable[..., Any], *, title: str, annotations: ToolAnnotations) -> Tool:
+    """Build a tool from an async function: its docstring is the description, its signature the schema.
+
+    Parameters are snake_case in Python and camelCase on the wire. The function is annotated to return
+    `Annotated[CallToolResult, Model]`; `Model` becomes the output schema.
+    """
+    tool = Tool.from_function(fn, title=title, description=_description(fn), annotations=annotations)
+    fields = {
+        name: (field.annotation, field) for name, field in tool.fn_metadata.arg_model.model_fields.items()
+    }
+    arguments: type[StrictArguments] = create_model(  # type: ignore[call-overload]
+        f"{tool.name}Arguments", __base__=StrictArguments, **fields
+    )
+    metadata = StrictMetadata(
+        arg_model=arguments,
+        output_model=tool.fn_metadata.output_model,
+        output_schema=short_output_schema(tool.fn_metadata.output_schema or {}),
+    )
+    tool.parameters = tidy(arguments.model_json_schema(by_alias=True))
+    metadata.learn(tool.parameters)
+    tool.fn_metadata = metadata
+    return tool
+
+
+def _description(fn: Callable[..., Any]) -> str:
+    """Unwrap the docstring's lines: the model pays for each character."""
+    paragraphs = inspect.cleandoc(fn.__doc__ or "").split("\n\n")
+    return "\n".join(" ".join(paragraph.split()) for paragraph in paragraphs)
+
+
+class StrictServer(MCPServer[Any]):
+    """An MCP server whose refusals name what would have been right."""
+
+    def __init__(self, name: str, *, tools: Sequence[Tool], **options: Any) -> None:
+        super().__init__(name, tools=list(tools), **options)
+        self._strict_tools = {tool.name: tool for tool in tools}
+
+    async def call_tool(
+        self, name: str, arguments: dict[str, Any], context: Context[Any, Any] | None = None
+    ) -> CallToolResult | InputRequiredResult:
+        """Call a tool; every anticipated failure is a ToolError with text of ours alone.
+
+        Raises:
+            ToolError: unknown tool, bad arguments, or the tool said no.
+            UnexpectedToolError: a bug of ours; the text tells nothing of it, the log everything.
+        """
+        tool = self._strict_tools.get(name)
+        if tool is None:
+            raise ToolError(self._no_such_tool(name))
+        try:
+            return await super().call_tool(name, arguments, context)
+        except UnexpectedToolError as error:
+            raise UnexpectedToolError(
+                f"{name} failed because of a fault in Stepcue itself, not in your workflow. "
+                "Its log (stderr of the Stepcue process) has the details."
+            ) from error.__cause__
+        except ToolError as error:
+            cause = error.__cause__
+            if isinstance(cause, ValidationError):
+                text = explain_bad_arguments(name, tool.parameters, cause)
+                raise ToolError(_bounded(text)) from cause
+            raise ToolError(_bounded(str(cause if isinstance(cause, ToolError) else error))) from cause
+
+    def _no_such_tool(self, name: str) -> str:
+        names = list(self._strict_tools)
+        near = did_you_mean(name, names)
+        return f"There is no tool {one_line(name, 80)!r}{near} Tools here: {', '.join(names)}."
+
+
+def _bounded(text: str) -> str:
+    text = clean_text(text)
+    return text if len(text) <= MAX_ERROR_CHARS else f"{text[:MAX_ERROR_CHARS]}… (cut)"

@@ -1,0 +1,67 @@
+"""All tools and their toolsets."""
+
+from __future__ import annotations
+
+from mcp.server.mcpserver.tools import Tool
+
+from docs_index import DocsIndex
+from mcp_server.backend import Backend
+from mcp_server.config import ServerConfig, Toolset
+from mcp_server.nearest import did_you_mean
+from mcp_server.tools import (
+    get_run_status,
+    grep_docs,
+    invoke_function,
+    list_docs,
+    list_functions,
+    poll_run_status,
+    read_doc,
+    search_docs,
+    send_event,
+)
+
+
+def all_tools(backend: Backend, docs: DocsIndex, config: ServerConfig) -> dict[Toolset, list[Tool]]:
+    """Return every tool by toolset, in the order in which a test uses them."""
+    return {
+        "core": [
+            list_functions.make(backend, config),
+            send_event.make(backend, config),
+            invoke_function.make(backend, config),
+            poll_run_status.make(backend, config),
+            get_run_status.make(backend),
+        ],
+        "docs": [
+            search_docs.make(docs),
+            grep_docs.make(docs),
+            read_doc.make(docs),
+            list_docs.make(docs),
+        ],
+    }
+
+
+def offered_tools(backend: Backend, docs: DocsIndex, config: ServerConfig) -> list[Tool]:
+    """Return the tools that the configuration offers.
+
+    Raises:
+        ValueError: the configuration names a tool that does not exist.
+    """
+    by_set = all_tools(backend, docs, config)
+    known = [tool.name for tools in by_set.values() for tool in tools]
+    for name in sorted(config.tools or ()):
+        if name not in known:
+            raise ValueError(
+                f"There is no tool {name!r}{did_you_mean(name, known)} Tools: {', '.join(known)}."
+            )
+    return [
+        tool
+        for toolset, tools in by_set.items()
+        for tool in tools
+        if toolset in config.toolsets
+        and (config.tools is None or tool.name in config.tools)
+        and not (config.read_only and not _only_reads(tool))
+    ]
+
+
+def _only_reads(tool: Tool) -> bool:
+    return tool.annotations is not None and tool.annotations.read_only_hint is True

@@ -1,0 +1,81 @@
+"""Tool invoke_function: start one function and wait for its result."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from mcp.server.mcpserver import Context
+from mcp.server.mcpserver.exceptions import ToolError
+from mcp.server.mcpserver.tools import Tool
+from mcp.types import CallToolResult
+from pydantic import Field
+
+from durable_engine import EventReceipt
+from mcp_server.arguments import EventData, EventUser, Timeout
+from mcp_server.backend import Backend
+from mcp_server.config import ServerConfig
+from mcp_server.errors import as_tool_errors
+from mcp_server.kinds import ACTS
+from mcp_server.render.clean import one_line
+from mcp_server.render.run_detail import invoke_answer
+from mcp_server.results.runs import InvokeResult
+from mcp_server.strict import define_tool
+from mcp_server.waiting import RunWaiter
+
+FunctionId = Annotated[
+    str,
+    Field(
+        min_length=1,
+        max_length=512,
+        description='Function id from list_functions, e.g. "shop-process-order"; UUID or name work too.',
+    ),
+]
+AppId = Annotated[
+    str,
+    Field(
+        min_length=1,
+        max_length=256,
+        description='App of the function when the name fits several, e.g. "shop".',
+    ),
+]
+
+
+def make(backend: Backend, config: ServerConfig) -> Tool:
+    """Build the tool."""
+    waiter = RunWaiter(backend, interval_s=config.progress_interval_s)
+
+    async def invoke_function(
+        function_id: FunctionId,
+        context: Context[Any, Any],
+        app_id: AppId | None = None,
+        data: EventData | None = None,
+        user: EventUser | None = None,
+        timeout: Timeout = 30,
+    ) -> Annotated[CallToolResult, InvokeResult]:
+        """Run one workflow function now, without its trigger, and wait for its result.
+
+        Use it to test a single function (cron functions too). To test triggering, or several functions on one
+        event, use send_event.
+
+        Returns runId, status, output or error, each step with its result and retries, eventId and duration.
+        A run that has not ended in time is no error: it goes on, and the state so far comes back with its
+        runId. Next: poll_run_status to wait on, get_run_status for every step.
+        """
+        with as_tool_errors():
+            receipt = await backend.invoke_function(function_id, app=app_id, data=data or {}, user=user)
+            run_id = _started(receipt)
+            runs = await waiter.wait([run_id], timeout_s=timeout, context=context)
+            run = runs.get(run_id) or await backend.get_run(run_id)
+        return invoke_answer(run, timeout_s=timeout)
+
+    return define_tool(invoke_function, title="Invoke function", annotations=ACTS)
+
+
+def _started(receipt: EventReceipt) -> str:
+    if receipt.started:
+        return receipt.started[0].run_id
+    reasons = "; ".join(one_line(missed.reason, 300) for missed in receipt.not_started)
+    raise ToolError(
+        f"The function was not started: {reasons or 'the engine gave no reason'}. "
+        f"The invocation was stored as event {receipt.event.id}; list_functions shows the configuration."
+    )

@@ -1,0 +1,59 @@
+"""Tool read_doc: one page of the documentation, or a section of it."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Annotated
+
+from mcp.server.mcpserver.tools import Tool
+from mcp.types import CallToolResult
+from pydantic import Field
+
+from docs_index import DocsIndex
+from mcp_server.errors import as_tool_errors
+from mcp_server.kinds import READ_ONLY
+from mcp_server.render.docs import read_answer
+from mcp_server.results.docs import ReadDocResult
+from mcp_server.strict import define_tool
+
+PagePath = Annotated[
+    str,
+    Field(
+        min_length=1,
+        max_length=300,
+        description='Page path from search_docs or list_docs, e.g. "steps/run".',
+    ),
+]
+Section = Annotated[
+    str,
+    Field(min_length=1, max_length=200, description='Section anchor or heading to read alone, e.g. "usage".'),
+]
+Offset = Annotated[
+    int, Field(ge=0, description="Lines to skip; to go on, nextOffset of the previous part, e.g. 120.")
+]
+Limit = Annotated[
+    int,
+    Field(
+        ge=1, le=5_000, description="Lines to return, 1 to 5000, e.g. 80; by default what fits one answer."
+    ),
+]
+
+
+def make(docs: DocsIndex) -> Tool:
+    """Build the tool."""
+
+    async def read_doc(
+        path: PagePath, section: Section | None = None, offset: Offset = 0, limit: Limit | None = None
+    ) -> Annotated[CallToolResult, ReadDocResult]:
+        """Read a page of the Inngest documentation as markdown, or one section of it.
+
+        Use it after search_docs or grep_docs, which give path and section.
+
+        Returns content, the page's headings (each a valid section), size, and nextOffset when there is more.
+        An unknown path or section names the nearest ones.
+        """
+        with as_tool_errors():
+            found = await asyncio.to_thread(docs.read, path, section=section, offset=offset, limit=limit)
+        return read_answer(found)
+
+    return define_tool(read_doc, title="Read documentation", annotations=READ_ONLY)

@@ -1,0 +1,106 @@
+"""Tool send_event: one event into the engine, and what it started."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from mcp.server.mcpserver import Context
+from mcp.server.mcpserver.tools import Tool
+from mcp.types import CallToolResult
+from pydantic import Field
+
+from durable_engine import EventReceipt, NewEvent
+from mcp_server.arguments import MAX_WAIT_S, EventData, EventUser
+from mcp_server.backend import Backend
+from mcp_server.config import ServerConfig
+from mcp_server.errors import as_tool_errors
+from mcp_server.kinds import ACTS
+from mcp_server.render.events import Unmatched, event_answer
+from mcp_server.results.events import SendEventResult
+from mcp_server.strict import define_tool
+from mcp_server.waiting import RunWaiter
+
+EventName = Annotated[
+    str,
+    Field(
+        min_length=1,
+        max_length=256,
+        description='Event name that functions listen to, e.g. "shop/order.placed".',
+    ),
+]
+EventId = Annotated[
+    str | None,
+    Field(
+        min_length=1,
+        max_length=256,
+        validation_alias="id",
+        description='Idempotency id, e.g. "order-42": sent again within 24 h it starts nothing twice.',
+    ),
+]
+Seed = Annotated[
+    str,
+    Field(
+        min_length=1,
+        max_length=256,
+        description='Makes the event id reproducible, e.g. "case-1": same seed, same event.',
+    ),
+]
+Timestamp = Annotated[
+    int,
+    Field(
+        ge=0,
+        description="Event time in Unix milliseconds, e.g. 1767225600000; a future one delays the runs.",
+    ),
+]
+Wait = Annotated[
+    int,
+    Field(
+        ge=0,
+        le=MAX_WAIT_S,
+        description="Seconds to wait for the runs to end, 0 to 55, e.g. 20; 0 returns at once.",
+    ),
+]
+
+
+def make(backend: Backend, config: ServerConfig) -> Tool:
+    """Build the tool."""
+    waiter = RunWaiter(backend, interval_s=config.progress_interval_s)
+
+    async def send_event(
+        name: EventName,
+        context: Context[Any, Any],
+        data: EventData | None = None,
+        user: EventUser | None = None,
+        event_id_seed: Seed | None = None,
+        event_id: EventId = None,
+        ts: Timestamp | None = None,
+        wait: Wait = 0,
+    ) -> Annotated[CallToolResult, SendEventResult]:
+        """Send an event to trigger workflows: every function that listens to it starts a run, and runs that
+        wait for it go on.
+
+        Use it to test event-driven functions, fan-out, or to continue a run in waitForEvent. To start one
+        function only and get its result, use invoke_function.
+
+        Returns eventId, runIds and runs (started at once, never guessed), functions that did not start
+        with the reason, resumed run ids; when nothing matched, the nearest event names. With `wait`, also
+        each run's output or error. Next: poll_run_status with the runIds.
+        """
+        event = NewEvent(name=name, data=data or {}, user=user or {}, id=event_id, ts_ms=ts)
+        with as_tool_errors():
+            receipt = await backend.send_event(event, seed=event_id_seed)
+            unmatched = await _unmatched(backend, config, receipt)
+            run_ids = [run.run_id for run in receipt.started] + list(receipt.resumed)
+            ended = await waiter.wait(run_ids, timeout_s=wait, context=context) if wait and run_ids else {}
+        return event_answer(receipt, ended, unmatched=unmatched, waited_s=wait)
+
+    return define_tool(send_event, title="Send event", annotations=ACTS)
+
+
+async def _unmatched(backend: Backend, config: ServerConfig, receipt: EventReceipt) -> Unmatched | None:
+    """Gather what helps when the event reached no function; None when it did."""
+    if receipt.started or receipt.resumed or receipt.not_started:
+        return None
+    inventory = await backend.inventory()
+    nearest = await backend.nearest_triggers(receipt.event.name) if inventory.functions else ()
+    return Unmatched(inventory=inventory, nearest=tuple(nearest), engine_url=config.engine_url)

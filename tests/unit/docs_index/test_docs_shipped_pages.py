@@ -1,0 +1,185 @@
+"""The shipped pages: complete, linked, and with code that fits the installed SDK."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import re
+from importlib.resources import files
+from pathlib import Path
+
+import inngest
+import inngest.fast_api
+import pytest
+
+from docs_index import DocsIndex, front_matter
+
+ROOT = Path(str(files("docs_index") / "corpus"))
+PAGES = sorted(ROOT.rglob("*.md"))
+CATEGORIES = ["getting-started", "concepts", "steps", "tools", "guides", "reference", "troubleshooting"]
+LINK = re.compile(r"\]\(([^)#\s]+)(?:#([^)\s]+))?\)")
+PYTHON = re.compile(r"```python\n(.*?)```", re.DOTALL)
+TYPESCRIPT = re.compile(r"```typescript\n(.*?)```", re.DOTALL)
+PYTHON_BLOCKS = [
+    pytest.param(block, id=f"{page.relative_to(ROOT)}-{number}")
+    for page in PAGES
+    for number, block in enumerate(PYTHON.findall(page.read_text(encoding="utf-8")))
+]
+
+CALLABLES = {
+    "client.create_function": inngest.Inngest.create_function,
+    "client.send": inngest.Inngest.send,
+    "inngest.Inngest": inngest.Inngest,
+    "inngest.Event": inngest.Event,
+    "inngest.TriggerEvent": inngest.TriggerEvent,
+    "inngest.NonRetriableError": inngest.NonRetriableError,
+    "inngest.RetryAfterError": inngest.RetryAfterError,
+    "inngest.fast_api.serve": inngest.fast_api.serve,
+    **{
+        f"ctx.step.{name}": method
+        for name, method in inspect.getmembers(inngest.Step, callable)
+        if not name.startswith("_")
+    },
+}
+CONTEXT = set(inngest.Context.__annotations__)
+
+
+def dotted(node: ast.AST) -> str:
+    """Return `a.b.c` for a chain of attributes, or ""."""
+    parts: list[str] = []
+    while isinstance(node, ast.Attribute):
+        parts.append(node.attr)
+        node = node.value
+    if not isinstance(node, ast.Name):
+        return ""
+    return ".".join([node.id, *reversed(parts)])
+
+
+def test_there_are_pages_in_every_category(shipped: DocsIndex) -> None:
+    assert list(shipped.list().categories) == CATEGORIES
+    assert shipped.list().total == len(PAGES) >= 30
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_a_page_has_complete_front_matter_and_text(page: Path) -> None:
+    matter, body = front_matter.split(page.read_text(encoding="utf-8"))
+
+    assert body.startswith(f"# {matter.text('title')}\n")
+    assert 20 <= len(matter.text("description")) <= 140
+    assert matter.text("category") == page.relative_to(ROOT).parts[0]
+    assert set(matter.items("sdks")) <= {"typescript", "python", "go"}
+    assert matter.text("order").isdecimal()
+    assert len(body.split()) >= 80
+
+
+def test_no_two_pages_have_the_same_title_or_place() -> None:
+    matters = [front_matter.split(page.read_text(encoding="utf-8"))[0] for page in PAGES]
+
+    for key in ("title", "order"):
+        values = [matter.text(key) for matter in matters]
+        assert len(values) == len(set(values)), key
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_links_between_pages_lead_somewhere(page: Path, shipped: DocsIndex) -> None:
+    for target, anchor in LINK.findall(page.read_text(encoding="utf-8")):
+        file = (page.parent / target).resolve()
+        assert file.is_file(), target
+        shipped.read(str(file.relative_to(ROOT.resolve())), section=anchor or None)
+
+
+def test_what_a_page_declares_is_what_it_holds(shipped: DocsIndex) -> None:
+    for page in PAGES:
+        declared = front_matter.split(page.read_text(encoding="utf-8"))[0].items("sdks")
+        assert shipped.read(str(page.relative_to(ROOT))).sdks == declared, page
+
+
+def test_pages_about_sdk_use_show_both_languages() -> None:
+    for page in PAGES:
+        text = page.read_text(encoding="utf-8")
+        assert bool(PYTHON.search(text)) == bool(TYPESCRIPT.search(text)), page
+
+
+@pytest.mark.parametrize("block", PYTHON_BLOCKS)
+def test_python_code_compiles_and_uses_what_the_sdk_has(block: str) -> None:
+    tree = ast.parse(block)
+    compile(tree, "<page>", "exec")
+
+    for node in ast.walk(tree):
+        name = dotted(node)
+        if name.startswith("inngest."):
+            value: object = inngest
+            for part in name.split(".")[1:]:
+                value = getattr(value, part)
+        elif name.startswith("ctx."):
+            assert name.split(".")[1] in CONTEXT
+        if isinstance(node, ast.Call) and (called := CALLABLES.get(dotted(node.func))) is not None:
+            known = inspect.signature(called).parameters
+            assert {keyword.arg for keyword in node.keywords} <= set(known), ast.unparse(node)
+        if isinstance(node, ast.Attribute) and dotted(node).startswith("ctx.step."):
+            assert hasattr(inngest.Step, dotted(node).split(".")[2]), dotted(node)
+
+
+def test_python_functions_are_accepted_by_the_sdk() -> None:
+    """A decorated function is built for real: ids, triggers and retries pass the SDK's own checks."""
+    for parameter in PYTHON_BLOCKS:
+        (block,) = parameter.values
+        assert isinstance(block, str)
+        if "serve(" in block or "@client.create_function" not in block:
+            continue
+        namespace: dict[str, object] = {}
+        exec(compile(block, str(parameter.id), "exec"), namespace)  # noqa: S102 - our own pages
+        made = [value for value in namespace.values() if isinstance(value, inngest.Function)]
+        assert made, parameter.id
+        for function in made:
+            assert function.get_config("http://127.0.0.1:8000/api/inngest").main.triggers
+
+
+def test_typescript_code_uses_version_4_of_the_sdk() -> None:
+    for page in PAGES:
+        for block in TYPESCRIPT.findall(page.read_text(encoding="utf-8")):
+            assert block.count("{") == block.count("}"), page
+            assert block.count("(") == block.count(")"), page
+            for call in re.findall(r"createFunction\(\s*\{(.*?)async \(", block, re.DOTALL):
+                assert "triggers: [" in call, page
+
+
+@pytest.mark.parametrize(
+    ("query", "path"),
+    [
+        ("how do I retry a failed step", "concepts/retries-and-backoff"),
+        ("what is step.run?", "steps/run"),
+        ("wait_for_event", "steps/wait-for-event"),
+        ("human approval", "steps/wait-for-event"),
+        ("undo a payment when a later step fails", "guides/rollbacks"),
+        ("saga pattern", "guides/rollbacks"),
+        ("idempotancy", "guides/idempotency"),
+        ("run several steps at the same time", "steps/parallel"),
+        ("call another function and use its result", "steps/invoke"),
+        ("INNGEST_DEV", "reference/environment-variables"),
+        ("connect to claude code", "getting-started/connect-claude-code"),
+        (".vscode/mcp.json", "getting-started/connect-vscode"),
+        ("port 8288 already in use", "troubleshooting/connection"),
+        ("my log lines are printed several times", "troubleshooting/runs"),
+        ("on_failure handler", "guides/failure-handlers"),
+        ("maximum size of an event", "reference/limits"),
+        ("how long is the backoff between attempts", "concepts/retries-and-backoff"),
+        ("NonRetriableError", "concepts/errors"),
+        ("run is stuck in RUNNING", "concepts/runs-and-statuses"),
+        ("event does not start my function", "troubleshooting/runs"),
+        ("poll_run_status timeout", "tools/poll-run-status"),
+        ("step output too large", "guides/large-state"),
+        ("--in-memory", "reference/cli"),
+        ("pause until a date", "steps/sleep-until"),
+        ("fan out", "steps/send-event"),
+        ("openai call in a step", "steps/ai"),
+        ("loop over pages of an API", "steps/loops"),
+        ("async in expression", "concepts/expressions"),
+    ],
+)
+def test_questions_of_users_find_their_page_among_the_first_three(
+    shipped: DocsIndex, query: str, path: str
+) -> None:
+    found = list(dict.fromkeys(hit.path for hit in shipped.search(query, limit=6).results))
+
+    assert path in found[:3]
