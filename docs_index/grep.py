@@ -43,7 +43,7 @@ class Found:
 def scan(pages: Iterable[Page], pattern: str) -> Found:
     """Return the lines that match `pattern`, ignoring case, page by page.
 
-    The scan stops at 2,000 lines, and after the page during which 250 ms have passed.
+    The scan stops at 2,000 lines, and before the next page once 250 ms have passed.
 
     Raises:
         InvalidPatternError: RE2 does not accept the pattern.
@@ -53,6 +53,9 @@ def scan(pages: Iterable[Page], pattern: str) -> Found:
     left = _MAX_LINES
     deadline = time.monotonic() + _DEADLINE_S
     for page in pages:
+        if found.stopped or time.monotonic() > deadline:
+            found.stopped = True
+            break
         lines = _matching_lines(regex, page.text.encode("utf-8", "replace"), left + 1)
         if len(lines) > left:
             found.stopped = True
@@ -60,9 +63,6 @@ def scan(pages: Iterable[Page], pattern: str) -> Found:
         if lines:
             found.lines[page.path] = lines
             left -= len(lines)
-        if found.stopped or time.monotonic() > deadline:
-            found.stopped = True
-            break
     return found
 
 

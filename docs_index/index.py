@@ -29,7 +29,9 @@ class DocsIndex:
     def __init__(self, root: Path | None, cache_directory: Path | None) -> None:
         self._root = root
         self._cache = cache.IndexCache(cache_directory)
-        self._lock = threading.Lock()
+        # Two locks, so that pages can be read while the search index is being built.
+        self._corpus_lock = threading.Lock()
+        self._searcher_lock = threading.Lock()
         self._corpus: Corpus | None = None
         self._searcher: Searcher | None = None
 
@@ -163,14 +165,14 @@ class DocsIndex:
         )
 
     def _open_corpus(self) -> Corpus:
-        with self._lock:
+        with self._corpus_lock:
             if self._corpus is None:
                 self._corpus = corpora.load(self._root)
             return self._corpus
 
     def _open_searcher(self) -> Searcher:
         corpus = self._open_corpus()
-        with self._lock:
+        with self._searcher_lock:
             if self._searcher is None:
                 self._searcher = Searcher(corpus, open_index(corpus, self._cache))
             return self._searcher

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import os
 import stat
 import subprocess
@@ -122,6 +123,23 @@ def test_a_read_only_folder_is_done_without(corpus: Path, cache_dir: Path) -> No
     cache_dir.mkdir(mode=0o500)
 
     assert found(corpus, cache_dir)
+    assert list(cache_dir.iterdir()) == []
+
+
+def test_a_read_only_file_system_is_done_without(
+    corpus: Path, cache_dir: Path, builds: Builds, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    original = os.open
+
+    def read_only(path: str, flags: int, *rest: int) -> int:
+        if flags & os.O_CREAT:
+            raise OSError(errno.EROFS, "Read-only file system")
+        return original(path, flags, *rest)
+
+    monkeypatch.setattr(cache.os, "open", read_only)
+
+    assert found(corpus, cache_dir) == found(corpus, cache_dir)
+    assert builds.count == 2
     assert list(cache_dir.iterdir()) == []
 
 

@@ -2,14 +2,17 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import threading
 import zipfile
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 import docs_index
-from docs_index import CorpusError, DocsIndex, DocsIndexError
+from docs_index import CorpusError, DocsIndex, DocsIndexError, whoosh_index
 from docs_index import errors as errors_module
 
 
@@ -127,3 +130,27 @@ def test_every_error_is_public_and_has_the_same_base() -> None:
 def test_the_public_face_is_what_all_says() -> None:
     assert sorted(docs_index.__all__) == sorted(set(docs_index.__all__))
     assert all(hasattr(docs_index, name) for name in docs_index.__all__)
+
+
+def test_pages_can_be_read_while_the_search_index_is_being_built(
+    docs: DocsIndex, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    building, may_end = threading.Event(), threading.Event()
+    original = whoosh_index.build
+
+    def build(*arguments: Any) -> dict[str, bytes]:
+        building.set()
+        assert may_end.wait(5)
+        return original(*arguments)
+
+    monkeypatch.setattr(whoosh_index, "build", build)
+    with ThreadPoolExecutor(1) as pool:
+        search = pool.submit(docs.search, "retries")
+        assert building.wait(5)
+        try:
+            assert docs.read("steps/run").title == "Run code"
+            assert docs.grep("idempotency").count == 1
+        finally:
+            may_end.set()
+
+        assert search.result(5).results
