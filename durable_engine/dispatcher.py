@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 from collections.abc import Callable
 from typing import Final
 
@@ -41,6 +42,8 @@ class Dispatcher:
         self._signals = signals
         self._registry = registry
         self._open: set[asyncio.Task[None]] = set()
+        self._asleep_until = math.inf
+        """Due time that wakes the loop anyway; infinite while it is awake or has nothing to wait for."""
 
     async def run(self) -> None:
         """Work until cancelled. A failing data file is tried again every few seconds."""
@@ -65,7 +68,7 @@ class Dispatcher:
             )
         )
         for work in taken:
-            task = asyncio.create_task(self._execute(work, registry))
+            task = asyncio.create_task(self._execute(work))
             self._open.add(task)
             task.add_done_callback(self._open.discard)
         # With all slots taken, whatever is due waits for a slot, which wakes this loop.
@@ -82,19 +85,26 @@ class Dispatcher:
         return len(left)
 
     async def _sleep(self, next_due_ms: int | None) -> None:
+        self._asleep_until = math.inf if next_due_ms is None else next_due_ms
         waits = [asyncio.create_task(self._signals.wait_for_work())]
         if next_due_ms is not None:
             waits.append(asyncio.create_task(self._clock.sleep_until(next_due_ms)))
         try:
             await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
         finally:
+            self._asleep_until = math.inf
             for wait in waits:
                 wait.cancel()
 
-    async def _execute(self, work: Work, registry: Registry) -> None:
-        try:
-            settled = await self._executor.execute(work, registry)
-        except Exception as fault:  # noqa: BLE001 - a bug in one item must stop neither the loop nor hide
-            settled = await self._executor.abandon(work.item, registry, fault)
-        self._signals.runs_ended(settled.ended)
-        self._signals.work_changed()
+    async def _execute(self, first: Work) -> None:
+        """Carry out work, and then whatever its commit took next, until that is nothing."""
+        work: Work | None = first
+        while work is not None:
+            try:
+                done = await self._executor.execute(work, self._registry())
+            except Exception as fault:  # noqa: BLE001 - a bug in one item must stop neither the loop nor hide
+                done = await self._executor.abandon(work.item, self._registry(), fault)
+            self._signals.runs_ended(done.settled.ended)
+            work = done.taken
+            if work is None or (done.next_due_ms is not None and done.next_due_ms < self._asleep_until):
+                self._signals.work_changed()

@@ -1,9 +1,15 @@
-"""One queue item from start to commit: take → call the app → decide → commit."""
+"""One queue item from start to commit: take → call the app → decide → commit.
+
+The transaction that commits an item also takes the item that is due next, for the slot that has become
+free: a run of sequential steps costs one transaction a step.
+"""
 
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 from durable_engine.clock import Clock
 from durable_engine.lifecycle.decide import decide
@@ -43,6 +49,15 @@ def take_due(tables: Tables, registry: Registry, *, now_ms: int, limit: int) -> 
     ]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Done:
+    """What a commit brought: its effects, the work taken next, and when the item after that is due."""
+
+    settled: Settled
+    taken: Work | None = None
+    next_due_ms: int | None = None
+
+
 class Executor:
     """Carries out leased work."""
 
@@ -51,35 +66,45 @@ class Executor:
         self._client = client
         self._clock = clock
 
-    async def execute(self, work: Work, registry: Registry) -> Settled:
-        """Do the work and commit its outcome; a late commit writes nothing."""
+    async def execute(self, work: Work, registry: Registry) -> Done:
+        """Do the work, commit its outcome and take what is due next; a late commit writes nothing."""
+        item = work.item
         if work.call is None:
-            return await self._database.transact(
-                lambda tables: fire_timer(tables, registry, work.item, now_ms=self._clock.now_ms())
-            )
+            return await self._commit(registry, partial(fire_timer, item=item))
         started_ms = self._clock.now_ms()
         reply = await self._client.call(work.call, now_ms=started_ms)
-        now_ms = self._clock.now_ms()
-        return await self._database.transact(
-            lambda tables: _commit(tables, registry, work.item, reply, started_ms=started_ms, now_ms=now_ms)
-        )
+        return await self._commit(registry, partial(_answer, item=item, reply=reply, started_ms=started_ms))
 
-    async def abandon(self, item: QueueItem, registry: Registry, fault: Exception) -> Settled:
+    async def abandon(self, item: QueueItem, registry: Registry, fault: Exception) -> Done:
         """End the run of an item that a bug of ours keeps from being done: never a silent hang."""
         logger.error("item failed", exc_info=fault, extra={"run_id": item.run_id, "item_id": item.id})
-        now_ms = self._clock.now_ms()
         error = failure(
             "InternalEngineError",
             f"Stepcue failed while it worked on this run ({type(fault).__name__}); its log has the details.",
             is_retriable=False,
         )
+        started_ms = self._clock.now_ms()
         try:
-            return await self._database.transact(
-                lambda tables: _commit(tables, registry, item, error, started_ms=now_ms, now_ms=now_ms)
+            return await self._commit(
+                registry, partial(_answer, item=item, reply=error, started_ms=started_ms)
             )
         except Exception:
             logger.exception("run could not be ended", extra={"run_id": item.run_id})
-            return Settled()
+            return Done(settled=Settled())
+
+    async def _commit(self, registry: Registry, work: Callable[..., Settled]) -> Done:
+        now_ms = self._clock.now_ms()
+
+        def commit(tables: Tables) -> Done:
+            settled = work(tables, registry, now_ms=now_ms)
+            taken = take_due(tables, registry, now_ms=now_ms, limit=1)
+            return Done(
+                settled=settled,
+                taken=taken[0] if taken else None,
+                next_due_ms=tables.queue.next_due_ms(),
+            )
+
+        return await self._database.transact(commit)
 
 
 def _load_call(tables: Tables, registry: Registry, item: QueueItem, *, now_ms: int) -> Call:
@@ -107,12 +132,12 @@ def _load_call(tables: Tables, registry: Registry, item: QueueItem, *, now_ms: i
     )
 
 
-def _commit(
+def _answer(
     tables: Tables,
     registry: Registry,
+    *,
     item: QueueItem,
     reply: Reply,
-    *,
     started_ms: int,
     now_ms: int,
 ) -> Settled:

@@ -9,7 +9,7 @@ from durable_engine.settle import Settled, Settlement
 from durable_engine.storage.tables import Tables
 
 
-def fire_timer(tables: Tables, registry: Registry, item: QueueItem, *, now_ms: int) -> Settled:
+def fire_timer(tables: Tables, registry: Registry, *, item: QueueItem, now_ms: int) -> Settled:
     """End the wait that a leased timer item stands for; nothing happens when it is over already."""
     if not tables.queue.is_held(item):
         return Settled()

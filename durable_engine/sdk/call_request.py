@@ -61,13 +61,17 @@ def url_for_step(url: str, step_id: str) -> str:
 def _body(call: Call, *, request_id: str, use_api: bool) -> bytes:
     event = call.events[0]
     events = "" if use_api else ",".join(call.events)
-    steps = "" if use_api else ",".join(f"{to_json(step)}:{memo}" for step, memo in call.memos.items())
+    steps = "" if use_api else ",".join(f"{_key(step)}:{memo}" for step, memo in call.memos.items())
     flag = "true" if use_api else "false"
     context = to_json(_context(call, request_id=request_id, use_api=use_api))
     return (
         f'{{"ctx":{context},"defers":{{}},"event":{event},"events":[{events}],"steps":{{{steps}}},'
         f'"use_api":{flag},"version":{call.execution_version}}}'
     ).encode()
+
+
+def _key(step_id: str) -> str:
+    return f'"{step_id}"' if step_id.isalnum() else to_json(step_id)
 
 
 def _context(call: Call, *, request_id: str, use_api: bool) -> dict[str, object]:

@@ -25,17 +25,17 @@ async def _restart(server: Stepcue, folder: Path) -> Stepcue:
 
 
 async def test_a_run_survives_kills_during_a_call_a_sleep_and_a_wait(tmp_path: Path) -> None:
-    async with stepcue(tmp_path, "--no-poll") as server:
+    async with stepcue(tmp_path, "--no-poll") as first:
         journal = str(tmp_path / "journal")
         async with (
-            sdk_app("support.journal_app", server.origin, tmp_path, JOURNAL=journal) as app,
+            sdk_app("support.journal_app", first.origin, tmp_path, JOURNAL=journal) as app,
             httpx.AsyncClient(base_url=app, timeout=60, trust_env=False) as http,
         ):
-            sent = await server.call("send_event", name="j/journey", data={"name": "ann"})
+            sent = await first.call("send_event", name="j/journey", data={"name": "ann"})
             (run_id,) = sent["runIds"]
             await http.get("/reached/held")  # the call is open now
 
-            server = await _restart(server, tmp_path)
+            server = await _restart(first, tmp_path)
             try:
                 await http.get("/reached/held")  # the leased call was taken back and made again
                 await http.post("/open")
@@ -67,9 +67,10 @@ async def _wait_registered(server: Stepcue, run_id: str) -> None:
 
 
 async def test_every_accepted_event_is_carried_out_although_the_engine_keeps_dying(tmp_path: Path) -> None:
-    async with stepcue(tmp_path, "--no-poll") as server:
+    async with stepcue(tmp_path, "--no-poll") as first:
         journal = str(tmp_path / "journal")
-        async with sdk_app("support.journal_app", server.origin, tmp_path, JOURNAL=journal):
+        async with sdk_app("support.journal_app", first.origin, tmp_path, JOURNAL=journal):
+            server = first
             run_ids: list[str] = []
             try:
                 for batch in range(4):

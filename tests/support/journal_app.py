@@ -22,10 +22,14 @@ _reached: dict[str, asyncio.Event] = defaultdict(asyncio.Event)
 _gate = asyncio.Event()
 
 
+def _write(line: str) -> None:
+    with _JOURNAL.open("a", encoding="utf-8") as journal:
+        journal.write(f"{line}\n")
+
+
 def _note(run: str, step: str) -> Callable[[], Any]:
     async def body() -> str:
-        with _JOURNAL.open("a", encoding="utf-8") as journal:
-            journal.write(f"{run} {step}\n")
+        _write(f"{run} {step}")
         if step == "held":
             _reached["held"].set()
             await _gate.wait()
