@@ -201,9 +201,13 @@ class Engine:
             for run_id in wanted:
                 if run_id not in views or views[run_id].status.is_terminal:
                     watch.note_end(run_id)
-            if not await self._within(watch.all_ended(), timeout_s):
+            if not await self._within(watch.over(), timeout_s):
                 return await self._view_runs(wanted)
         return await self._view_runs(wanted)
+
+    def release_waiters(self) -> None:
+        """Answer everybody who waits for runs with the state so far: the process is about to stop."""
+        self._signals.release_watchers()
 
     async def settle(self) -> None:
         """Return once no call is open and nothing is due: all runs wait for time or for the outside."""

@@ -14,6 +14,7 @@ class Signals:
     def __init__(self) -> None:
         self._work = asyncio.Event()
         self._idle = asyncio.Event()
+        self._is_stopping = False
         self._watchers: dict[str, set[RunWatch]] = defaultdict(set)
 
     def work_changed(self) -> None:
@@ -42,10 +43,19 @@ class Signals:
             for watch in self._watchers.get(run_id, ()):
                 watch.note_end(run_id)
 
+    def release_watchers(self) -> None:
+        """Let nobody wait any more, now or later: the process is about to stop."""
+        self._is_stopping = True
+        for watches in self._watchers.values():
+            for watch in watches:
+                watch.give_up()
+
     @contextmanager
     def watch(self, run_ids: Collection[str]) -> Iterator[RunWatch]:
         """Watch runs; register before looking at their state, so that no end is missed."""
         watch = RunWatch(run_ids)
+        if self._is_stopping:
+            watch.give_up()
         for run_id in run_ids:
             self._watchers[run_id].add(watch)
         try:
@@ -62,14 +72,18 @@ class RunWatch:
 
     def __init__(self, run_ids: Collection[str]) -> None:
         self._open = set(run_ids)
-        self._all_ended = asyncio.Event()
+        self._is_over = asyncio.Event()
 
     def note_end(self, run_id: str) -> None:
         """A run has ended, or does not exist and never will."""
         self._open.discard(run_id)
         if not self._open:
-            self._all_ended.set()
+            self._is_over.set()
 
-    async def all_ended(self) -> None:
-        """Return once no run is open."""
-        await self._all_ended.wait()
+    def give_up(self) -> None:
+        """Stop to wait although runs are open."""
+        self._is_over.set()
+
+    async def over(self) -> None:
+        """Return once no run is open, or the wait was given up."""
+        await self._is_over.wait()

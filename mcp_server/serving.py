@@ -47,8 +47,8 @@ async def serve(options: ServeOptions) -> None:
         ConfigError: the port or the address cannot be used.
         StorageError: the data file cannot be used.
     """
-    async with _running(options) as (_, _, server):
-        with _stopping_on_signals(server):
+    async with _running(options) as (engine, _, server):
+        with _stopping_on_signals(engine, server):
             await server.ended.wait()
 
 
@@ -57,7 +57,7 @@ async def serve_with_stdio(options: ServeOptions) -> None:
     async with _running(options) as (engine, config, server):
         stdio = asyncio.create_task(serve_stdio(build_server(engine, DocsIndex.open(), config=config)))
         ended = asyncio.create_task(server.ended.wait())
-        with _stopping_on_signals(server):
+        with _stopping_on_signals(engine, server):
             await asyncio.wait({stdio, ended}, return_when=asyncio.FIRST_COMPLETED)
         for task in (stdio, ended):
             task.cancel()
@@ -196,11 +196,12 @@ class _HTTPServer(uvicorn.Server):
 
 
 @contextmanager
-def _stopping_on_signals(server: uvicorn.Server) -> Iterator[None]:
+def _stopping_on_signals(engine: Engine, server: uvicorn.Server) -> Iterator[None]:
     """Stop on SIGINT or SIGTERM; more of them change nothing, as stopping is quick."""
     loop = asyncio.get_running_loop()
 
     def stop() -> None:
+        engine.release_waiters()
         server.should_exit = True
 
     names = (signal.SIGINT, signal.SIGTERM)
