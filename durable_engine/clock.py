@@ -84,10 +84,10 @@ class ManualClock:
             finally:
                 self._due.remove(due_ms)
 
-    async def somebody_waits(self) -> None:
-        """Return once somebody waits for this clock to move."""
+    async def somebody_waits(self, count: int = 1) -> None:
+        """Return once `count` waits need this clock to move."""
         async with self._moved:
-            await self._moved.wait_for(lambda: any(due > self._now_ms for due in self._due))
+            await self._moved.wait_for(lambda: sum(due > self._now_ms for due in self._due) >= count)
 
     async def patience(self, seconds: float) -> None:
         """Wait until somebody advances the clock by `seconds`."""

@@ -286,4 +286,11 @@ class Engine:
                 task.cancel()
 
     def _start(self, duty: Coroutine[Any, Any, None]) -> None:
-        self._duties.append(asyncio.create_task(duty))
+        task = asyncio.create_task(duty)
+        task.add_done_callback(_log_failure)
+        self._duties.append(task)
+
+
+def _log_failure(duty: asyncio.Task[None]) -> None:
+    if not duty.cancelled() and duty.exception() is not None:
+        logger.critical("a duty of the engine ended; restart it", exc_info=duty.exception())

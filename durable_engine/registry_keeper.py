@@ -20,6 +20,8 @@ class RegistryKeeper:
     def __init__(self, database: Database) -> None:
         self._database = database
         self.registry = Registry()
+        self.registrations = 0
+        """How many times an app has registered since the start."""
 
     async def load(self) -> None:
         """Read what earlier syncs left in the data file."""
@@ -30,6 +32,7 @@ class RegistryKeeper:
 
         Another app that was synced from the same endpoint is gone: the endpoint now serves this one.
         """
+        self.registrations += 1
         known = next((entry for entry in self.registry.apps if entry.id == app.id), None)
         is_same = known is not None and known.checksum == app.checksum
         replaced = [

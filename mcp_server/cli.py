@@ -177,5 +177,15 @@ def _log_to_stderr(*, verbose: bool) -> None:
         stream=sys.stderr,
         format="%(asctime)s %(levelname)s %(name)s: %(message)s",
     )
-    for chatty in ("httpx", "httpcore", "mcp", "uvicorn", "asyncio", "sse_starlette", "filelock"):
+    for chatty in (
+        "httpx",
+        "httpx2",
+        "httpcore",
+        "httpcore2",
+        "mcp",
+        "uvicorn",
+        "asyncio",
+        "sse_starlette",
+        "filelock",
+    ):
         logging.getLogger(chatty).setLevel(logging.WARNING)

@@ -9,7 +9,7 @@ from typing import Final
 import httpx
 
 from durable_engine.clock import Clock
-from durable_engine.errors import InvalidFunctionError, SyncError
+from durable_engine.errors import InvalidFunctionError, StorageError, SyncError
 from durable_engine.model.json_value import InvalidJSONError, parse_json
 from durable_engine.model.views import AppView
 from durable_engine.registry import same_endpoint
@@ -20,6 +20,7 @@ from durable_engine.sdk.reply import quote
 
 logger = logging.getLogger(__name__)
 
+_NOT_YET: Final = "not synced yet"
 _PORT_HINT: Final = "Is it running there, with INNGEST_DEV=1, and is this the path that serves Inngest?"
 
 
@@ -34,7 +35,7 @@ class AppSync:
 
     def add(self, url: str) -> None:
         """Keep this serve endpoint in sync from now on."""
-        self._errors.setdefault(url, None)
+        self._errors.setdefault(url, _NOT_YET)
 
     def forget(self, url: str) -> None:
         """Do not sync this endpoint any more."""
@@ -66,6 +67,8 @@ class AppSync:
                 await self.sync(url)
             except SyncError:
                 continue
+            except StorageError:
+                logger.exception("the sync of %s could not be stored", url)
 
     async def run(self, interval_s: float, *, polls: bool) -> None:
         """Sync at once, then every `interval_s` seconds; without `polls` only what failed last."""
@@ -92,13 +95,14 @@ class AppSync:
         )
         known = {same_endpoint(app.url) for app in apps}
         pending = tuple(
-            AppView(url=url, error=error or "not synced yet")
+            AppView(url=url, error=error)
             for url, error in self._errors.items()
-            if same_endpoint(url) not in known
+            if error is not None and same_endpoint(url) not in known
         )
         return synced + pending
 
     async def _sync(self, url: str) -> None:
+        before = self._keeper.registrations
         try:
             answer = await self._client.sync(url)
         except httpx.TimeoutException:
@@ -120,7 +124,7 @@ class AppSync:
         if answer.headers.get("x-inngest-sync-kind") == "in_band":
             await self._take_in_band(url, answer)
         else:
-            await self._check_out_of_band(url, answer)
+            await self._check_out_of_band(url, answer, before=before)
 
     async def _take_in_band(self, url: str, answer: AppAnswer) -> None:
         now_ms = self._clock.now_ms()
@@ -131,8 +135,8 @@ class AppSync:
         app = replace(registration.app, url=url)
         await self._keeper.register(app, registration.functions)
 
-    async def _check_out_of_band(self, url: str, answer: AppAnswer) -> None:
-        """The app has called `/fn/register` meanwhile; see whether that worked."""
+    async def _check_out_of_band(self, url: str, answer: AppAnswer, *, before: int) -> None:
+        """The app has called `/fn/register` meanwhile; see whether that worked, and whether it was ours."""
         try:
             body = parse_json(answer.body) if answer.body else {}
         except InvalidJSONError:
@@ -140,4 +144,9 @@ class AppSync:
         fault = body.get("error") if isinstance(body, dict) else None
         if fault:
             raise SyncError(f"The app at {url} could not register its functions: {fault}")
+        if self._keeper.registrations == before:
+            raise SyncError(
+                f"The app at {url} registered its functions with another server, not with this one.",
+                hint="Set the app's INNGEST_DEV to this server's address; INNGEST_DEV=1 means port 8288.",
+            )
         await self._keeper.note_sync(url, error=None, now_ms=self._clock.now_ms())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import partial
 from typing import Any
 
@@ -15,7 +15,7 @@ from mcp_server.render.budget import first_fit, reply
 from mcp_server.render.clean import one_line
 from mcp_server.render.payload import Cutter
 from mcp_server.render.times import iso
-from mcp_server.results.functions import AppInfo, FlowControl, FunctionInfo, ListFunctionsResult, TriggerInfo
+from mcp_server.results.functions import AppInfo, FunctionInfo, ListFunctionsResult, TriggerInfo
 
 FLOW_CONTROL_KEYS = (
     "concurrency",
@@ -98,12 +98,22 @@ def _function(function: Function, app: AppView | None, cut: Cutter) -> FunctionI
         app_id=function.app_name,
         triggers=[_trigger(trigger, cut) for trigger in function.triggers],
         retries=function.retries,
-        flow_control=FlowControl(configured=cut.value(flow)) if flow else None,
+        flow_control=_configured(flow, cut),
         cancel_on=_configured(config.get("cancel"), cut),
         timeouts=_configured(config.get("timeouts"), cut),
+        not_enforced=_not_enforced(function, flow) or None,
         reachable=app is not None and app.is_reachable,
         last_sync=None if app is None else iso(app.last_sync_ms),
     )
+
+
+def _not_enforced(function: Function, flow: Iterable[str]) -> list[str]:
+    """Name what the engine does not apply yet: flow control, cancelOn, timeouts, cron triggers."""
+    names = list(flow)
+    names += ["cancelOn"] if function.config.get("cancel") else []
+    names += ["timeouts"] if function.config.get("timeouts") else []
+    names += ["cron"] if any(trigger.cron for trigger in function.triggers) else []
+    return names
 
 
 def _trigger(trigger: Trigger, cut: Cutter) -> TriggerInfo:

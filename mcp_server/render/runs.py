@@ -25,7 +25,7 @@ def run_facts(
     """Return the fields of `RunFacts`; waits that `shown_steps` tell of themselves are left out."""
     told = {step.id for step in shown_steps}
     waits = [wait for wait in waits_of(run) if wait.step_id not in told]
-    shown, omitted = failures_of(run.failures, cut, most=failures)
+    shown, omitted = failures_of(run.failures, cut, most=failures, told=run.error)
     elapsed = elapsed_ms(run)
     facts: dict[str, Any] = {
         "run_id": run.id,
@@ -59,7 +59,7 @@ def run_row(run: RunView, cut: Cutter) -> RunFacts:
 
 def step_of(step: StepView, cut: Cutter, *, now_ms: int) -> Step:
     """Return one step with its payloads cut."""
-    failures, omitted = failures_of(step.failures, cut, most=MAX_FAILURES)
+    failures, omitted = failures_of(step.failures, cut, most=MAX_FAILURES, told=step.error)
     facts: dict[str, Any] = {}
     if step.status is StepStatus.COMPLETED:
         facts["output"] = cut.value(step.output)
@@ -84,8 +84,13 @@ def step_of(step: StepView, cut: Cutter, *, now_ms: int) -> Step:
     )
 
 
-def failures_of(failures: Sequence[FailedAttempt], cut: Cutter, *, most: int) -> tuple[list[Failure], int]:
-    """Return the newest failed attempts, oldest first, and how many older ones were left out."""
+def failures_of(
+    failures: Sequence[FailedAttempt], cut: Cutter, *, most: int, told: dict[str, Any] | None
+) -> tuple[list[Failure], int]:
+    """Return the newest failed attempts, oldest first, and how many older ones were left out.
+
+    One that failed with `told`, the error that the answer shows in full beside them, is kept short.
+    """
     newest = failures[-most:] if most else ()
     shown = [
         Failure(
@@ -96,9 +101,15 @@ def failures_of(failures: Sequence[FailedAttempt], cut: Cutter, *, most: int) ->
             next_attempt_at=iso(failure.next_attempt_ms),
         )
         for failure in newest
-        if (error := cut.error(failure.error)) is not None
+        if (error := cut.error(_short(failure.error, told))) is not None
     ]
     return shown, len(failures) - len(shown)
+
+
+def _short(error: dict[str, Any], told: dict[str, Any] | None) -> dict[str, Any]:
+    if error != told:
+        return error
+    return {key: error[key] for key in ("name", "message") if key in error}
 
 
 def elapsed_ms(run: RunView) -> int | None:

@@ -13,24 +13,21 @@ class TriggerInfo(Model):
     cron: str | None = None
 
 
-class FlowControl(Model):
-    """Flow control as the function configures it. `enforced` is false: this engine does not apply it yet."""
-
-    enforced: bool = False
-    configured: AnyJSON
-
-
 class FunctionInfo(Model):
-    """One function, as its app's last sync described it."""
+    """One function, as its app's last sync described it.
+
+    `not_enforced` names what it configures and this engine records but does not apply yet.
+    """
 
     id: str
     name: str
     app_id: str
     triggers: list[TriggerInfo]
     retries: int
-    flow_control: FlowControl | None = None
+    flow_control: AnyJSON = None
     cancel_on: AnyJSON = None
     timeouts: AnyJSON = None
+    not_enforced: list[str] | None = None
     reachable: bool
     last_sync: str | None = None
 

@@ -207,6 +207,34 @@ async def test_polling_notices_that_an_app_came_back() -> None:
         assert (await it.settle(receipt.started[0].run_id)).status is RunStatus.COMPLETED
 
 
+async def test_an_app_on_a_usual_port_is_discovered() -> None:
+    client = new_client()
+    async with lab(client, [_function(client)], syncs=False) as it:
+        it.network.port = 1
+        it.engine.keep_apps_in_sync(own_port=8910)
+        await it.clock.somebody_waits(2)  # the poll and the search
+        assert (await it.engine.inventory()).apps == ()
+
+        it.network.port = 8911
+        await it.clock.advance(5)
+        await it.clock.somebody_waits(2)  # the poll and the search
+        (app,) = (await it.engine.inventory()).apps
+        assert app.url == "http://127.0.0.1:8911/api/inngest"
+        assert app.is_reachable
+
+
+async def test_an_app_that_registers_with_another_server_is_told_so() -> None:
+    client = new_client()
+    async with lab(client, [_function(client)], syncs=False) as it:
+        done = {"message": "Successfully registered", "modified": True}
+        it.network.answer = lambda _: httpx.Response(
+            200, json=done, headers={"x-inngest-sdk": "inngest-js:v4.24.0"}
+        )
+        with pytest.raises(SyncError, match="another server") as refused:
+            await it.engine.sync_app(APP_URL)
+        assert "INNGEST_DEV" in refused.value.hint
+
+
 async def test_an_app_in_cloud_mode_syncs_in_band_and_runs_with_signed_calls() -> None:
     client = inngest.Inngest(
         app_id="cloud", is_production=True, signing_key=SIGNING_KEY, api_base_url=ENGINE_ORIGIN

@@ -30,12 +30,16 @@ class Network(httpx.AsyncBaseTransport):
         """Call requests that reached the app."""
         self.answer: Callable[[httpx.Request], httpx.Response] | None = None
         """Answers instead of the app while it is set; it may raise an httpx error."""
+        self.port: int | None = None
+        """The only port on which the app listens; None is every port."""
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         if request.method == "POST":
             self.calls += 1
         if self.answer is not None:
             return self.answer(request)
+        if self.port is not None and request.url.port != self.port:
+            raise httpx.ConnectError("refused", request=request)
         return await self._app.handle_async_request(request)
 
 
@@ -78,6 +82,7 @@ async def lab(
     data_file: Path | None = None,
     clock: ManualClock | None = None,
     signing_key: str | None = None,
+    syncs: bool = True,
 ) -> AsyncIterator[Lab]:
     """Serve `functions` with the real SDK and run an engine on them."""
     app = fastapi.FastAPI()
@@ -93,7 +98,8 @@ async def lab(
         async with httpx.AsyncClient(transport=transport, base_url=ENGINE_ORIGIN) as api:
             # The SDK reaches the engine in this process too: to register, to send events, to fetch state.
             client._http_client._http_client._transport = transport
-            await engine.sync_app(APP_URL)
+            if syncs:
+                await engine.sync_app(APP_URL)
             yield Lab(engine, clock, network, api)
 
 

@@ -135,6 +135,19 @@ async def test_a_call_that_never_reached_the_app_shows_on_the_run(server, backen
     assert answer["failures"][0]["error"] == {"name": "AppUnreachable", "message": "connection refused"}
 
 
+async def test_a_stack_that_the_answer_shows_already_is_not_shown_twice(server, backend):
+    error = {"name": "ValueError", "message": "boom", "stack": "Traceback: boom"}
+    other = {"name": "ValueError", "message": "earlier", "stack": "Traceback: earlier"}
+    failures = (a_failure(error=other), a_failure(attempt=1, error=error))
+    backend.runs[RUN_ID] = a_run(status=RunStatus.FAILED, output=None, error=error, failures=failures)
+
+    answer = await ask(server, "get_run_status", THIS_RUN)
+
+    assert answer["error"]["stack"] == "Traceback: boom"
+    assert answer["failures"][0]["error"]["stack"] == "Traceback: earlier"
+    assert answer["failures"][1]["error"] == {"name": "ValueError", "message": "boom"}
+
+
 async def test_summary_cuts_payloads_and_says_how_to_see_more(server, backend):
     backend.runs[RUN_ID] = a_run(output="y" * 3_000)
 
