@@ -13,7 +13,7 @@ from collections.abc import Callable
 from typing import Final
 
 from durable_engine.clock import Clock
-from durable_engine.errors import StorageError
+from durable_engine.errors import EngineClosedError
 from durable_engine.executor import Executor, Work, take_due
 from durable_engine.registry import Registry
 from durable_engine.signals import Signals
@@ -22,7 +22,7 @@ from durable_engine.storage.database import Database
 logger = logging.getLogger(__name__)
 
 MAX_OPEN_CALLS: Final = 500
-_STORAGE_RETRY_MS: Final = 5_000
+_RETRY_MS: Final = 5_000
 
 
 class Dispatcher:
@@ -46,24 +46,27 @@ class Dispatcher:
         """Due time that wakes the loop anyway; infinite while it is awake or has nothing to wait for."""
 
     async def run(self) -> None:
-        """Work until cancelled. A failing data file is tried again every few seconds."""
+        """Work until cancelled. When taking work fails, say so and try again every few seconds."""
         while True:
             try:
                 next_due_ms = await self.run_once()
-            except StorageError:
+            except EngineClosedError:
+                return
+            except Exception:
                 logger.exception("cannot take work from the queue; trying again soon")
-                next_due_ms = self._clock.now_ms() + _STORAGE_RETRY_MS
+                next_due_ms = self._clock.now_ms() + _RETRY_MS
             if not self._open and (next_due_ms is None or next_due_ms > self._clock.now_ms()):
                 self._signals.nothing_to_do()
             await self._sleep(next_due_ms)
 
     async def run_once(self) -> int | None:
         """Start everything that is due, as far as slots are free; return when the next item is due."""
-        registry, now_ms = self._registry(), self._clock.now_ms()
+        now_ms = self._clock.now_ms()
         limit = MAX_OPEN_CALLS - len(self._open)
+        # The registry is looked up inside: any run that the transaction sees is of a function known by then.
         taken, next_due_ms = await self._database.transact(
             lambda tables: (
-                take_due(tables, registry, now_ms=now_ms, limit=limit),
+                take_due(tables, self._registry(), now_ms=now_ms, limit=limit),
                 tables.queue.next_due_ms(),
             )
         )
@@ -101,9 +104,9 @@ class Dispatcher:
         work: Work | None = first
         while work is not None:
             try:
-                done = await self._executor.execute(work, self._registry())
+                done = await self._executor.execute(work)
             except Exception as fault:  # noqa: BLE001 - a bug in one item must stop neither the loop nor hide
-                done = await self._executor.abandon(work.item, self._registry(), fault)
+                done = await self._executor.abandon(work.item, fault)
             self._signals.runs_ended(done.settled.ended)
             work = done.taken
             if work is None or (done.next_due_ms is not None and done.next_due_ms < self._asleep_until):

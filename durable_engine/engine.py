@@ -12,6 +12,7 @@ from durable_engine.config import EngineConfig
 from durable_engine.dispatcher import Dispatcher
 from durable_engine.errors import InvalidEventError, RunNotFoundError
 from durable_engine.executor import Executor
+from durable_engine.expressions import compile_expression
 from durable_engine.ids import new_ulid
 from durable_engine.ingest import existing_runs
 from durable_engine.inspection import view_run
@@ -23,7 +24,7 @@ from durable_engine.model.changes import Changes
 from durable_engine.model.event import Event, EventReceipt, NewEvent
 from durable_engine.model.json_value import JSONValue
 from durable_engine.model.views import Inventory, RunView
-from durable_engine.registry import closest
+from durable_engine.registry import Registry, closest
 from durable_engine.registry_keeper import RegistryKeeper
 from durable_engine.sdk.client import SDKClient
 from durable_engine.sdk.registration import read_registration
@@ -51,10 +52,10 @@ class Engine:
         self._apps = AppSync(client, self._keeper, clock)
         self._dispatcher = Dispatcher(
             database,
-            Executor(database, client, clock),
+            Executor(database, client, clock, self._registry),
             clock,
             self._signals,
-            lambda: self._keeper.registry,
+            self._registry,
         )
         self._duties: list[asyncio.Task[None]] = []
 
@@ -76,6 +77,8 @@ class Engine:
         if released:
             logger.info("took back %d calls that were open when the engine stopped", released)
         await engine._keeper.load()
+        # The first expression loads the grammar; no event should wait for that.
+        engine._start(asyncio.to_thread(_warm_up))
         engine._start(engine._dispatcher.run())
         return engine
 
@@ -152,8 +155,7 @@ class Engine:
             AppNotFoundError: `app` is not synced.
             InvalidEventError: `data` cannot be an event's data.
         """
-        registry = self._keeper.registry
-        found = registry.find(function, app=app)
+        found = self._keeper.registry.find(function, app=app)
         now_ms = self._clock.now_ms()
         checked = accept(
             NewEvent(name="checked", data=dict(data or {}), user=dict(user or {})), now_ms=now_ms
@@ -163,7 +165,7 @@ class Engine:
         def start(tables: Tables) -> EventReceipt:
             changes = Changes(events=[event])
             start_run(changes, found, event, now_ms=now_ms)
-            settled = Settlement(tables, registry, now_ms=now_ms).apply(changes)
+            settled = Settlement(tables, self._registry(), now_ms=now_ms).apply(changes)
             return EventReceipt(event=event, started=tuple(settled.started))
 
         receipt = await self._database.transact(start)
@@ -254,8 +256,8 @@ class Engine:
         return await self._database.read(load)
 
     def _ingest(self, tables: Tables, event: Event, now_ms: int) -> EventReceipt:
-        registry = self._keeper.registry
-        if tables.events.get(event.id) is not None:
+        registry = self._registry()
+        if tables.events.find(event.id) is not None:
             started = existing_runs(tables, registry, event.id)
             return EventReceipt(event=event, started=started)
         settled = Settlement(tables, registry, now_ms=now_ms).ingest(event)
@@ -267,11 +269,11 @@ class Engine:
         )
 
     async def _view_runs(self, run_ids: Sequence[str]) -> dict[str, RunView]:
-        registry, now_ms = self._keeper.registry, self._clock.now_ms()
+        now_ms = self._clock.now_ms()
 
         def load(tables: Tables) -> dict[str, RunView]:
             runs = filter(None, map(tables.runs.get, run_ids))
-            return {run.id: view_run(tables, registry, run, now_ms=now_ms) for run in runs}
+            return {run.id: view_run(tables, self._registry(), run, now_ms=now_ms) for run in runs}
 
         return await self._database.read(load)
 
@@ -285,10 +287,17 @@ class Engine:
             for task in tasks:
                 task.cancel()
 
+    def _registry(self) -> Registry:
+        return self._keeper.registry
+
     def _start(self, duty: Coroutine[Any, Any, None]) -> None:
         task = asyncio.create_task(duty)
         task.add_done_callback(_log_failure)
         self._duties.append(task)
+
+
+def _warm_up() -> None:
+    compile_expression("true")
 
 
 def _log_failure(duty: asyncio.Task[None]) -> None:

@@ -10,8 +10,10 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from typing import Final
 
 from durable_engine.clock import Clock
+from durable_engine.errors import StorageError
 from durable_engine.lifecycle.decide import decide
 from durable_engine.lifecycle.facts import CallFacts
 from durable_engine.model.call import Call
@@ -29,6 +31,8 @@ from durable_engine.storage.tables import Tables
 from durable_engine.timers import fire_timer
 
 logger = logging.getLogger(__name__)
+
+_STORAGE_RETRY_S: Final = 5.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,21 +65,24 @@ class Done:
 class Executor:
     """Carries out leased work."""
 
-    def __init__(self, database: Database, client: SDKClient, clock: Clock) -> None:
+    def __init__(
+        self, database: Database, client: SDKClient, clock: Clock, registry: Callable[[], Registry]
+    ) -> None:
         self._database = database
         self._client = client
         self._clock = clock
+        self._registry = registry
 
-    async def execute(self, work: Work, registry: Registry) -> Done:
+    async def execute(self, work: Work) -> Done:
         """Do the work, commit its outcome and take what is due next; a late commit writes nothing."""
         item = work.item
         if work.call is None:
-            return await self._commit(registry, partial(fire_timer, item=item))
+            return await self._commit(partial(fire_timer, item=item))
         started_ms = self._clock.now_ms()
         reply = await self._client.call(work.call, now_ms=started_ms)
-        return await self._commit(registry, partial(_answer, item=item, reply=reply, started_ms=started_ms))
+        return await self._commit(partial(_answer, item=item, reply=reply, started_ms=started_ms))
 
-    async def abandon(self, item: QueueItem, registry: Registry, fault: Exception) -> Done:
+    async def abandon(self, item: QueueItem, fault: Exception) -> Done:
         """End the run of an item that a bug of ours keeps from being done: never a silent hang."""
         logger.error("item failed", exc_info=fault, extra={"run_id": item.run_id, "item_id": item.id})
         error = failure(
@@ -85,17 +92,19 @@ class Executor:
         )
         started_ms = self._clock.now_ms()
         try:
-            return await self._commit(
-                registry, partial(_answer, item=item, reply=error, started_ms=started_ms)
-            )
+            return await self._commit(partial(_answer, item=item, reply=error, started_ms=started_ms))
         except Exception:
             logger.exception("run could not be ended", extra={"run_id": item.run_id})
             return Done(settled=Settled())
 
-    async def _commit(self, registry: Registry, work: Callable[..., Settled]) -> Done:
+    async def _commit(self, work: Callable[..., Settled]) -> Done:
+        """Run `work` in a transaction; a data file that fails for a while is tried again, as the answer
+        of the app is in hand and asking for it again would run the user's code twice.
+        """
         now_ms = self._clock.now_ms()
 
         def commit(tables: Tables) -> Done:
+            registry = self._registry()
             settled = work(tables, registry, now_ms=now_ms)
             taken = take_due(tables, registry, now_ms=now_ms, limit=1)
             return Done(
@@ -104,7 +113,12 @@ class Executor:
                 next_due_ms=tables.queue.next_due_ms(),
             )
 
-        return await self._database.transact(commit)
+        while True:
+            try:
+                return await self._database.transact(commit)
+            except StorageError:
+                logger.exception("an answer could not be stored; trying again soon")
+                await self._clock.patience(_STORAGE_RETRY_S)
 
 
 def _load_call(tables: Tables, registry: Registry, item: QueueItem, *, now_ms: int) -> Call:
@@ -161,8 +175,7 @@ def _load_facts(
     now_ms: int,
 ) -> CallFacts:
     run = tables.runs.get(item.run_id)
-    event = tables.events.get(run.event_id) if run else None
-    if run is None or event is None:
+    if run is None:
         raise LookupError(f"queue item {item.id} belongs to no run")
     function: Function = registry.by_id(run.function_id)
     steps = tables.steps.some(run.id, _step_ids(item, reply))
@@ -170,7 +183,7 @@ def _load_facts(
     return CallFacts(
         run=run,
         function=function,
-        event=event,
+        load_event=partial(tables.events.get, run.event_id),
         item=item,
         steps=steps,
         open_in_group=tables.steps.open_in_group(run.id, target.group_id if target else None),

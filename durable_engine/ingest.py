@@ -60,25 +60,25 @@ def _start(
         reason = "; ".join(reason for reason in reasons if reason)
         changes.not_started.append(NotStarted(function_slug=function.slug, reason=reason))
         return
-    key = event.public_id
-    earlier = tables.runs.started_by_key(function.id, key, now_ms=now_ms)
-    if earlier is not None:
-        reason = f"an event with the id {key!r} started its run {earlier} less than 24 h ago"
-        changes.not_started.append(NotStarted(function_slug=function.slug, reason=reason))
-        return
+    has_own_id = event.public_id != event.id
+    if has_own_id:
+        earlier = tables.runs.started_by_key(function.id, event.public_id, now_ms=now_ms)
+        if earlier is not None:
+            reason = f"an event with the id {event.public_id!r} started its run {earlier} less than 24 h ago"
+            changes.not_started.append(NotStarted(function_slug=function.slug, reason=reason))
+            return
     run = start_run(changes, function, event, now_ms=now_ms, due_ms=event.ts_ms)
-    if event.public_id != event.id:
-        changes.start_keys.append((function.id, key, run.id, now_ms + IDEMPOTENCY_MS))
+    if has_own_id:
+        changes.start_keys.append((function.id, event.public_id, run.id, now_ms + IDEMPOTENCY_MS))
 
 
 def _meets(tables: Tables, pause: Pause, payload: dict[str, object], *, now_ms: int) -> bool:
     if pause.expression is None:
         return True
     run = tables.runs.get(pause.run_id)
-    trigger = tables.events.get(run.event_id) if run else None
-    if trigger is None:
+    if run is None:
         return False
-    scope = {"event": trigger.as_payload(), "async": payload}
+    scope = {"event": tables.events.get(run.event_id).as_payload(), "async": payload}
     return compile_expression(pause.expression).matches(scope, now_ms=now_ms)
 
 

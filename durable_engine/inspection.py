@@ -27,9 +27,6 @@ _WAIT_KINDS = {
 def view_run(tables: Tables, registry: Registry, run: Run, *, now_ms: int) -> RunView:
     """Return a run as callers see it."""
     function = registry.by_id(run.function_id)
-    event = tables.events.get(run.event_id)
-    if event is None:
-        raise LookupError(f"run {run.id} has no event")
     failures = _failures(tables.history.of_run(run.id))
     children = tables.runs.children(run.id)
     child_steps = {child.parent_step_id: child.id for child in map(tables.runs.get, children) if child}
@@ -43,7 +40,7 @@ def view_run(tables: Tables, registry: Registry, run: Run, *, now_ms: int) -> Ru
         function_slug=function.slug,
         function_name=function.name,
         app_name=function.app_name,
-        event=event,
+        event=tables.events.get(run.event_id),
         queued_ms=run.queued_ms,
         now_ms=now_ms,
         started_ms=run.started_ms,

@@ -46,6 +46,12 @@ class Registry:
         """Return the app that was synced from this URL."""
         return next((app for app in self.apps if same_endpoint(app.url) == same_endpoint(url)), None)
 
+    def exact(self, reference: str) -> Function | None:
+        """Return the function with this slug or UUID, as an app names it when it invokes one."""
+        return next(
+            (function for function in self.functions if reference in {function.slug, function.id}), None
+        )
+
     def find(self, reference: str, *, app: str | None = None) -> Function:
         """Find a function by slug, UUID, slug without the app, or display name, in this order.
 

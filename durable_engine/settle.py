@@ -12,7 +12,6 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from functools import partial
 
-from durable_engine.errors import FunctionNotFoundError
 from durable_engine.ids import derived_ulid
 from durable_engine.ingest import plan_event, resume_wait, waits_met
 from durable_engine.lifecycle.resume import child_ended, resume_with
@@ -82,9 +81,8 @@ class Settlement:
                 yield changes
 
     def _invoke(self, invocation: Invocation) -> Iterable[Changes]:
-        try:
-            function = self._registry.find(invocation.function)
-        except FunctionNotFoundError:
+        function = self._registry.exact(invocation.function)
+        if function is None:
             yield from self._unknown_function(invocation)
             return
         event = invoked_event(

@@ -19,7 +19,8 @@ def how_to_connect(engine_url: str, apps: Sequence[AppView] = ()) -> str:
             "again."
         )
     return (
-        "Start the app with INNGEST_DEV=1: on one of the usual ports and paths it is found within seconds (unless --no-discovery was given). "
+        "Start the app with INNGEST_DEV=1: on one of the usual ports and paths it is found within seconds "
+        "(unless --no-discovery was given). "
         "Else name its Inngest endpoint when starting Stepcue, e.g. "
         "`stepcue dev -u http://localhost:3000/api/inngest`; an app elsewhere reaches the engine at "
         f"INNGEST_DEV={engine_url}. Then call list_functions again."

@@ -14,13 +14,16 @@ from pathlib import Path
 from typing import Final
 
 import uvicorn
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+from starlette.routing import Route
 
 from docs_index import DocsIndex
 from durable_engine import Engine, EngineConfig, build_app
 from durable_engine.errors import ConfigError
 from mcp_server.attach import serve_stdio
 from mcp_server.config import ServerConfig
-from mcp_server.http import mount_mcp
+from mcp_server.http import MCP_PATH, mount_mcp
 from mcp_server.server import build_server
 
 _GRACE_S: Final = 1
@@ -79,7 +82,7 @@ async def _running(options: ServeOptions) -> AsyncIterator[tuple[Engine, ServerC
             )
             app = build_app(
                 engine,
-                more_routes=mount.routes,
+                more_routes=[*mount.routes, Route("/", _to_setup_page)],
                 allowed_hosts=options.allowed_hosts,
                 lifespan=mount.lifespan,
             )
@@ -91,6 +94,10 @@ async def _running(options: ServeOptions) -> AsyncIterator[tuple[Engine, ServerC
     finally:
         for listener in sockets:
             listener.close()
+
+
+async def _to_setup_page(_: Request) -> Response:
+    return RedirectResponse(MCP_PATH)
 
 
 def listen(host: str, port: int) -> list[socket.socket]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from durable_engine.model.event import Event
@@ -18,12 +18,13 @@ class CallFacts:
 
     `steps` holds those named in the answer, and the item's target. `open_in_group` are the unfinished
     steps that were planned together with the target, the target included. `has_other_work` tells whether
-    the run has queue items or pauses besides `item`. `started_ms` is when the call was sent.
+    the run has queue items or pauses besides `item`. `started_ms` is when the call was sent. `load_event`
+    returns the run's trigger event, which may be large and is needed only when the run ends.
     """
 
     run: Run
     function: Function
-    event: Event
+    load_event: Callable[[], Event]
     item: QueueItem
     steps: Mapping[str, Step]
     open_in_group: frozenset[str]

@@ -22,7 +22,8 @@ _STATUS_WORDS: Final = {RunStatus.COMPLETED: "Completed", RunStatus.FAILED: "Fai
 def complete(changes: Changes, facts: CallFacts, data: JSONValue) -> None:
     """The function returned `data`."""
     _end(changes, facts.run, RunStatus.COMPLETED, now_ms=facts.now_ms, output=to_json(data))
-    changes.emitted.append(_event(facts, FUNCTION_FINISHED, RunStatus.COMPLETED, {"result": data}))
+    event = facts.load_event()
+    changes.emitted.append(_event(facts, event, FUNCTION_FINISHED, RunStatus.COMPLETED, {"result": data}))
 
 
 def fail(
@@ -38,10 +39,11 @@ def fail(
     summary = f"invalid status code: {error.get('status', 500)}" if is_retriable else "NonRetriableError"
     reported = {key: error[key] for key in ("name", "message", "stack") if key in error}
     outcome: JSONObject = {"error": {"error": summary, **reported}, "result": body}
-    changes.emitted.append(_event(facts, FUNCTION_FINISHED, RunStatus.FAILED, outcome))
+    event = facts.load_event()
+    changes.emitted.append(_event(facts, event, FUNCTION_FINISHED, RunStatus.FAILED, outcome))
     # A failure handler that fails must not start itself again.
-    if facts.event.name not in {FUNCTION_FAILED, FUNCTION_FINISHED}:
-        changes.emitted.append(_event(facts, FUNCTION_FAILED, RunStatus.FAILED, outcome))
+    if event.name not in {FUNCTION_FAILED, FUNCTION_FINISHED}:
+        changes.emitted.append(_event(facts, event, FUNCTION_FAILED, RunStatus.FAILED, outcome))
 
 
 def _end(
@@ -59,8 +61,8 @@ def _end(
     changes.history.append(HistoryEntry(run_id=run.id, at_ms=now_ms, kind=kind))
 
 
-def _event(facts: CallFacts, name: str, status: RunStatus, outcome: JSONObject) -> Event:
-    run, trigger = facts.run, facts.event.as_payload()
+def _event(facts: CallFacts, of_run: Event, name: str, status: RunStatus, outcome: JSONObject) -> Event:
+    run, trigger = facts.run, of_run.as_payload()
     data: JSONObject = {
         "function_id": facts.function.slug,
         "run_id": run.id,

@@ -29,17 +29,21 @@ class EventTable:
         row = (event.id, event.name, payload, event.ts_ms, event.received_ms, event.source)
         return self._connection.execute(_INSERT, row).rowcount == 1
 
-    def get(self, event_id: str) -> Event | None:
-        """Return an event by its ULID."""
+    def find(self, event_id: str) -> Event | None:
+        """Return an event by its ULID, if there is one."""
         row = self._connection.execute(_GET, (event_id,)).fetchone()
-        return None if row is None else read_event(row)
+        return None if row is None else _read(row)
+
+    def get(self, event_id: str) -> Event:
+        """Return an event that a run refers to."""
+        return _read(self._connection.execute(_GET, (event_id,)).fetchone())
 
     def payload(self, event_id: str) -> str:
         """Return the event as JSON text, the way functions see it."""
         return str(self._connection.execute(_PAYLOAD, (event_id,)).fetchone()[0])
 
 
-def read_event(row: Mapping[str, Any]) -> Event:
+def _read(row: Mapping[str, Any]) -> Event:
     """Rebuild an event from its row."""
     payload = parse_json(row["payload"])
     return Event(
