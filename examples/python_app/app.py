@@ -5,8 +5,8 @@ It knows nothing of Stepcue. Run it with `INNGEST_DEV=1 uvicorn app:app --port 8
 
 from __future__ import annotations
 
-import datetime
 import logging
+from datetime import timedelta
 from typing import Any
 
 import fastapi
@@ -62,12 +62,12 @@ async def onboard_user(ctx: inngest.Context) -> dict[str, Any]:
         return f"reminder mail to {user_id}"
 
     await ctx.step.run("send-welcome", send_welcome)
-    await ctx.step.sleep("let-them-look-around", datetime.timedelta(seconds=1))
+    await ctx.step.sleep("let-them-look-around", timedelta(seconds=2))
     project = await ctx.step.wait_for_event(
         "wait-for-first-project",
         event="app/project.created",
         if_exp="event.data.userId == async.data.userId",
-        timeout=datetime.timedelta(days=3),
+        timeout=timedelta(days=3),
     )
     if project is None:
         await ctx.step.run("send-reminder", send_reminder)

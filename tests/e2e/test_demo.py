@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -23,6 +24,10 @@ def run_demo(**env: str) -> subprocess.CompletedProcess[str]:
         timeout=100,
         check=False,
     )
+
+
+def without_ids_and_times(line: str) -> str:
+    return re.sub(r"\b\d[\d.]*m?s\b", "?ms", re.sub(r"\b[0-9A-Z]{26}\b", "?", line))
 
 
 @pytest.fixture(scope="module")
@@ -65,6 +70,14 @@ def test_the_demo_ends_with_lines_to_paste_and_no_colours_in_a_pipe(
     assert '{"mcpServers": {"stepcue": {"url": "http://127.0.0.1:8288/mcp"}}}' in closing
     assert '{"servers": {"stepcue": {"type": "http", "url": "http://127.0.0.1:8288/mcp"}}}' in closing
     assert "\x1b" not in demo.stdout
+
+
+def test_the_excerpt_in_the_readme_is_what_the_demo_prints(demo: subprocess.CompletedProcess[str]) -> None:
+    readme = (REPOSITORY / "README.md").read_text(encoding="utf-8")
+    excerpt = readme.partition("From `make demo`")[2].split("```")[1].removeprefix("text\n")
+
+    printed = {without_ids_and_times(line) for line in demo.stdout.splitlines()}
+    assert [line for line in excerpt.splitlines() if without_ids_and_times(line) not in printed] == []
 
 
 def test_an_app_that_does_not_start_fails_the_demo_with_the_end_of_its_log(tmp_path: Path) -> None:
