@@ -5,11 +5,13 @@ from __future__ import annotations
 import difflib
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from typing import Final
 
 from durable_engine.errors import AppNotFoundError, FunctionNotFoundError
 from durable_engine.model.function import App, Function, Trigger
 
-_NEAREST = 5
+_NEAREST: Final = 5
+_SIMILAR: Final = 0.5
 
 
 class Registry:
@@ -114,13 +116,17 @@ def same_endpoint(url: str) -> str:
 
 
 def closest(wanted: str, known: Sequence[str]) -> list[str]:
-    """Return up to five of `known`, the most similar to `wanted` first."""
-    lower = wanted.lower()
-    scored = sorted(
-        dict.fromkeys(known),
-        key=lambda name: (-difflib.SequenceMatcher(None, lower, name.lower()).ratio(), name),
-    )
-    return scored[:_NEAREST]
+    """Return up to five of `known`, the most similar to `wanted` first.
+
+    What has little in common with it is left out, unless everything has.
+    """
+    scores = {
+        name: difflib.SequenceMatcher(None, wanted.lower(), name.lower()).ratio()
+        for name in dict.fromkeys(known)
+    }
+    ranked = sorted(scores, key=lambda name: (-scores[name], name))
+    similar = [name for name in ranked if scores[name] >= _SIMILAR]
+    return (similar or ranked)[:_NEAREST]
 
 
 def _slug(function: Function) -> str:

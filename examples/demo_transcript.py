@@ -29,7 +29,7 @@ _LEFT_OUT: Final = (
     re.compile(r"^headings:\n(?:- .*\n)+", re.MULTILINE),
     re.compile(rf"^ *(?:{_LINES}): .*\n?", re.MULTILINE),
     re.compile(r"^\w+: (?:0|none)\n", re.MULTILINE),
-    re.compile(r"; how: .*?(?=; stepName: )"),
+    re.compile(r"; how: .*$"),
     re.compile(rf"; (?:{_FIELDS}): {_QUOTED_OR_PLAIN}"),
 )
 _LONG_HASH: Final = re.compile(r"\b([0-9a-f]{7})[0-9a-f]{33}\b")

@@ -87,7 +87,8 @@ def dev(**options: Any) -> None:
     Start your app with INNGEST_DEV=1; it finds this server by itself on port 8288.
     """
     _log_to_stderr(verbose=options.pop("verbose"))
-    _run(serve(_serve_options(options, on_ready=lambda origin: _announce(origin, options))))
+    serve_options = _serve_options(options)
+    _run(serve(serve_options, on_ready=lambda origin: _announce(origin, serve_options.engine)))
 
 
 @main.command()
@@ -105,9 +106,7 @@ def mcp(**options: Any) -> None:
         _run(serve_with_stdio(_serve_options(options)))
 
 
-def _serve_options(
-    options: Mapping[str, Any], *, on_ready: Callable[[str], None] = lambda _: None
-) -> ServeOptions:
+def _serve_options(options: Mapping[str, Any]) -> ServeOptions:
     try:
         engine = EngineConfig(
             data_file=None if options["in_memory"] else options["data"],
@@ -125,7 +124,6 @@ def _serve_options(
         host=options["host"],
         port=options["port"],
         allowed_hosts=options["allowed_hosts"],
-        on_ready=on_ready,
     )
 
 
@@ -146,11 +144,9 @@ def _runs_stepcue(origin: str) -> bool:
         return False
 
 
-def _announce(origin: str, options: dict[str, Any]) -> None:
-    data = "in memory" if options["in_memory"] else str(options["data"])
-    apps = ", ".join(options["urls"]) or (
-        "none given" if options["no_discovery"] else "looking on the usual ports"
-    )
+def _announce(origin: str, engine: EngineConfig) -> None:
+    data = "in memory" if engine.data_file is None else str(engine.data_file)
+    apps = ", ".join(engine.app_urls) or ("looking on the usual ports" if engine.discovers else "none given")
     click.echo(
         f"Stepcue listens on {origin}\n"
         f"  apps        {apps} (start them with INNGEST_DEV=1)\n"

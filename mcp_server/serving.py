@@ -39,18 +39,19 @@ class ServeOptions:
     host: str
     port: int
     allowed_hosts: tuple[str, ...] = ()
-    on_ready: Callable[[str], None] = lambda _origin: None
-    """Called with the origin, such as `http://127.0.0.1:8288`, once requests are answered."""
 
 
-async def serve(options: ServeOptions) -> None:
+async def serve(options: ServeOptions, *, on_ready: Callable[[str], None]) -> None:
     """Serve over HTTP until SIGINT or SIGTERM.
+
+    `on_ready` is called with the origin, such as `http://127.0.0.1:8288`, once requests are answered.
 
     Raises:
         ConfigError: the port or the address cannot be used.
         StorageError: the data file cannot be used.
     """
-    async with _running(options) as (engine, _, server):
+    async with _running(options) as (engine, config, server):
+        on_ready(config.engine_url)
         with _stopping_on_signals(engine, server):
             await server.ended.wait()
 
@@ -89,7 +90,6 @@ async def _running(options: ServeOptions) -> AsyncIterator[tuple[Engine, ServerC
             server = _HTTPServer(app)
             async with server.serving(sockets):
                 engine.keep_apps_in_sync(own_port=port)
-                options.on_ready(origin)
                 yield engine, config, server
     finally:
         for listener in sockets:

@@ -135,7 +135,7 @@ def _next(receipt: EventReceipt, runs: Mapping[str, RunView], unmatched: Unmatch
         return _next_unmatched(unmatched)
     failed = [run.id for run in runs.values() if run.status is RunStatus.FAILED]
     if failed:
-        return f'get_run_status runId="{failed[0]}" shows the failed step.'
+        return f'get_run_status runId="{failed[0]}" shows what failed and where.'
     ids = [run.run_id for run in receipt.started] + list(receipt.resumed)
     waiting = [run_id for run_id in ids if run_id not in runs or not runs[run_id].status.is_terminal]
     if len(waiting) == 1 and waiting[0] in runs:

@@ -12,7 +12,7 @@ from typing import Any
 from mcp_server.render.clean import as_json
 
 _OURS = frozenset({"next", "how", "truncated"})
-_PAYLOADS = frozenset({"output", "input", "eventData", "configured", "cancelOn", "timeouts", "details"})
+_PAYLOADS = frozenset({"output", "input", "eventData", "flowControl", "cancelOn", "timeouts", "details"})
 _PLAIN = re.compile(r"[\w .:/@*+()#~=&?%-]{1,200}", re.ASCII)
 
 

@@ -42,9 +42,19 @@ class Cutter:
         return ErrorInfo(
             name=self._part(error.get("name")),
             message=self._part(error.get("message")) or "(no message)",
-            stack=self._part(error.get("stack")),
+            stack=self._stack(error.get("stack")),
             details=self.value(details) if details else None,
         )
+
+    def _stack(self, stack: object) -> str | None:
+        """Cut a stack in its middle: JavaScript names the place first, Python last."""
+        if not isinstance(stack, str) or len(stack) <= self.limit:
+            return self._part(stack)
+        self.cuts += 1
+        tail = self.limit * 2 // 3
+        head, end = stack[: self.limit - tail], stack[-tail:]
+        mark = f"… [cut: {self.limit:,} of {len(stack):,} characters] …"
+        return f"{clean_text(head)}{mark}{clean_text(end)}"
 
     def _part(self, part: object) -> str | None:
         if part is None or part == "":

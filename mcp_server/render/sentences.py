@@ -37,21 +37,21 @@ def run_next(run: RunView) -> str | None:
             return f"send_event name={one_line(wait.event_name, 100)!r} satisfies the wait; {_poll(run)}"
     if run.failures or any(step.failures for step in run.steps):
         return f"Attempts failed and are being retried (see failures); {_poll(run)}"
-    return _capital(_poll(run))
+    return _poll(run)
 
 
 def _poll(run: RunView) -> str:
     return f'poll_run_status runIds=["{run.id}"] waits for the end.'
 
 
-def _capital(text: str) -> str:
-    return text[:1].upper() + text[1:]
-
-
 def _steps(run: RunView) -> str:
     done = sum(step.status is StepStatus.COMPLETED for step in run.steps)
     if not run.steps:
         return "without steps"
+    failed = any(step.status is StepStatus.FAILED for step in run.steps)
+    if run.status is RunStatus.FAILED and not failed:
+        # The Python SDK does not report the step in which a NonRetriableError was raised.
+        return f"outside any reported step ({done} of {len(run.steps)} completed; see the stack)"
     return f"{done} of {len(run.steps)} steps completed"
 
 

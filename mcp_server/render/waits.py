@@ -14,7 +14,6 @@ def wait_of(waiting: WaitingFor, *, now_ms: int, cut: Cutter) -> Wait:
     """Describe one wait."""
     return Wait(
         kind=waiting.kind,
-        how=_how(waiting),
         step_name=None if waiting.step_name is None else cut.text(waiting.step_name),
         step_id=waiting.step_id,
         until=iso(waiting.until_ms),
@@ -23,6 +22,7 @@ def wait_of(waiting: WaitingFor, *, now_ms: int, cut: Cutter) -> Wait:
         expression=None if waiting.expression is None else cut.text(waiting.expression),
         run_id=waiting.run_id,
         function_id=waiting.function_slug,
+        how=_how(waiting),
     )
 
 
@@ -61,11 +61,11 @@ def _how(waiting: WaitingFor) -> str:
             else ""
         )
         return (
-            f"send_event with this eventName{condition}; at `until` the wait times out and the run goes on."
+            f"send_event with this eventName{condition}. At `until` the wait times out and the run goes on."
         )
     return {
         "sleep": "Nothing to do: it ends by itself at `until`.",
         "invoke": "It ends when the invoked run ends: see get_run_status of that runId.",
-        "retry": "It is called again at `until`; a fix of the cause deployed before then counts.",
+        "retry": "It is called again at `until`. A fix of the cause deployed before then counts.",
         "start": "The event's ts lies in the future: the run starts at `until`.",
     }.get(waiting.kind, "It ends by itself at `until`.")

@@ -33,7 +33,6 @@ class Wait(Detail):
     """What a run or a step waits for, and how to satisfy it."""
 
     kind: str
-    how: str
     step_name: str | None = None
     step_id: str | None = None
     until: str | None = None
@@ -42,6 +41,7 @@ class Wait(Detail):
     expression: str | None = None
     run_id: str | None = None
     function_id: str | None = None
+    how: str
 
 
 class Step(Model):

@@ -137,3 +137,14 @@ def test_nearest_names_ignore_case_and_separators():
     assert nearest_names("event_id_seed", ["eventIdSeed", "id"]) == ["eventIdSeed"]
     assert nearest_names("order", ["shop/order.placed", "mail"]) == ["shop/order.placed"]
     assert nearest_names("zzz", ["a"]) == []
+
+
+def test_a_long_stack_keeps_both_of_its_ends():
+    stack = "Error: first line\n" + "frame\n" * 200 + "ValueError: last line"
+    error = Cutter(60).error({"name": "ValueError", "message": "m", "stack": stack})
+
+    assert error is not None
+    assert error.stack is not None
+    assert error.stack.startswith("Error: first line")
+    assert error.stack.endswith("ValueError: last line")
+    assert f"of {len(stack):,} characters" in error.stack

@@ -260,3 +260,11 @@ async def test_a_queued_run_has_no_start_and_no_duration(server, backend):
 
     assert not {"startedAt", "endedAt", "duration"} & answer.keys()
     assert "its first call is due" in answer["message"]
+
+
+async def test_a_failure_that_no_reported_step_accounts_for_says_so(server, backend):
+    backend.runs[RUN_ID] = a_run(status=RunStatus.FAILED, output=None, error={"message": "boom"})
+
+    answer = await ask(server, "get_run_status", THIS_RUN)
+
+    assert "outside any reported step" in answer["message"]
