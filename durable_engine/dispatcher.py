@@ -42,6 +42,7 @@ class Dispatcher:
         self._signals = signals
         self._registry = registry
         self._open: set[asyncio.Task[None]] = set()
+        self._is_stopping = False
         self._asleep_until = math.inf
         """Due time that wakes the loop anyway; infinite while it is awake or has nothing to wait for."""
 
@@ -78,7 +79,11 @@ class Dispatcher:
         return next_due_ms if len(self._open) < MAX_OPEN_CALLS else None
 
     async def drain(self, patience_s: float) -> int:
-        """Let open calls finish for up to `patience_s`; hand back the rest. Returns how many were left."""
+        """Let open calls finish for up to `patience_s`; hand back the rest. Returns how many were left.
+
+        What a finished call took next is not started any more; the next start finds it.
+        """
+        self._is_stopping = True
         if self._open:
             await asyncio.wait(self._open, timeout=patience_s)
         left = list(self._open)
@@ -102,7 +107,7 @@ class Dispatcher:
     async def _execute(self, first: Work) -> None:
         """Carry out work, and then whatever its commit took next, until that is nothing."""
         work: Work | None = first
-        while work is not None:
+        while work is not None and not self._is_stopping:
             try:
                 done = await self._executor.execute(work)
             except Exception as fault:  # noqa: BLE001 - a bug in one item must stop neither the loop nor hide

@@ -13,7 +13,7 @@ from durable_engine.dispatcher import Dispatcher
 from durable_engine.errors import InvalidEventError, RunNotFoundError
 from durable_engine.executor import Executor
 from durable_engine.expressions import compile_expression
-from durable_engine.ids import new_ulid
+from durable_engine.ids import is_ulid, new_ulid
 from durable_engine.ingest import existing_runs
 from durable_engine.inspection import view_run
 from durable_engine.intake import MAX_EVENTS, accept
@@ -96,7 +96,8 @@ class Engine:
             self._start(discovery.run(interval_s))
 
     async def close(self) -> None:
-        """Stop to take work, let open calls end for a second, hand back the rest, close the file."""
+        """Answer who waits, let open calls end for half a second, hand back the rest, close the file."""
+        self.release_waiters()
         for duty in self._duties:
             duty.cancel()
         await asyncio.gather(*self._duties, return_exceptions=True)
@@ -248,7 +249,7 @@ class Engine:
         """Return a run's event and its memos by step id, all as JSON text; None for no run."""
 
         def load(tables: Tables) -> tuple[str, Mapping[str, str]] | None:
-            run = tables.runs.get(run_id)
+            run = tables.runs.get(run_id) if is_ulid(run_id) else None
             if run is None:
                 return None
             return tables.events.payload(run.event_id), tables.steps.memos(run_id)
@@ -271,8 +272,10 @@ class Engine:
     async def _view_runs(self, run_ids: Sequence[str]) -> dict[str, RunView]:
         now_ms = self._clock.now_ms()
 
+        wanted = [run_id for run_id in run_ids if is_ulid(run_id)]
+
         def load(tables: Tables) -> dict[str, RunView]:
-            runs = filter(None, map(tables.runs.get, run_ids))
+            runs = filter(None, map(tables.runs.get, wanted))
             return {run.id: view_run(tables, self._registry(), run, now_ms=now_ms) for run in runs}
 
         return await self._database.read(load)

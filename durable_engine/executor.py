@@ -79,7 +79,7 @@ class Executor:
         if work.call is None:
             return await self._commit(partial(fire_timer, item=item))
         started_ms = self._clock.now_ms()
-        reply = await self._client.call(work.call, now_ms=started_ms)
+        reply = await self._client.call(work.call, now=self._clock.now_ms)
         return await self._commit(partial(_answer, item=item, reply=reply, started_ms=started_ms))
 
     async def abandon(self, item: QueueItem, fault: Exception) -> Done:
@@ -187,6 +187,8 @@ def _load_facts(
         item=item,
         steps=steps,
         open_in_group=tables.steps.open_in_group(run.id, target.group_id if target else None),
+        at_work=tables.queue.steps_at_work(item) | tables.pauses.steps_waiting(run.id),
+        step_count=tables.steps.count(run.id),
         has_other_work=tables.queue.has_others(item) or tables.pauses.has_any(run.id),
         started_ms=started_ms,
         now_ms=now_ms,

@@ -8,7 +8,7 @@ from durable_engine.expressions import compile_expression
 from durable_engine.lifecycle.resume import event_arrived
 from durable_engine.lifecycle.start import start_run
 from durable_engine.model.changes import Changes
-from durable_engine.model.event import Event, NotStarted, StartedRun
+from durable_engine.model.event import LIFECYCLE_EVENTS, Event, NotStarted, StartedRun
 from durable_engine.model.function import Function, Trigger
 from durable_engine.model.pause import Pause
 from durable_engine.registry import Registry
@@ -21,9 +21,20 @@ IDEMPOTENCY_MS: Final = 24 * 3_600_000
 def plan_event(tables: Tables, registry: Registry, event: Event, *, now_ms: int) -> Changes:
     """Decide which runs a new event starts, and say why a function that listens to it is not started."""
     changes = Changes(events=[event])
+    if _ends_a_handler(event):
+        return changes
     for function, triggers in registry.listening_to(event.name):
         _start(tables, changes, function, triggers, event, now_ms=now_ms)
     return changes
+
+
+def _ends_a_handler(event: Event) -> bool:
+    """Whether the event tells of the end of a run that such an event had started.
+
+    It starts nothing: a function that listens to `inngest/function.finished` would start itself for ever.
+    """
+    trigger = event.data.get("event") if event.name in LIFECYCLE_EVENTS else None
+    return isinstance(trigger, dict) and trigger.get("name") in LIFECYCLE_EVENTS
 
 
 def waits_met(tables: Tables, event: Event, *, now_ms: int) -> list[Pause]:

@@ -11,7 +11,7 @@ from typing import Any, Final
 from durable_engine.errors import InvalidEventError
 from durable_engine.ids import new_ulid, seeded_ulid
 from durable_engine.model.event import INTERNAL_PREFIX, Event, NewEvent
-from durable_engine.model.json_value import to_json
+from durable_engine.model.json_value import is_storable, to_json
 
 MAX_NAME_CHARS: Final = 256
 MAX_ID_CHARS: Final = 512
@@ -80,6 +80,7 @@ def accept(event: NewEvent, *, now_ms: int, seed: str | None = None, position: i
 
 
 def _name(value: object) -> str:
+    value = _valid_text(value, "name")
     if not isinstance(value, str) or not value.strip():
         raise InvalidEventError(
             "event name is empty", hint="Give the event a `name`, like shop/order.created."
@@ -90,6 +91,12 @@ def _name(value: object) -> str:
         raise InvalidEventError(
             f"event name is {len(value)} characters long; at most {MAX_NAME_CHARS} are allowed"
         )
+    return value
+
+
+def _valid_text(value: object, field: str) -> object:
+    if isinstance(value, str) and not is_storable(value):
+        raise InvalidEventError(f"event {field} is not valid Unicode: it has half of a surrogate pair")
     return value
 
 
@@ -109,6 +116,7 @@ def _object(value: object, field: str) -> dict[str, Any]:
 def _optional_text(value: object, field: str) -> str | None:
     if value is None or value == "":
         return None
+    value = _valid_text(value, field)
     if not isinstance(value, str):
         raise InvalidEventError(f"event {field} must be a string, not {_json_type(value)}")
     if len(value) > MAX_ID_CHARS:

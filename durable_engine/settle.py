@@ -96,9 +96,11 @@ class Settlement:
         parent = (invocation.run_id, invocation.step.ref.id)
         child = start_run(changes, function, event, now_ms=self._now_ms, parent=parent)
         changes.started.clear()  # the parent's step shows it
-        changes.pauses.append(
-            Pause(run_id=invocation.run_id, step_id=invocation.step.ref.id, child_run_id=child.id)
-        )
+        run = self._tables.runs.get(invocation.run_id)
+        if run is not None and not run.status.is_terminal:
+            changes.pauses.append(
+                Pause(run_id=invocation.run_id, step_id=invocation.step.ref.id, child_run_id=child.id)
+            )
         yield changes
 
     def _unknown_function(self, invocation: Invocation) -> Iterable[Changes]:

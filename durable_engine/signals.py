@@ -19,7 +19,8 @@ class Signals:
 
     def work_changed(self) -> None:
         """Wake the dispatcher: something was enqueued, or a slot became free."""
-        self._idle.clear()
+        if not self._is_stopping:
+            self._idle.clear()
         self._work.set()
 
     async def wait_for_work(self) -> None:
@@ -33,7 +34,7 @@ class Signals:
             self._idle.set()
 
     async def settled(self) -> None:
-        """Return when the dispatcher has looked again and found nothing to do."""
+        """Return when the dispatcher has looked again and found nothing to do, or is about to stop."""
         self.work_changed()
         await self._idle.wait()
 
@@ -46,6 +47,7 @@ class Signals:
     def release_watchers(self) -> None:
         """Let nobody wait any more, now or later: the process is about to stop."""
         self._is_stopping = True
+        self._idle.set()
         for watches in self._watchers.values():
             for watch in watches:
                 watch.give_up()
@@ -73,6 +75,8 @@ class RunWatch:
     def __init__(self, run_ids: Collection[str]) -> None:
         self._open = set(run_ids)
         self._is_over = asyncio.Event()
+        if not self._open:
+            self._is_over.set()
 
     def note_end(self, run_id: str) -> None:
         """A run has ended, or does not exist and never will."""

@@ -129,7 +129,10 @@ def _serve_options(options: Mapping[str, Any]) -> ServeOptions:
 
 def _serve_url(text: str) -> str:
     """Complete what people type: a missing scheme, or the path that most frameworks use."""
-    url = httpx.URL(text if "://" in text else f"http://{text}")
+    try:
+        url = httpx.URL(text if "://" in text else f"http://{text}")
+    except httpx.InvalidURL as fault:
+        raise click.BadParameter(f"{text!r} is not a URL: {fault}.", param_hint="--sdk-url") from None
     if url.scheme not in {"http", "https"} or not url.host:
         raise click.BadParameter(f"{text!r} is not an http(s) URL.", param_hint="--sdk-url")
     return str(url.copy_with(path="/api/inngest") if url.path in {"", "/"} else url)

@@ -31,11 +31,12 @@ from durable_engine.model.op import (
     StepPlanned,
     WaitForEvent,
 )
-from durable_engine.model.queue_item import ItemKind
 from durable_engine.model.reply import Failed, Ops, Reply, Returned
 from durable_engine.model.run import UNDECIDED_VERSION, Run
 from durable_engine.model.status import StepStatus
+from durable_engine.model.step import Step
 
+MAX_STEPS: Final = 1_000
 _PLANS: Final = (StepPlanned, Sleep, WaitForEvent, Invoke)
 
 
@@ -62,7 +63,7 @@ def _returned(changes: Changes, facts: CallFacts, reply: Returned) -> None:
     # Go answers 200 null when the targeted step is no longer in the code: that is no result of the run.
     gone = replace(target, status=StepStatus.CANCELLED)
     end_step(changes, facts.run.id, gone, now_ms=facts.now_ms)
-    if continues_after(facts.open_in_group, frozenset({target.ref.id})):
+    if continues_after(target, facts.open_in_group):
         call_again(changes, facts.run, now_ms=facts.now_ms)
 
 
@@ -74,10 +75,15 @@ def _ops(changes: Changes, facts: CallFacts, reply: Ops) -> None:
     reading = Reading(facts, reply, changes, group_id=facts.item.id if is_joined else None)
     for op in waits_first(step_ops):
         known = facts.steps.get(op.step.id)
-        if known is not None and known.status.is_terminal:
-            reading.ended.add(op.step.id)  # reported again by a call that raced: the first result stays
-        else:
+        # A step that has ended is reported again by a call that raced: the first result stays.
+        if known is None or not known.status.is_terminal:
             handle(op, reading)
+    new_steps = {op.step.id for op in step_ops} - facts.steps.keys()
+    if facts.step_count + len(new_steps) > MAX_STEPS:
+        reading.fail(
+            "InngestErrFunctionOverflowed",
+            f"The function run exceeded the step limit of {MAX_STEPS} steps.",
+        )
     if reading.failure is not None:
         _only_failure(changes, facts, reading.failure)
         return
@@ -109,30 +115,40 @@ def _only_failure(changes: Changes, facts: CallFacts, error: JSONObject) -> None
 def _conclude(reading: Reading, run: Run) -> None:
     """Call the function again if its turn has come, and never leave the run with nothing to do."""
     facts, changes = reading.facts, reading.changes
-    ended = frozenset(reading.ended)
-    if facts.item.kind is ItemKind.STEP and not changes.retries and facts.item.step_id not in ended:
-        if facts.item.step_id in facts.steps:
-            retry.call_failed(changes, facts, _not_executed(facts))
-        return
-    is_joined = reading.group_id is not None
-    open_in_group = frozenset(reading.opened) if is_joined else facts.open_in_group
-    if ended and continues_after(open_in_group, ended):
+    target = facts.steps.get(facts.item.step_id) if facts.item.step_id else None
+    if target is not None and not target.status.is_terminal and target.ref.id not in reading.ended:
+        if not changes.retries:
+            retry.call_failed(changes, facts, _not_executed(target))
+    elif reading.ended and _is_turn(reading):
         call_again(changes, run, now_ms=facts.now_ms)
-    elif not ended and not reading.opened and not changes.retries and not facts.has_other_work:
-        retry.call_failed(changes, facts, _empty_answer())
+    elif not reading.ended and not reading.opened and not changes.retries and not facts.has_other_work:
+        retry.call_failed(changes, facts, _nothing_new())
 
 
-def _not_executed(facts: CallFacts) -> Failed:
-    name = facts.steps[facts.item.step_id or ""].ref.name
+def _is_turn(reading: Reading) -> bool:
+    """Whether the function goes on: nothing else of the group is open, or a race has its winner."""
+    refs = {op.step.id: op.step for op in reading.reply.ops if not isinstance(op, RunReturned)}
+    known = reading.facts.steps
+    if any(
+        refs[step_id].is_race or (step_id in known and known[step_id].ref.is_race)
+        for step_id in reading.ended
+    ):
+        return True
+    is_joined = reading.group_id is not None
+    open_in_group = reading.opened if is_joined else reading.facts.open_in_group
+    return not open_in_group - reading.ended
+
+
+def _not_executed(target: Step) -> Failed:
     return Failed(
         error={
             "name": "StepNotExecutedError",
-            "message": f"The app was asked to run step {name!r} and answered without running it.",
+            "message": f"The app was asked to run step {target.ref.name!r} and answered without running it.",
         }
     )
 
 
-def _empty_answer() -> Failed:
+def _nothing_new() -> Failed:
     return Failed(
         error={
             "name": "EmptyReplyError",

@@ -17,8 +17,9 @@ class CallFacts:
     """The state of a run as of the transaction that commits a call's answer.
 
     `steps` holds those named in the answer, and the item's target. `open_in_group` are the unfinished
-    steps that were planned together with the target, the target included. `has_other_work` tells whether
-    the run has queue items or pauses besides `item`. `started_ms` is when the call was sent. `load_event`
+    steps that were planned together with the target, the target included. `at_work` are the steps that
+    have a queue item or a pause besides `item`; `has_other_work` tells whether the run has any.
+    `step_count` is the number of steps the run has. `started_ms` is when the call was sent. `load_event`
     returns the run's trigger event, which may be large and is needed only when the run ends.
     """
 
@@ -28,7 +29,9 @@ class CallFacts:
     item: QueueItem
     steps: Mapping[str, Step]
     open_in_group: frozenset[str]
+    at_work: frozenset[str]
     has_other_work: bool
+    step_count: int
     started_ms: int
     now_ms: int
 

@@ -10,7 +10,7 @@ from typing import Final
 from durable_engine.ids import derived_ulid
 from durable_engine.lifecycle.facts import CallFacts
 from durable_engine.model.changes import Changes, RunEnd
-from durable_engine.model.event import FUNCTION_FAILED, FUNCTION_FINISHED, Event
+from durable_engine.model.event import FUNCTION_FAILED, FUNCTION_FINISHED, LIFECYCLE_EVENTS, Event
 from durable_engine.model.history import HistoryEntry, HistoryKind
 from durable_engine.model.json_value import JSONObject, JSONValue, to_json
 from durable_engine.model.run import Run
@@ -42,7 +42,7 @@ def fail(
     event = facts.load_event()
     changes.emitted.append(_event(facts, event, FUNCTION_FINISHED, RunStatus.FAILED, outcome))
     # A failure handler that fails must not start itself again.
-    if event.name not in {FUNCTION_FAILED, FUNCTION_FINISHED}:
+    if event.name not in LIFECYCLE_EVENTS:
         changes.emitted.append(_event(facts, event, FUNCTION_FAILED, RunStatus.FAILED, outcome))
 
 

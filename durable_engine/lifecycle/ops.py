@@ -52,7 +52,7 @@ class Reading:
     changes: Changes
     group_id: int | None
     ended: set[str] = field(default_factory=set)
-    """Hashed ids of steps that have ended by now."""
+    """Hashed ids of steps that this reply ended."""
     opened: set[str] = field(default_factory=set)
     """Hashed ids of steps that this reply put to work."""
     failure: JSONObject | None = None
@@ -62,12 +62,15 @@ class Reading:
         """Return the step as known, or a new one, with `kind` and `status`."""
         known = self.facts.steps.get(ref.id)
         if known is not None:
-            return replace(known, kind=kind, status=status)
+            return replace(known, kind=kind, status=status, group_id=known.group_id or self.group_id)
         return Step(ref=ref, kind=kind, status=status, queued_ms=self.facts.now_ms, group_id=self.group_id)
 
-    def is_open(self, ref: StepRef) -> bool:
-        """Whether the step was put to work before and has not ended."""
-        return ref.id in self.facts.steps
+    def is_at_work(self, ref: StepRef) -> bool:
+        """Whether the step was put to work before: it has a timer, a call or a wait of its own.
+
+        A step that only waits for the next attempt of a discovery call has none.
+        """
+        return ref.id in self.facts.at_work or ref.id == self.facts.item.step_id
 
     def fail(self, name: str, message: str) -> None:
         """End the run with an error of our own."""
@@ -90,7 +93,7 @@ def _ran(op: StepRan, reading: Reading) -> None:
         queued_ms=min(step.queued_ms, facts.started_ms),
         memo=f'{{"data":{to_json(op.data)}}}',
         started_ms=step.started_ms or facts.started_ms,
-        attempts=facts.item.attempt + 1,
+        attempts=step.attempts + 1,
         input=to_json(op.input) if op.input is not None else step.input,
     )
     end_step(reading.changes, facts.run.id, ended, now_ms=facts.now_ms)
@@ -136,7 +139,7 @@ def _errored(op: StepErrored, reading: Reading) -> None:
 
 @handle.register
 def _planned(op: StepPlanned, reading: Reading) -> None:
-    if reading.is_open(op.step):
+    if reading.is_at_work(op.step):
         return
     facts = reading.facts
     step = reading.new_step(op.step, op.kind, StepStatus.QUEUED)
@@ -148,7 +151,7 @@ def _planned(op: StepPlanned, reading: Reading) -> None:
 
 @handle.register
 def _sleep(op: Sleep, reading: Reading) -> None:
-    if reading.is_open(op.step):
+    if reading.is_at_work(op.step):
         return
     now_ms = reading.facts.now_ms
     try:
@@ -161,7 +164,7 @@ def _sleep(op: Sleep, reading: Reading) -> None:
 
 @handle.register
 def _wait_for_event(op: WaitForEvent, reading: Reading) -> None:
-    if reading.is_open(op.step):
+    if reading.is_at_work(op.step):
         return
     if op.expression is not None:
         try:
@@ -187,7 +190,7 @@ def _wait_for_event(op: WaitForEvent, reading: Reading) -> None:
 
 @handle.register
 def _invoke(op: Invoke, reading: Reading) -> None:
-    if reading.is_open(op.step):
+    if reading.is_at_work(op.step):
         return
     due_ms = _timeout_ms(reading, op.step, op.timeout)
     if due_ms is None:

@@ -39,6 +39,6 @@ def set_mode(changes: Changes, run: Run, *, execution_version: int, plans_only: 
     changes.modes.append(RunMode(run_id=run.id, execution_version=execution_version, plans_only=plans_only))
 
 
-def continues_after(open_in_group: frozenset[str], ended: frozenset[str]) -> bool:
-    """Whether the function is called again once `ended` are done: nothing else of their group is open."""
-    return not open_in_group - ended
+def continues_after(step: Step, open_in_group: frozenset[str]) -> bool:
+    """Whether the function goes on when `step` ends: nothing else of its group is open, or it won a race."""
+    return step.ref.is_race or not open_in_group - {step.ref.id}

@@ -39,7 +39,7 @@ def resume_with(
     end_step(changes, run.id, ended, now_ms=now_ms)
     changes.closed_waits.append((run.id, step.ref.id))
     changes.resumed.append(run.id)
-    if continues_after(open_in_group, frozenset({step.ref.id})):
+    if continues_after(step, open_in_group):
         call_again(changes, run, now_ms=now_ms)
     return changes
 

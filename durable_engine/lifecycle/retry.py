@@ -99,7 +99,7 @@ def failing_step(step: Step, facts: CallFacts, error: JSONObject, *, due_ms: int
     return replace(
         step,
         status=StepStatus.WAITING,
-        attempts=facts.item.attempt + 1,
+        attempts=step.attempts + 1,
         error=to_json(error),
         due_ms=due_ms,
         started_ms=step.started_ms or facts.started_ms,

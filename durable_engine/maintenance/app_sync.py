@@ -52,17 +52,23 @@ class AppSync:
         try:
             await self._sync(url)
         except SyncError as error:
-            if self._errors[url] != str(error):
+            if self._errors.get(url) != str(error):
                 logger.warning("sync failed: %s", error)
-            self._errors[url] = str(error)
+            self._note(url, str(error))
             await self._keeper.note_sync(url, error=str(error), now_ms=self._clock.now_ms())
             raise
-        self._errors[url] = None
+        self._note(url, None)
+
+    def _note(self, url: str, error: str | None) -> None:
+        if url in self._errors:  # it may have been forgotten during the sync
+            self._errors[url] = error
 
     async def run_once(self) -> None:
         """Sync every known app; failures are noted, not raised."""
         known = [app.url for app in self._keeper.registry.apps]
         for url in dict.fromkeys([*self._errors, *known]):
+            if url not in self._errors and self._keeper.registry.app_at(url) is None:
+                continue  # removed meanwhile
             try:
                 await self.sync(url)
             except SyncError:

@@ -77,7 +77,7 @@ class Discovery:
             url = f"{scheme}://127.0.0.1:{port}{path}"
             try:
                 answer = await self._client.introspect(url, timeout_s=_PROBE_TIMEOUT_S)
-            except (httpx.HTTPError, ReplyTooLargeError):
+            except (httpx.HTTPError, httpx.InvalidURL, UnicodeError, ReplyTooLargeError):
                 return None  # nothing listens here, or nothing that speaks HTTP
             if "x-inngest-sdk" in answer.headers:
                 return url

@@ -10,6 +10,7 @@ INTERNAL_PREFIX = "inngest/"
 FUNCTION_INVOKED = "inngest/function.invoked"
 FUNCTION_FINISHED = "inngest/function.finished"
 FUNCTION_FAILED = "inngest/function.failed"
+LIFECYCLE_EVENTS = frozenset({FUNCTION_FINISHED, FUNCTION_FAILED})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

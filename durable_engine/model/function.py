@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from durable_engine.model.event import INTERNAL_PREFIX
 from durable_engine.model.json_value import JSONObject
 
 DEFAULT_RETRIES = 4
@@ -21,9 +22,11 @@ class Trigger:
         """Whether an event of this name may start the function; a trailing `*` is a wildcard."""
         if self.event is None:
             return False
-        if self.event.endswith("*"):
-            return name.startswith(self.event[:-1])
-        return name == self.event
+        if not self.event.endswith("*"):
+            return name == self.event
+        # `*` alone means the app's own events; the engine's are listened to by their prefix.
+        is_meant = self.event.startswith(INTERNAL_PREFIX) or not name.startswith(INTERNAL_PREFIX)
+        return is_meant and name.startswith(self.event[:-1])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -45,13 +45,23 @@ def parse_json(text: str | bytes) -> JSONValue:
         raise InvalidJSONError(str(error)) from None
 
 
-def to_json(value: JSONValue) -> str:
-    """Write compact JSON text that UTF-8 can encode; lone surrogates stay escaped."""
-    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
-    if text.isascii():
-        return text
+def is_storable(text: str) -> bool:
+    """Whether the text has no half of a surrogate pair, which JSON can carry and UTF-8 cannot."""
     try:
         text.encode()
     except UnicodeEncodeError:
-        return json.dumps(value, separators=(",", ":"), allow_nan=False)
-    return text
+        return False
+    return True
+
+
+def storable_text(text: str) -> str:
+    """Return the text with each lone surrogate replaced by a question mark."""
+    return text if text.isascii() else text.encode("utf-8", "replace").decode()
+
+
+def to_json(value: JSONValue) -> str:
+    """Write compact JSON text that UTF-8 can encode; lone surrogates stay escaped."""
+    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+    if text.isascii() or is_storable(text):
+        return text
+    return json.dumps(value, separators=(",", ":"), allow_nan=False)

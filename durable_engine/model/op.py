@@ -14,12 +14,14 @@ class StepRef:
     """The identity of a step.
 
     `id` is the SDK's hash and opaque; `name` is the id written in the user's code and `index` counts
-    repeats of it from 0.
+    repeats of it from 0. `is_race`: the function goes on when this step ends, without waiting for the
+    steps that were planned together with it.
     """
 
     id: str
     name: str
     index: int = 0
+    is_race: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
 from urllib.parse import urlsplit
@@ -57,10 +57,13 @@ class SDKClient:
         """Close all connections."""
         await self._transport.aclose()
 
-    async def call(self, call: Call, *, now_ms: int) -> Reply:
-        """Send one call request and read the answer; every failure is a `Failed`."""
+    async def call(self, call: Call, *, now: Callable[[], int]) -> Reply:
+        """Send one call request and read the answer; every failure is a `Failed`.
+
+        `now` returns the engine's time: a call may take hours, and dates in the answer count from its end.
+        """
         try:
-            request = build_call_request(call, request_id=new_ulid(now_ms))
+            request = build_call_request(call, request_id=new_ulid(now()))
             answer = await self._send("POST", request.url, headers=request.headers, content=request.body)
         except httpx.TimeoutException:
             return failure("TimeoutError", f"The app at {_origin(call.url)} did not answer in time.")
@@ -80,7 +83,7 @@ class SDKClient:
                 f"The app's answer is over the limit of {MAX_REPLY_BYTES // 1024 // 1024} MiB.",
                 is_retriable=False,
             )
-        return read_reply(answer.status, answer.headers, answer.body, now_ms=now_ms)
+        return read_reply(answer.status, answer.headers, answer.body, now_ms=now())
 
     async def sync(self, url: str) -> AppAnswer:
         """Ask an app to sync: in-band where its SDK can, else it calls `/fn/register` meanwhile.

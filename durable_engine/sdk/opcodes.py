@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from durable_engine.model.json_value import JSONObject, JSONValue
+from durable_engine.model.json_value import JSONObject, JSONValue, storable_text
 from durable_engine.model.op import (
     Invoke,
     Op,
@@ -29,6 +29,9 @@ _KINDS: Final[Mapping[str, StepKind]] = {
     "step.ai.infer": StepKind.AI,
 }
 _MEMO_ERROR_KEYS: Final = ("name", "message", "stack", "data", "cause")
+_IGNORED: Final = frozenset({"none", "deferadd", "deferabort"})
+"""Deferred calls are not carried out yet; they never fail the run that asks for them."""
+_MAX_INDEX: Final = 2**31
 
 
 class OpcodeError(ValueError):
@@ -52,6 +55,8 @@ def memo_error(error: JSONValue) -> JSONObject:
     if not isinstance(error, dict):
         return {"name": "Error", "message": str(error) if error else "Unknown error"}
     kept: JSONObject = {key: error[key] for key in _MEMO_ERROR_KEYS if error.get(key) is not None}
+    if "data" in error:
+        kept["data"] = error["data"]  # Go cannot read a memo of a failed step without this key
     kept["name"] = str(kept.get("name") or "Error")
     kept["message"] = str(kept.get("message") or "")
     return kept
@@ -63,7 +68,7 @@ def _read_op(entry: JSONValue) -> Op | None:
     opcode = entry.get("op")
     if not isinstance(opcode, str):
         raise OpcodeError("an opcode has no `op`")
-    if opcode.lower() == "none":
+    if opcode.lower() in _IGNORED:
         return None
     if opcode.lower() == "runcomplete":
         return RunReturned(data=entry.get("data"))
@@ -79,11 +84,20 @@ def _step_ref(entry: dict[str, Any]) -> StepRef:
     userland = entry.get("userland")
     userland = userland if isinstance(userland, dict) else {}
     name = userland.get("id") or entry.get("displayName") or entry.get("name") or step_id
+    return StepRef(
+        id=storable_text(step_id),
+        name=storable_text(str(name)),
+        index=_index(userland.get("index")),
+        is_race=str(_options(entry).get("parallelMode") or "").lower() == "race",
+    )
+
+
+def _index(value: JSONValue) -> int:
     try:
-        index = int(userland.get("index") or 0)
+        index = int(value or 0)
     except (TypeError, ValueError):
-        index = 0
-    return StepRef(id=step_id, name=str(name), index=index)
+        return 0
+    return index if 0 <= index < _MAX_INDEX else 0
 
 
 def _options(entry: dict[str, Any]) -> dict[str, Any]:
@@ -96,7 +110,7 @@ def _kind(entry: dict[str, Any]) -> StepKind:
 
 
 def _text(value: JSONValue) -> str | None:
-    return None if value is None else str(value)
+    return None if value is None else storable_text(str(value))
 
 
 def _step_run(entry: dict[str, Any], step: StepRef) -> Op:

@@ -7,16 +7,17 @@ without case, underscores or dashes, because Python sends `appname` and Go sends
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
-from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
+from urllib.parse import SplitResult, parse_qsl, urlencode, urlsplit, urlunsplit
 
 from durable_engine.errors import InvalidExpressionError, InvalidFunctionError
 from durable_engine.expressions import compile_expression
 from durable_engine.ids import uuid_for
 from durable_engine.model.function import DEFAULT_RETRIES, App, Function, Trigger
-from durable_engine.model.json_value import JSONObject, JSONValue, to_json
+from durable_engine.model.json_value import JSONObject, JSONValue, is_storable, to_json
 
 MAX_FUNCTIONS: Final = 1_000
 MAX_TRIGGERS: Final = 10
@@ -41,6 +42,8 @@ def read_registration(body: JSONValue, *, url: str | None, now_ms: int) -> Regis
     """
     if not isinstance(body, dict):
         raise InvalidFunctionError("A sync must be a JSON object that names the app and its functions.")
+    if not is_storable(json.dumps(body, ensure_ascii=False)):
+        raise InvalidFunctionError("The sync has text that is not valid Unicode: half of a surrogate pair.")
     fields = _fold(body)
     name = fields.get("appname") or fields.get("appid")
     if not isinstance(name, str) or not name.strip():
@@ -77,9 +80,9 @@ def _in_band_sdk(fields: Mapping[str, Any]) -> str:
 
 def _serve_url(url: JSONValue) -> str:
     """Return the serve URL without the `deployId` that some SDKs leak into it."""
-    if not isinstance(url, str) or urlsplit(url).scheme not in {"http", "https"} or not urlsplit(url).netloc:
+    parts = _split(url)
+    if parts is None or parts.scheme not in {"http", "https"} or not parts.netloc:
         raise InvalidFunctionError("The app's `url` must be the http(s) address of its serve endpoint.")
-    parts = urlsplit(url)
     query = [(key, value) for key, value in parse_qsl(parts.query) if key != "deployId"]
     return urlunsplit(parts._replace(query=urlencode(query)))
 
@@ -114,14 +117,23 @@ def _read_step(steps: JSONValue, slug: str) -> JSONObject:
 def _runtime_url(step: JSONObject, slug: str) -> str:
     runtime = step.get("runtime")
     url = runtime.get("url") if isinstance(runtime, dict) else None
-    if isinstance(url, str) and urlsplit(url).scheme in {"ws", "wss"}:
+    parts = _split(url)
+    if parts is not None and parts.scheme in {"ws", "wss"}:
         raise InvalidFunctionError(
             f"Function {slug!r} is served over Connect (WebSocket), which is not supported yet.",
             hint="Serve the app over HTTP instead.",
         )
-    if not isinstance(url, str) or urlsplit(url).scheme not in {"http", "https"}:
+    if parts is None or parts.scheme not in {"http", "https"}:
         raise InvalidFunctionError(f"Function {slug!r} has no http(s) URL in `steps.step.runtime.url`.")
-    return url
+    return parts.geturl()
+
+
+def _split(url: JSONValue) -> SplitResult | None:
+    """Return the parts of a URL, None for what is none."""
+    try:
+        return urlsplit(url) if isinstance(url, str) else None
+    except ValueError:
+        return None
 
 
 def _read_retries(step: JSONObject, slug: str) -> int:
@@ -162,11 +174,13 @@ def _read_trigger(trigger: JSONValue, slug: str) -> Trigger:
         )
     expression = fields.get("expression") or None
     if expression is not None:
-        _check_expression(str(expression), slug)
+        _check_expression(expression, slug)
     return Trigger(event=event, expression=expression)
 
 
-def _check_expression(expression: str, slug: str) -> None:
+def _check_expression(expression: JSONValue, slug: str) -> None:
+    if not isinstance(expression, str):
+        raise InvalidFunctionError(f"The trigger expression of function {slug!r} must be text.")
     try:
         compile_expression(expression, variables=_TRIGGER_VARIABLES)
     except InvalidExpressionError as fault:

@@ -7,11 +7,13 @@ anything else an error; `X-Inngest-No-Retry` forbids another attempt at any stat
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Final
 
 from durable_engine.model.json_value import InvalidJSONError, JSONObject, JSONValue, parse_json, to_json
+from durable_engine.model.op import StepErrored
 from durable_engine.model.reply import Failed, Ops, Reply, Returned
 from durable_engine.sdk.opcodes import OpcodeError, read_ops
 
@@ -24,6 +26,12 @@ def read_reply(status: int, headers: Mapping[str, str], body: bytes, *, now_ms: 
     """Classify one answer. `headers` must look keys up without case, with lower-case keys."""
     if status == 201:
         return _read_streamed(headers, body, now_ms=now_ms)
+    if status == 401 and "x-inngest-sdk-handled" in headers:
+        return failure(
+            "UnauthorizedError",
+            f"The app refused the call with HTTP 401 ({quote(body)}): it runs in cloud mode and wants signed "
+            "requests. Start it with INNGEST_DEV=1, or start Stepcue with its --signing-key.",
+        )
     if "x-inngest-sdk" not in headers:
         return failure(
             "NotAnSDKError",
@@ -64,6 +72,8 @@ def _read_ops(headers: Mapping[str, str], body: bytes, *, now_ms: int) -> Reply:
         ops = read_ops(parse_json(body))
     except (InvalidJSONError, OpcodeError) as fault:
         return failure("InvalidReplyError", f"The app's answer is not readable ({fault}): {quote(body)}")
+    if _forbids_retry(headers):
+        ops = tuple(replace(op, is_final=True) if isinstance(op, StepErrored) else op for op in ops)
     return Ops(
         ops=ops,
         sdk_version=_execution_version(headers),
@@ -82,10 +92,14 @@ def _read_error(status: int, headers: Mapping[str, str], body: bytes, *, now_ms:
     error["status"] = status
     return Failed(
         error=error,
-        is_retriable=headers.get("x-inngest-no-retry", "").lower() != "true",
+        is_retriable=not _forbids_retry(headers),
         retry_after_ms=_retry_after_ms(headers, now_ms=now_ms),
         body=parsed,
     )
+
+
+def _forbids_retry(headers: Mapping[str, str]) -> bool:
+    return headers.get("x-inngest-no-retry", "").lower() == "true"
 
 
 def _lenient_json(body: bytes) -> JSONValue:
@@ -115,21 +129,21 @@ def _retry_after_ms(headers: Mapping[str, str], *, now_ms: int) -> int | None:
     text = headers.get("retry-after", "").strip()
     if not text:
         return None
-    if text.isdigit() and len(text) <= 7:
+    if text.isascii() and text.isdecimal() and len(text) <= 7:
         delay_ms = int(text) * 1_000
     else:
-        moment = _parse_date(text)
-        if moment is None:
+        at_ms = _parse_date_ms(text)
+        if at_ms is None:
             return None
-        delay_ms = round(moment.timestamp() * 1_000) - now_ms
+        delay_ms = at_ms - now_ms
     return min(max(delay_ms, MIN_RETRY_MS), MAX_RETRY_MS)
 
 
-def _parse_date(text: str) -> datetime | None:
+def _parse_date_ms(text: str) -> int | None:
     for parse in (datetime.fromisoformat, parsedate_to_datetime):
         try:
             moment = parse(text)
-        except ValueError:
+            return round((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp() * 1_000)
+        except (ValueError, OverflowError):
             continue
-        return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
     return None

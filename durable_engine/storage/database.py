@@ -21,7 +21,7 @@ from typing import Any, Final, TypeVar
 from filelock import FileLock, Timeout
 
 from durable_engine.errors import DataFileBusyError, EngineClosedError, StorageError
-from durable_engine.storage.schema import prepare
+from durable_engine.storage.schema import check, migrate
 from durable_engine.storage.tables import Tables
 
 T = TypeVar("T")
@@ -93,16 +93,21 @@ class _Worker:
             if self._connection.in_transaction:
                 self._connection.execute("ROLLBACK")
             for unit in group:
-                unit.error = unit.error or StorageError(f"The data file could not be written: {error}")
+                unit.error = unit.error or _unusable(error)
 
     def _run_unit(self, unit: _Unit) -> None:
         self._connection.execute("SAVEPOINT unit")
         try:
             unit.result = unit.work(self._tables)
         except Exception as error:  # noqa: BLE001 - handed to whoever asked
-            unit.error = error
+            unit.error = _unusable(error) if isinstance(error, sqlite3.OperationalError) else error
             self._connection.execute("ROLLBACK TO unit")
         self._connection.execute("RELEASE unit")
+
+
+def _unusable(error: sqlite3.Error) -> StorageError:
+    """Name what SQLite says of the disk or the file; its complaints about our SQL stay what they are."""
+    return StorageError(f"The data file cannot be used at the moment: {error}.")
 
 
 def _settle(group: list[_Unit]) -> None:
@@ -195,9 +200,10 @@ def _connect(path: str) -> sqlite3.Connection:
             path, isolation_level=None, check_same_thread=False, cached_statements=256
         )
         connection.row_factory = sqlite3.Row
+        check(connection)
         for pragma in _PRAGMAS:
             connection.execute(f"PRAGMA {pragma}")
-        prepare(connection)
+        migrate(connection)
     except sqlite3.Error as error:
         raise StorageError(
             f"The data file {path} cannot be opened: {error}.",

@@ -13,6 +13,7 @@ _BY_EVENT: Final = f"SELECT {_COLUMNS} FROM pause WHERE event_name = ?"  # noqa:
 _BY_CHILD: Final = f"SELECT {_COLUMNS} FROM pause WHERE child_run_id = ?"  # noqa: S608
 _CLOSE: Final = "DELETE FROM pause WHERE run_id = ? AND step_id = ?"
 _CLOSE_RUN: Final = "DELETE FROM pause WHERE run_id = ?"
+_STEPS: Final = "SELECT step_id FROM pause WHERE run_id = ?"
 _ANY: Final = "SELECT 1 FROM pause WHERE run_id = ? LIMIT 1"
 
 
@@ -43,6 +44,10 @@ class PauseTable:
     def close_run(self, run_id: str) -> None:
         """Remove all waits of a run that has ended."""
         self._connection.execute(_CLOSE_RUN, (run_id,))
+
+    def steps_waiting(self, run_id: str) -> frozenset[str]:
+        """Return the ids of the run's steps that wait for something from outside."""
+        return frozenset(row[0] for row in self._connection.execute(_STEPS, (run_id,)))
 
     def has_any(self, run_id: str) -> bool:
         """Whether the run waits for anything from outside."""

@@ -30,6 +30,7 @@ _RELEASE_ALL: Final = "UPDATE queue_item SET is_leased = 0 WHERE is_leased = 1"
 _CLOSE_WAIT: Final = "DELETE FROM queue_item WHERE run_id = ? AND step_id = ? AND kind = 'timer'"
 _CLOSE_RUN: Final = "DELETE FROM queue_item WHERE run_id = ?"
 _OTHERS: Final = "SELECT 1 FROM queue_item WHERE run_id = ? AND id != ? LIMIT 1"
+_AT_WORK: Final = "SELECT step_id FROM queue_item WHERE run_id = ? AND id != ? AND step_id IS NOT NULL"
 _OF_RUN: Final = """
 SELECT id, run_id, kind, due_ms, step_id, attempt, lease FROM queue_item WHERE run_id = ? ORDER BY due_ms, id
 """
@@ -83,6 +84,10 @@ class QueueTable:
     def has_others(self, item: QueueItem) -> bool:
         """Whether the item's run has other work queued or taken."""
         return self._connection.execute(_OTHERS, (item.run_id, item.id)).fetchone() is not None
+
+    def steps_at_work(self, item: QueueItem) -> frozenset[str]:
+        """Return the ids of the steps of the item's run that have items of their own, `item` aside."""
+        return frozenset(row[0] for row in self._connection.execute(_AT_WORK, (item.run_id, item.id)))
 
     def of_run(self, run_id: str) -> list[QueueItem]:
         """Return the work of a run in due order."""

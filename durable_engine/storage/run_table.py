@@ -24,7 +24,7 @@ _CHILDREN: Final = "SELECT id FROM run WHERE parent_run_id = ? ORDER BY rowid"
 _START: Final = "UPDATE run SET status = 'RUNNING', started_ms = ? WHERE id = ? AND status = 'QUEUED'"
 _END: Final = """
 UPDATE run SET status = ?, ended_ms = ?, output = ?, error = ?
-WHERE id = ? AND status IN ('QUEUED', 'RUNNING')
+WHERE id = ? AND (status = 'RUNNING' OR (status = 'QUEUED' AND ? = 'CANCELLED'))
 """
 _MODE: Final = "UPDATE run SET execution_version = ?, plans_only = ? WHERE id = ?"
 _KEY: Final = "SELECT run_id FROM start_key WHERE function_id = ? AND key = ? AND expires_ms > ?"
@@ -83,7 +83,8 @@ class RunTable:
 
     def end(self, end: RunEnd) -> bool:
         """Move a run to its terminal status; False when it has ended before."""
-        values = (end.status.value, end.ended_ms, end.output, end.error, end.run.id)
+        status = end.status.value
+        values = (status, end.ended_ms, end.output, end.error, end.run.id, status)
         return self._connection.execute(_END, values).rowcount == 1
 
     def set_mode(self, mode: RunMode) -> None:

@@ -12,6 +12,8 @@ from typing import Final
 from durable_engine.errors import SchemaVersionError, StorageError
 
 MIN_SQLITE: Final = (3, 37, 0)  # STRICT tables
+APPLICATION_ID: Final = 0x53746570
+"""Marks a file as ours (`PRAGMA application_id`), so that no other program's database is ever changed."""
 
 _VERSION_1: Final = """
 CREATE TABLE app (
@@ -80,6 +82,7 @@ CREATE TABLE step (
     id TEXT NOT NULL,
     name TEXT NOT NULL,
     repeat INTEGER NOT NULL,
+    is_race INTEGER NOT NULL CHECK (is_race IN (0, 1)),
     kind TEXT NOT NULL,
     status TEXT NOT NULL
         CHECK (status IN ('QUEUED', 'RUNNING', 'WAITING', 'COMPLETED', 'FAILED', 'CANCELLED')),
@@ -144,21 +147,38 @@ MIGRATIONS: Final = (_VERSION_1,)
 """The script at position n takes a file from version n to n + 1; a published one is never edited."""
 
 
-def prepare(connection: sqlite3.Connection) -> None:
-    """Bring an open data file to the current version.
+def check(connection: sqlite3.Connection) -> None:
+    """Look whether the file is ours and not too new, without changing anything.
 
     Raises:
-        StorageError: this Python's SQLite is too old.
-        SchemaVersionError: the file was written by a newer program.
+        StorageError: this Python's SQLite is too old, or the file belongs to another program.
+        SchemaVersionError: the file was written by a newer version of this program.
     """
     if sqlite3.sqlite_version_info < MIN_SQLITE:
         wanted = ".".join(map(str, MIN_SQLITE))
         raise StorageError(f"SQLite {sqlite3.sqlite_version} is too old; {wanted} or newer is needed.")
-    version = int(connection.execute("PRAGMA user_version").fetchone()[0])
+    has_tables = connection.execute("SELECT 1 FROM sqlite_master LIMIT 1").fetchone() is not None
+    if has_tables and _pragma(connection, "application_id") != APPLICATION_ID:
+        raise StorageError(
+            "The data file is a database of another program.", hint="Start with another --data file."
+        )
+    version = _pragma(connection, "user_version")
     if version > len(MIGRATIONS):
         raise SchemaVersionError(
             f"The data file has version {version}; this program knows versions up to {len(MIGRATIONS)}.",
             hint="Update Stepcue, or start with another --data file.",
         )
+
+
+def migrate(connection: sqlite3.Connection) -> None:
+    """Bring a checked file to the current version; a new one is given its tables."""
+    version = _pragma(connection, "user_version")
     for number, script in enumerate(MIGRATIONS[version:], start=version + 1):
-        connection.executescript(f"BEGIN IMMEDIATE; {script} PRAGMA user_version = {number}; COMMIT;")
+        connection.executescript(
+            f"BEGIN IMMEDIATE; {script} PRAGMA application_id = {APPLICATION_ID};"
+            f" PRAGMA user_version = {number}; COMMIT;"
+        )
+
+
+def _pragma(connection: sqlite3.Connection, name: str) -> int:
+    return int(connection.execute(f"PRAGMA {name}").fetchone()[0])

@@ -11,14 +11,14 @@ from durable_engine.model.status import StepKind, StepStatus
 from durable_engine.model.step import Step
 
 _COLUMNS: Final = (
-    "id, name, repeat, kind, status, queued_ms, started_ms, ended_ms, attempts, group_id, memo, error, "
-    "input, detail, due_ms, has_timed_out, position"
+    "id, name, repeat, is_race, kind, status, queued_ms, started_ms, ended_ms, attempts, group_id, memo, "
+    "error, input, detail, due_ms, has_timed_out, position"
 )
 # The first result of a step wins: a row that has ended is never changed again.
 _SAVE: Final = """
-INSERT INTO step (run_id, id, name, repeat, kind, status, queued_ms, started_ms, ended_ms, attempts,
+INSERT INTO step (run_id, id, name, repeat, is_race, kind, status, queued_ms, started_ms, ended_ms, attempts,
     group_id, memo, error, input, detail, due_ms, has_timed_out, position)
-VALUES (:run_id, :id, :name, :repeat, :kind, :status, :queued_ms, :started_ms, :ended_ms, :attempts,
+VALUES (:run_id, :id, :name, :repeat, :is_race, :kind, :status, :queued_ms, :started_ms, :ended_ms, :attempts,
     :group_id, :memo, :error, :input, :detail, :due_ms, :has_timed_out,
     CASE WHEN :memo IS NULL THEN NULL
          ELSE (SELECT coalesce(max(position), 0) + 1 FROM step WHERE run_id = :run_id) END)
@@ -34,6 +34,7 @@ _SOME: Final = f"SELECT {_COLUMNS} FROM step WHERE run_id = ? AND id IN (%s)"  #
 _OPEN_IN_GROUP: Final = """
 SELECT id FROM step WHERE run_id = ? AND group_id = ? AND status NOT IN ('COMPLETED', 'FAILED', 'CANCELLED')
 """
+_COUNT: Final = "SELECT count(*) FROM step WHERE run_id = ?"
 _MEMOS: Final = "SELECT id, memo FROM step WHERE run_id = ? AND position IS NOT NULL ORDER BY position"
 _CALLING: Final = """
 UPDATE step SET status = 'RUNNING', started_ms = coalesce(started_ms, ?), due_ms = NULL
@@ -61,6 +62,7 @@ class StepTable:
                 "id": step.ref.id,
                 "name": step.ref.name,
                 "repeat": step.ref.index,
+                "is_race": step.ref.is_race,
                 "kind": step.kind.value,
                 "status": step.status.value,
                 "queued_ms": step.queued_ms,
@@ -103,6 +105,10 @@ class StepTable:
         rows = self._connection.execute(_OPEN_IN_GROUP, (run_id, group_id))
         return frozenset(row[0] for row in rows)
 
+    def count(self, run_id: str) -> int:
+        """Return how many steps a run has."""
+        return int(self._connection.execute(_COUNT, (run_id,)).fetchone()[0])
+
     def memos(self, run_id: str) -> dict[str, str]:
         """Return the memos (JSON text) by step id, in the order in which the steps ended."""
         return dict(self._connection.execute(_MEMOS, (run_id,)).fetchall())
@@ -118,7 +124,12 @@ class StepTable:
 
 def _read(row: sqlite3.Row) -> Step:
     values = dict(row)
-    ref = StepRef(id=values.pop("id"), name=values.pop("name"), index=values.pop("repeat"))
+    ref = StepRef(
+        id=values.pop("id"),
+        name=values.pop("name"),
+        index=values.pop("repeat"),
+        is_race=bool(values.pop("is_race")),
+    )
     values["kind"] = StepKind(values["kind"])
     values["status"] = StepStatus(values["status"])
     values["has_timed_out"] = bool(values["has_timed_out"])
