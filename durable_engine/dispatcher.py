@@ -22,6 +22,7 @@ from durable_engine.storage.database import Database
 logger = logging.getLogger(__name__)
 
 MAX_OPEN_CALLS: Final = 500
+_TIMERS_AT_ONCE: Final = 100
 _RETRY_MS: Final = 5_000
 
 
@@ -63,20 +64,23 @@ class Dispatcher:
     async def run_once(self) -> int | None:
         """Start everything that is due, as far as slots are free; return when the next item is due."""
         now_ms = self._clock.now_ms()
-        limit = MAX_OPEN_CALLS - len(self._open)
+        free = MAX_OPEN_CALLS - len(self._open)
+        # With all slots taken calls wait, and each call that ends takes the next one itself. Timers never
+        # wait: they are done in a moment.
+        only_timers = free <= 0
+        limit = _TIMERS_AT_ONCE if only_timers else free
         # The registry is looked up inside: any run that the transaction sees is of a function known by then.
         taken, next_due_ms = await self._database.transact(
             lambda tables: (
-                take_due(tables, self._registry(), now_ms=now_ms, limit=limit),
-                tables.queue.next_due_ms(),
+                take_due(tables, self._registry(), now_ms=now_ms, limit=limit, only_timers=only_timers),
+                tables.queue.next_due_ms(only_timers=only_timers),
             )
         )
         for work in taken:
             task = asyncio.create_task(self._execute(work))
             self._open.add(task)
             task.add_done_callback(self._open.discard)
-        # With all slots taken, whatever is due waits for a slot, which wakes this loop.
-        return next_due_ms if len(self._open) < MAX_OPEN_CALLS else None
+        return next_due_ms
 
     async def drain(self, patience_s: float) -> int:
         """Let open calls finish for up to `patience_s`; hand back the rest. Returns how many were left.

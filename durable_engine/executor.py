@@ -37,20 +37,19 @@ _STORAGE_RETRY_S: Final = 5.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Work:
-    """A leased item and, unless it is a timer, the call it asks for."""
+    """A leased item and, unless it is a timer, the call it asks for, or why that could not be loaded."""
 
     item: QueueItem
     call: Call | None = None
+    fault: Exception | None = None
 
 
-def take_due(tables: Tables, registry: Registry, *, now_ms: int, limit: int) -> list[Work]:
+def take_due(
+    tables: Tables, registry: Registry, *, now_ms: int, limit: int, only_timers: bool = False
+) -> list[Work]:
     """Lease up to `limit` due items and load what their calls need; a first call starts its run."""
-    return [
-        Work(item=item)
-        if item.kind is ItemKind.TIMER
-        else Work(item=item, call=_load_call(tables, registry, item, now_ms=now_ms))
-        for item in tables.queue.lease_due(now_ms=now_ms, limit=limit)
-    ]
+    items = tables.queue.lease_due(now_ms=now_ms, limit=limit, only_timers=only_timers)
+    return [_load(tables, registry, item, now_ms=now_ms) for item in items]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,6 +75,8 @@ class Executor:
     async def execute(self, work: Work) -> Done:
         """Do the work, commit its outcome and take what is due next; a late commit writes nothing."""
         item = work.item
+        if work.fault is not None:
+            return await self.abandon(item, work.fault)
         if work.call is None:
             return await self._commit(partial(fire_timer, item=item))
         started_ms = self._clock.now_ms()
@@ -119,6 +120,15 @@ class Executor:
             except StorageError:
                 logger.exception("an answer could not be stored; trying again soon")
                 await self._clock.patience(_STORAGE_RETRY_S)
+
+
+def _load(tables: Tables, registry: Registry, item: QueueItem, *, now_ms: int) -> Work:
+    if item.kind is ItemKind.TIMER:
+        return Work(item=item)
+    try:
+        return Work(item=item, call=_load_call(tables, registry, item, now_ms=now_ms))
+    except Exception as fault:  # noqa: BLE001 - an item that cannot be loaded must not hold up the others
+        return Work(item=item, fault=fault)
 
 
 def _load_call(tables: Tables, registry: Registry, item: QueueItem, *, now_ms: int) -> Call:

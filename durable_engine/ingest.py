@@ -53,8 +53,7 @@ def resume_wait(tables: Tables, pause: Pause, event: Event, *, now_ms: int) -> C
     step = tables.steps.get(pause.run_id, pause.step_id)
     if run is None or step is None or run.status.is_terminal or step.status.is_terminal:
         return None
-    open_in_group = tables.steps.open_in_group(run.id, step.group_id)
-    return event_arrived(run, step, event, open_in_group=open_in_group, now_ms=now_ms)
+    return event_arrived(run, step, event, around=tables.around(run.id, step), now_ms=now_ms)
 
 
 def _start(

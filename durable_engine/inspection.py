@@ -31,7 +31,8 @@ def view_run(tables: Tables, registry: Registry, run: Run, *, now_ms: int) -> Ru
     children = tables.runs.children(run.id)
     child_steps = {child.parent_step_id: child.id for child in map(tables.runs.get, children) if child}
     steps = tuple(
-        _view_step(step, failures.get(step.ref.id, ()), child_steps) for step in tables.steps.all(run.id)
+        _view_step(step, failures.get(step.ref.id, ()), child_steps, now_ms=now_ms)
+        for step in tables.steps.all(run.id)
     )
     queue = tables.queue.of_run(run.id)
     return RunView(
@@ -78,7 +79,11 @@ def _failures(history: Sequence[HistoryEntry]) -> dict[str | None, list[FailedAt
 
 
 def _view_step(
-    step: Step, failures: Sequence[FailedAttempt], child_steps: Mapping[str | None, str]
+    step: Step,
+    failures: Sequence[FailedAttempt],
+    child_steps: Mapping[str | None, str],
+    *,
+    now_ms: int,
 ) -> StepView:
     memo = _parsed(step.memo)
     return StepView(
@@ -96,7 +101,7 @@ def _view_step(
         error=None if step.status is StepStatus.COMPLETED else _parsed(step.error),
         has_timed_out=step.has_timed_out,
         failures=tuple(failures),
-        waiting_for=_step_wait(step, child_steps),
+        waiting_for=_step_wait(step, child_steps, now_ms=now_ms),
     )
 
 
@@ -109,13 +114,17 @@ def _output(step: Step, memo: JSONValue) -> JSONValue:
     return memo.get("data")
 
 
-def _step_wait(step: Step, child_steps: Mapping[str | None, str]) -> WaitingFor | None:
+def _step_wait(step: Step, child_steps: Mapping[str | None, str], *, now_ms: int) -> WaitingFor | None:
     if step.status is not StepStatus.WAITING:
         return None
+    # A step that waits while its code may run again is waiting for its next attempt, unless that is
+    # under way: an attempt of a step without a call of its own shows only when it is answered.
+    kind = _WAIT_KINDS.get(step.kind, "retry")
+    if kind == "retry" and (step.due_ms is None or step.due_ms <= now_ms):
+        return None
     detail: JSONObject = _parsed(step.detail) or {}
-    # A step that waits while its code may run again is waiting for its next attempt.
     return WaitingFor(
-        kind=_WAIT_KINDS.get(step.kind, "retry"),
+        kind=kind,
         until_ms=step.due_ms,
         step_id=step.ref.id,
         step_name=_label(step.ref),

@@ -12,6 +12,8 @@ from durable_engine.model.function import App, Function, Trigger
 
 _NEAREST: Final = 5
 _SIMILAR: Final = 0.5
+_LONGEST: Final = 200
+"""Characters that are compared: similarity costs the product of both lengths."""
 
 
 class Registry:
@@ -120,6 +122,7 @@ def closest(wanted: str, known: Sequence[str]) -> list[str]:
 
     What has little in common with it is left out, unless everything has.
     """
+    wanted = wanted[:_LONGEST]
     scores = {
         name: difflib.SequenceMatcher(None, wanted.lower(), name.lower()).ratio()
         for name in dict.fromkeys(known)

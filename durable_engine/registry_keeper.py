@@ -33,37 +33,32 @@ class RegistryKeeper:
         Another app that was synced from the same endpoint is gone: the endpoint now serves this one.
         """
         self.registrations += 1
-        known = next((entry for entry in self.registry.apps if entry.id == app.id), None)
-        is_same = known is not None and known.checksum == app.checksum
-        replaced = [
-            entry
-            for entry in self.registry.apps
-            if entry.id != app.id and same_endpoint(entry.url) == same_endpoint(app.url)
-        ]
 
-        def write(tables: Tables) -> Registry:
-            for other in replaced:
-                tables.registry.remove(other)
-            if is_same:
-                tables.registry.save_app(app)
-            else:
+        def write(tables: Tables) -> tuple[bool, Registry]:
+            known = tables.registry.apps()
+            for other in known:
+                if other.id != app.id and same_endpoint(other.url) == same_endpoint(app.url):
+                    tables.registry.remove(other)
+            is_new = (app.id, app.checksum) not in {(other.id, other.checksum) for other in known}
+            if is_new:
                 tables.registry.save(app, functions)
-            return _snapshot(tables)
+            else:
+                tables.registry.save_app(app)
+            return is_new, _snapshot(tables)
 
-        self.registry = await self._database.transact(write)
-        if not is_same:
+        is_new, self.registry = await self._database.transact(write)
+        if is_new:
             logger.info("synced app %s: %d functions from %s", app.name, len(functions), app.url)
-        return not is_same
+        return is_new
 
     async def note_sync(self, url: str, *, error: str | None, now_ms: int) -> None:
         """Record how the newest sync of the app at `url` went."""
-        app = self.registry.app_at(url)
-        if app is None or (error is None and app.sync_error is None and app.last_sync_ms == now_ms):
-            return
-        noted = replace(app, sync_error=error, last_sync_ms=app.last_sync_ms if error else now_ms)
 
         def write(tables: Tables) -> Registry:
-            tables.registry.save_app(noted)
+            app = Registry(tables.registry.apps()).app_at(url)
+            if app is not None:
+                last_sync_ms = app.last_sync_ms if error else now_ms
+                tables.registry.save_app(replace(app, sync_error=error, last_sync_ms=last_sync_ms))
             return _snapshot(tables)
 
         self.registry = await self._database.transact(write)

@@ -113,7 +113,7 @@ class Settlement:
             run,
             invocation.step,
             memo=to_json({"error": error}),
-            open_in_group=self._tables.steps.open_in_group(run.id, invocation.step.group_id),
+            around=self._tables.around(run.id, invocation.step),
             now_ms=self._now_ms,
             error=error,
         )
@@ -131,7 +131,7 @@ class Settlement:
             step,
             output=end.output,
             error=_as_child_error(end.error),
-            open_in_group=self._tables.steps.open_in_group(run.id, step.group_id),
+            around=self._tables.around(run.id, step),
             now_ms=self._now_ms,
         )
 

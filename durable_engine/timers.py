@@ -21,7 +21,7 @@ def fire_timer(tables: Tables, registry: Registry, *, item: QueueItem, now_ms: i
     changes = time_is_up(
         run,
         step,
-        open_in_group=tables.steps.open_in_group(run.id, step.group_id),
+        around=tables.around(run.id, step),
         now_ms=now_ms,
     )
     return Settlement(tables, registry, now_ms=now_ms).apply(changes)

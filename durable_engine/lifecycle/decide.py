@@ -64,7 +64,7 @@ def _returned(changes: Changes, facts: CallFacts, reply: Returned) -> None:
     gone = replace(target, status=StepStatus.CANCELLED)
     end_step(changes, facts.run.id, gone, now_ms=facts.now_ms)
     if continues_after(target, facts.open_in_group):
-        call_again(changes, facts.run, now_ms=facts.now_ms)
+        call_again(changes, facts.run, is_alone=not facts.has_other_work, now_ms=facts.now_ms)
 
 
 def _ops(changes: Changes, facts: CallFacts, reply: Ops) -> None:
@@ -120,7 +120,8 @@ def _conclude(reading: Reading, run: Run) -> None:
         if not changes.retries:
             retry.call_failed(changes, facts, _not_executed(target))
     elif reading.ended and _is_turn(reading):
-        call_again(changes, run, now_ms=facts.now_ms)
+        is_alone = not facts.has_other_work and not reading.opened
+        call_again(changes, run, is_alone=is_alone, now_ms=facts.now_ms)
     elif not reading.ended and not reading.opened and not changes.retries and not facts.has_other_work:
         retry.call_failed(changes, facts, _nothing_new())
 

@@ -27,10 +27,14 @@ def end_step(changes: Changes, run_id: str, step: Step, *, now_ms: int) -> None:
     changes.history.append(HistoryEntry(run_id=run_id, at_ms=now_ms, kind=kind, step_id=step.ref.id))
 
 
-def call_again(changes: Changes, run: Run, *, now_ms: int) -> None:
-    """Enqueue a discovery call: the function runs from the top with all memos so far."""
+def call_again(changes: Changes, run: Run, *, is_alone: bool, now_ms: int) -> None:
+    """Enqueue a discovery call: the function runs from the top with all memos so far.
+
+    `is_alone`: nothing else of the run is queued, called or waited for. Only then may the SDK execute
+    what it comes to at once; beside other work it plans, and a plan is carried out once.
+    """
     changes.items.append(NewItem(run_id=run.id, kind=ItemKind.DISCOVER, due_ms=now_ms))
-    if run.plans_only and run.execution_version >= PARALLEL_VERSION:
+    if is_alone and run.plans_only and run.execution_version >= PARALLEL_VERSION:
         set_mode(changes, run, execution_version=run.execution_version, plans_only=False)
 
 

@@ -10,7 +10,7 @@ from durable_engine.model.event import Event
 from durable_engine.model.json_value import JSONObject, to_json
 from durable_engine.model.run import Run
 from durable_engine.model.status import StepKind, StepStatus
-from durable_engine.model.step import Step
+from durable_engine.model.step import Step, Surroundings
 
 _NULL = "null"
 _INVOKE_TIMEOUT = "InngestInvokeTimeoutError"
@@ -22,7 +22,7 @@ def resume_with(
     step: Step,
     *,
     memo: str,
-    open_in_group: frozenset[str],
+    around: Surroundings,
     now_ms: int,
     error: JSONObject | None = None,
     has_timed_out: bool = False,
@@ -39,12 +39,12 @@ def resume_with(
     end_step(changes, run.id, ended, now_ms=now_ms)
     changes.closed_waits.append((run.id, step.ref.id))
     changes.resumed.append(run.id)
-    if continues_after(step, open_in_group):
-        call_again(changes, run, now_ms=now_ms)
+    if continues_after(step, around.open_in_group):
+        call_again(changes, run, is_alone=around.is_alone, now_ms=now_ms)
     return changes
 
 
-def time_is_up(run: Run, step: Step, *, open_in_group: frozenset[str], now_ms: int) -> Changes:
+def time_is_up(run: Run, step: Step, *, around: Surroundings, now_ms: int) -> Changes:
     """End a sleep, or time out a wait: a wait yields null, an invoke yields an error."""
     if step.kind is StepKind.INVOKE:
         error: JSONObject = {
@@ -56,7 +56,7 @@ def time_is_up(run: Run, step: Step, *, open_in_group: frozenset[str], now_ms: i
             run,
             step,
             memo=to_json({"error": error}),
-            open_in_group=open_in_group,
+            around=around,
             now_ms=now_ms,
             error=error,
             has_timed_out=True,
@@ -65,19 +65,15 @@ def time_is_up(run: Run, step: Step, *, open_in_group: frozenset[str], now_ms: i
         run,
         step,
         memo=_NULL,
-        open_in_group=open_in_group,
+        around=around,
         now_ms=now_ms,
         has_timed_out=step.kind is StepKind.WAIT_FOR_EVENT,
     )
 
 
-def event_arrived(
-    run: Run, step: Step, event: Event, *, open_in_group: frozenset[str], now_ms: int
-) -> Changes:
+def event_arrived(run: Run, step: Step, event: Event, *, around: Surroundings, now_ms: int) -> Changes:
     """End a wait with the whole event: SDKs expect it unwrapped."""
-    return resume_with(
-        run, step, memo=to_json(event.as_payload()), open_in_group=open_in_group, now_ms=now_ms
-    )
+    return resume_with(run, step, memo=to_json(event.as_payload()), around=around, now_ms=now_ms)
 
 
 def child_ended(
@@ -86,9 +82,9 @@ def child_ended(
     *,
     output: str | None,
     error: JSONObject | None,
-    open_in_group: frozenset[str],
+    around: Surroundings,
     now_ms: int,
 ) -> Changes:
     """End an invoke with the child's result (`output`, JSON text) or its error."""
     memo = to_json({"error": error}) if error else f'{{"data":{output or _NULL}}}'
-    return resume_with(run, step, memo=memo, open_in_group=open_in_group, now_ms=now_ms, error=error)
+    return resume_with(run, step, memo=memo, around=around, now_ms=now_ms, error=error)

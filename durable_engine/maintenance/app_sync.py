@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from dataclasses import replace
 from typing import Final
@@ -66,15 +67,17 @@ class AppSync:
     async def run_once(self) -> None:
         """Sync every known app; failures are noted, not raised."""
         known = [app.url for app in self._keeper.registry.apps]
-        for url in dict.fromkeys([*self._errors, *known]):
-            if url not in self._errors and self._keeper.registry.app_at(url) is None:
-                continue  # removed meanwhile
-            try:
-                await self.sync(url)
-            except SyncError:
-                continue
-            except StorageError:
-                logger.exception("the sync of %s could not be stored", url)
+        urls = {same_endpoint(url): url for url in [*known, *self._errors]}
+        # Together, so that one app that hangs does not delay the others.
+        await asyncio.gather(*map(self._sync_again, urls.values()))
+
+    async def _sync_again(self, url: str) -> None:
+        try:
+            await self.sync(url)
+        except SyncError:
+            return  # noted
+        except StorageError:
+            logger.exception("the sync of %s could not be stored", url)
 
     async def run(self, interval_s: float, *, polls: bool) -> None:
         """Sync at once, then every `interval_s` seconds; without `polls` only what failed last."""

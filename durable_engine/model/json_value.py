@@ -36,6 +36,7 @@ def parse_json(text: str | bytes) -> JSONValue:
         InvalidJSONError: not JSON, not UTF-8, NaN or Infinity, or nested too deeply.
     """
     try:
+        text = text.decode() if isinstance(text, bytes) else text
         return json.loads(text, parse_constant=_refuse_constant, parse_float=_finite)
     except RecursionError:
         raise InvalidJSONError("the JSON is nested too deeply") from None

@@ -33,3 +33,15 @@ class Step:
     due_ms: int | None = None
     has_timed_out: bool = False
     position: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Surroundings:
+    """What else the run of a waiting step is up to.
+
+    `open_in_group` are the unfinished steps planned together with it, itself included. `is_alone`: no
+    other step or call of the run is queued, called or waited for.
+    """
+
+    open_in_group: frozenset[str]
+    is_alone: bool

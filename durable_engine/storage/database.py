@@ -28,6 +28,19 @@ T = TypeVar("T")
 logger = logging.getLogger(__name__)
 
 _MAX_GROUP: Final = 128
+_FILE_FAULTS: Final = frozenset(
+    {
+        sqlite3.SQLITE_BUSY,
+        sqlite3.SQLITE_LOCKED,
+        sqlite3.SQLITE_NOMEM,
+        sqlite3.SQLITE_READONLY,
+        sqlite3.SQLITE_IOERR,
+        sqlite3.SQLITE_CORRUPT,
+        sqlite3.SQLITE_FULL,
+        sqlite3.SQLITE_CANTOPEN,
+    }
+)
+"""Primary result codes that speak of the disk or the file; the others speak of our SQL."""
 _PRAGMAS: Final = ("journal_mode = WAL", "synchronous = NORMAL", "foreign_keys = ON", "temp_store = MEMORY")
 
 
@@ -100,13 +113,18 @@ class _Worker:
         try:
             unit.result = unit.work(self._tables)
         except Exception as error:  # noqa: BLE001 - handed to whoever asked
-            unit.error = _unusable(error) if isinstance(error, sqlite3.OperationalError) else error
+            is_fault_of_file = isinstance(error, sqlite3.Error) and _primary_code(error) in _FILE_FAULTS
+            unit.error = _unusable(error) if is_fault_of_file else error
             self._connection.execute("ROLLBACK TO unit")
         self._connection.execute("RELEASE unit")
 
 
-def _unusable(error: sqlite3.Error) -> StorageError:
-    """Name what SQLite says of the disk or the file; its complaints about our SQL stay what they are."""
+def _primary_code(error: sqlite3.Error) -> int:
+    return int(getattr(error, "sqlite_errorcode", 0)) & 0xFF
+
+
+def _unusable(error: Exception) -> StorageError:
+    """Name what SQLite says of the disk or the file."""
     return StorageError(f"The data file cannot be used at the moment: {error}.")
 
 
@@ -143,13 +161,13 @@ class Database:
             return cls(_Worker(_connect(":memory:"), loop, writes=True), None, None)
         lock = _take_lock(path)
         try:
-            writer = _Worker(_connect(str(path)), loop, writes=True)
+            for_writes = _connect(str(path))
+            for_reads = _connect(str(path))
+            for_reads.execute("PRAGMA query_only = ON")
         except BaseException:
             lock.release()
             raise
-        reader_connection = _connect(str(path))
-        reader_connection.execute("PRAGMA query_only = ON")
-        return cls(writer, _Worker(reader_connection, loop, writes=False), lock)
+        return cls(_Worker(for_writes, loop, writes=True), _Worker(for_reads, loop, writes=False), lock)
 
     async def transact(self, work: Callable[[Tables], T]) -> T:
         """Run `work` in a transaction; it is committed when this returns, undone when it raises."""
@@ -199,14 +217,22 @@ def _connect(path: str) -> sqlite3.Connection:
         connection = sqlite3.connect(
             path, isolation_level=None, check_same_thread=False, cached_statements=256
         )
-        connection.row_factory = sqlite3.Row
-        check(connection)
-        for pragma in _PRAGMAS:
-            connection.execute(f"PRAGMA {pragma}")
-        migrate(connection)
+        try:
+            _prepare(connection)
+        except BaseException:
+            connection.close()
+            raise
     except sqlite3.Error as error:
         raise StorageError(
             f"The data file {path} cannot be opened: {error}.",
             hint="Move it away to start afresh, or start with --in-memory.",
         ) from None
     return connection
+
+
+def _prepare(connection: sqlite3.Connection) -> None:
+    connection.row_factory = sqlite3.Row
+    check(connection)
+    for pragma in _PRAGMAS:
+        connection.execute(f"PRAGMA {pragma}")
+    migrate(connection)

@@ -22,7 +22,9 @@ UPDATE queue_item SET is_leased = 1, lease = lease + 1
 WHERE id IN (SELECT id FROM queue_item WHERE is_leased = 0 AND due_ms <= ? ORDER BY due_ms, id LIMIT ?)
 RETURNING id, run_id, kind, due_ms, step_id, attempt, lease
 """
+_LEASE_TIMERS: Final = _LEASE.replace("is_leased = 0", "is_leased = 0 AND kind = 'timer'")
 _NEXT_DUE: Final = "SELECT min(due_ms) FROM queue_item WHERE is_leased = 0"
+_NEXT_TIMER: Final = f"{_NEXT_DUE} AND kind = 'timer'"
 _DONE: Final = "DELETE FROM queue_item WHERE id = ? AND lease = ? AND is_leased = 1"
 _HELD: Final = "SELECT 1 FROM queue_item WHERE id = ? AND lease = ? AND is_leased = 1"
 _RETRY: Final = "UPDATE queue_item SET due_ms = ?, attempt = ?, is_leased = 0 WHERE id = ?"
@@ -31,6 +33,7 @@ _CLOSE_WAIT: Final = "DELETE FROM queue_item WHERE run_id = ? AND step_id = ? AN
 _CLOSE_RUN: Final = "DELETE FROM queue_item WHERE run_id = ?"
 _OTHERS: Final = "SELECT 1 FROM queue_item WHERE run_id = ? AND id != ? LIMIT 1"
 _AT_WORK: Final = "SELECT step_id FROM queue_item WHERE run_id = ? AND id != ? AND step_id IS NOT NULL"
+_BESIDES: Final = "SELECT 1 FROM queue_item WHERE run_id = ? AND step_id IS NOT ? LIMIT 1"
 _OF_RUN: Final = """
 SELECT id, run_id, kind, due_ms, step_id, attempt, lease FROM queue_item WHERE run_id = ? ORDER BY due_ms, id
 """
@@ -47,14 +50,16 @@ class QueueTable:
         row = (item.run_id, item.kind.value, item.step_id, item.due_ms, item.attempt)
         self._connection.execute(_INSERT, row)
 
-    def lease_due(self, *, now_ms: int, limit: int) -> list[QueueItem]:
+    def lease_due(self, *, now_ms: int, limit: int, only_timers: bool = False) -> list[QueueItem]:
         """Take up to `limit` items that are due, in due order."""
-        rows = self._connection.execute(_LEASE, (now_ms, limit)).fetchall()
+        statement = _LEASE_TIMERS if only_timers else _LEASE
+        rows = self._connection.execute(statement, (now_ms, limit)).fetchall()
         return sorted(map(_read, rows), key=lambda item: (item.due_ms, item.id))
 
-    def next_due_ms(self) -> int | None:
+    def next_due_ms(self, *, only_timers: bool = False) -> int | None:
         """Return when the next free item is due."""
-        due: int | None = self._connection.execute(_NEXT_DUE).fetchone()[0]
+        statement = _NEXT_TIMER if only_timers else _NEXT_DUE
+        due: int | None = self._connection.execute(statement).fetchone()[0]
         return due
 
     def is_held(self, item: QueueItem) -> bool:
@@ -84,6 +89,10 @@ class QueueTable:
     def has_others(self, item: QueueItem) -> bool:
         """Whether the item's run has other work queued or taken."""
         return self._connection.execute(_OTHERS, (item.run_id, item.id)).fetchone() is not None
+
+    def has_besides(self, run_id: str, step_id: str) -> bool:
+        """Whether the run has other work than that of this step."""
+        return self._connection.execute(_BESIDES, (run_id, step_id)).fetchone() is not None
 
     def steps_at_work(self, item: QueueItem) -> frozenset[str]:
         """Return the ids of the steps of the item's run that have items of their own, `item` aside."""

@@ -116,6 +116,7 @@ CREATE TABLE queue_item (
     CHECK ((kind = 'discover') = (step_id IS NULL))
 ) STRICT;
 CREATE INDEX queue_item_due ON queue_item (due_ms) WHERE is_leased = 0;
+CREATE INDEX queue_item_due_timer ON queue_item (due_ms) WHERE is_leased = 0 AND kind = 'timer';
 CREATE INDEX queue_item_by_run ON queue_item (run_id);
 CREATE UNIQUE INDEX queue_item_of_step ON queue_item (run_id, step_id, kind) WHERE step_id IS NOT NULL;
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 
 from durable_engine.model.changes import Changes
+from durable_engine.model.step import Step, Surroundings
 from durable_engine.storage.event_table import EventTable
 from durable_engine.storage.history_table import HistoryTable
 from durable_engine.storage.pause_table import PauseTable
@@ -25,6 +26,14 @@ class Tables:
         self.queue = QueueTable(connection)
         self.pauses = PauseTable(connection)
         self.history = HistoryTable(connection)
+
+    def around(self, run_id: str, step: Step) -> Surroundings:
+        """Return what else a waiting step's run is up to."""
+        return Surroundings(
+            open_in_group=self.steps.open_in_group(run_id, step.group_id),
+            is_alone=not self.queue.has_besides(run_id, step.ref.id)
+            and not self.pauses.steps_waiting(run_id) - {step.ref.id},
+        )
 
     def apply(self, changes: Changes) -> None:
         """Write everything a decision asks for, except what it asks to be decided next."""

@@ -1,0 +1,59 @@
+"""No query of the engine reads a growing table from end to end."""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+import re
+from collections.abc import Iterator
+
+import pytest
+
+from durable_engine import storage
+from durable_engine.storage.database import _connect
+
+_GROWING = "run|step|queue_item|pause|history|event|start_key"
+_STATEMENT = re.compile(r"\s*(SELECT|UPDATE|DELETE|INSERT)\b")
+# Reads newest-first up to a limit, for an error message; runs once, when the file is opened.
+_NOT_HOT = {"run_table._RECENT_IDS", "queue_table._RELEASE_ALL"}
+
+
+def _statements() -> Iterator[tuple[str, str]]:
+    for module in pkgutil.iter_modules(storage.__path__):
+        if not module.name.endswith("_table"):
+            continue
+        names = vars(importlib.import_module(f"{storage.__name__}.{module.name}"))
+        for name, value in names.items():
+            if name.isupper() and isinstance(value, str) and _STATEMENT.match(value):
+                yield f"{module.name}.{name}", value.replace("%s", "?, ?")
+
+
+STATEMENTS = dict(_statements())
+
+
+def _plan(sql: str) -> list[str]:
+    connection = _connect(":memory:")
+    named = re.findall(r":(\w+)", sql)
+    values: object = dict.fromkeys(named) if named else (None,) * sql.count("?")
+    try:
+        return [row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {sql}", values)]  # type: ignore[arg-type]
+    finally:
+        connection.close()
+
+
+def test_the_statements_of_all_tables_are_found() -> None:
+    tables = {name.partition(".")[0] for name in STATEMENTS}
+    assert tables >= {"run_table", "step_table", "queue_table", "pause_table", "event_table", "history_table"}
+    assert STATEMENTS.keys() >= _NOT_HOT
+
+
+@pytest.mark.parametrize("name", sorted(STATEMENTS.keys() - _NOT_HOT))
+def test_a_query_uses_an_index(name: str) -> None:
+    plan = _plan(STATEMENTS[name])
+    scans = [line for line in plan if re.match(rf"SCAN ({_GROWING})\b", line)]
+    assert not scans, plan
+
+
+@pytest.mark.parametrize("name", ["queue_table._LEASE", "queue_table._NEXT_DUE", "step_table._MEMOS"])
+def test_a_query_of_every_call_sorts_nothing(name: str) -> None:
+    assert not [line for line in _plan(STATEMENTS[name]) if "TEMP B-TREE" in line]

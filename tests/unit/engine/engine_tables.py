@@ -1,0 +1,172 @@
+"""The engine below its dispatcher: in-memory tables, driven by hand, one transaction per move."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any, TypeVar
+
+from durable_engine.executor import Work, _answer, take_due
+from durable_engine.ids import new_ulid, uuid_for
+from durable_engine.model.event import Event
+from durable_engine.model.function import App, Function, Trigger
+from durable_engine.model.op import StepRef
+from durable_engine.model.queue_item import QueueItem
+from durable_engine.model.reply import Reply
+from durable_engine.model.run import Run
+from durable_engine.model.status import RunStatus
+from durable_engine.model.step import Step
+from durable_engine.registry import Registry
+from durable_engine.settle import Settled, Settlement
+from durable_engine.storage.database import _connect
+from durable_engine.storage.tables import Tables
+from durable_engine.timers import fire_timer
+
+NOW_MS = 1_800_000_000_000
+T = TypeVar("T")
+
+
+def a_function(name: str = "job", *, retries: int = 4, event: str | None = None, **more: Any) -> Function:
+    slug = f"lab-{name}"
+    return Function(
+        id=uuid_for("function", slug),
+        slug=slug,
+        name=name,
+        app_name="lab",
+        url=f"http://127.0.0.1:8000/api/inngest?fnId={slug}&stepId=step",
+        triggers=(Trigger(event=event or f"t/{name}"),),
+        retries=retries,
+        **more,
+    )
+
+
+def an_app() -> App:
+    return App(
+        id=uuid_for("app", "lab"),
+        name="lab",
+        url="http://127.0.0.1:8000/api/inngest",
+        sdk="py:v0.5.19",
+        framework="fast_api",
+        checksum="c",
+        last_sync_ms=NOW_MS,
+    )
+
+
+def an_event(name: str = "t/job", data: Mapping[str, Any] | None = None, *, at_ms: int = NOW_MS) -> Event:
+    event_id = new_ulid(at_ms)
+    return Event(
+        id=event_id,
+        public_id=event_id,
+        name=name,
+        data=dict(data or {}),
+        user={},
+        ts_ms=at_ms,
+        received_ms=at_ms,
+    )
+
+
+def ref(name: str) -> StepRef:
+    return StepRef(id=f"hash-{name}", name=name)
+
+
+class World:
+    """One app's functions on in-memory tables, and a clock that is a number."""
+
+    def __init__(self, *functions: Function) -> None:
+        functions = functions or (a_function(),)
+        self.now_ms = NOW_MS
+        self.connection = _connect(":memory:")
+        self.tables = Tables(self.connection)
+        self.registry = Registry([an_app()], functions)
+        with self.transaction():
+            self.tables.registry.save(an_app(), functions)
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        self.connection.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+        except BaseException:
+            self.connection.execute("ROLLBACK")
+            raise
+        self.connection.execute("COMMIT")
+
+    def _do(self, move: Callable[[], T]) -> T:
+        with self.transaction():
+            return move()
+
+    def send(self, name: str = "t/job", data: Mapping[str, Any] | None = None) -> Settled:
+        event = an_event(name, data, at_ms=self.now_ms)
+        return self._do(lambda: Settlement(self.tables, self.registry, now_ms=self.now_ms).ingest(event))
+
+    def start(self, name: str = "t/job", data: Mapping[str, Any] | None = None) -> str:
+        (started,) = self.send(name, data).started
+        return started.run_id
+
+    def take(self, limit: int = 1_000) -> list[Work]:
+        return self._do(lambda: take_due(self.tables, self.registry, now_ms=self.now_ms, limit=limit))
+
+    def take_one(self) -> Work:
+        (work,) = self.take()
+        return work
+
+    def answer(self, work: Work, reply: Reply) -> Settled:
+        return self._do(
+            lambda: _answer(
+                self.tables,
+                self.registry,
+                item=work.item,
+                reply=reply,
+                started_ms=self.now_ms,
+                now_ms=self.now_ms,
+            )
+        )
+
+    def fire(self, work: Work) -> Settled:
+        return self._do(lambda: fire_timer(self.tables, self.registry, item=work.item, now_ms=self.now_ms))
+
+    def crash(self) -> None:
+        self._do(self.tables.queue.release_all)
+
+    def advance_to_next(self) -> bool:
+        """Move the clock to the next due time; False when there is none."""
+        due_ms = self.tables.queue.next_due_ms()
+        if due_ms is None:
+            return False
+        self.now_ms = max(self.now_ms, due_ms)
+        return True
+
+    def run(self, run_id: str) -> Run:
+        run = self.tables.runs.get(run_id)
+        assert run is not None
+        return run
+
+    def steps(self, run_id: str) -> dict[str, Step]:
+        return {step.ref.name: step for step in self.tables.steps.all(run_id)}
+
+    def queue(self, run_id: str) -> list[QueueItem]:
+        return self.tables.queue.of_run(run_id)
+
+    def hung_runs(self) -> list[str]:
+        """Runs that have not ended and that nothing will ever move."""
+        rows = self.connection.execute(
+            "SELECT id FROM run WHERE status IN ('QUEUED', 'RUNNING')"
+            " AND id NOT IN (SELECT run_id FROM queue_item) AND id NOT IN (SELECT run_id FROM pause)"
+        )
+        return [row[0] for row in rows]
+
+    def orphans(self) -> list[str]:
+        """Ended runs that still have work, waits or open steps."""
+        rows = self.connection.execute(
+            "SELECT id FROM run WHERE status IN ('COMPLETED', 'FAILED', 'CANCELLED') AND ("
+            " id IN (SELECT run_id FROM queue_item) OR id IN (SELECT run_id FROM pause)"
+            " OR id IN (SELECT run_id FROM step WHERE status IN ('QUEUED', 'RUNNING', 'WAITING')))"
+        )
+        return [row[0] for row in rows]
+
+    def finished_events(self, run_id: str) -> int:
+        rows = self.connection.execute("SELECT payload FROM event WHERE name = 'inngest/function.finished'")
+        return sum(f'"run_id":"{run_id}"' in row[0] for row in rows)
+
+    def ended(self, run_id: str) -> bool:
+        return self.run(run_id).status in {RunStatus.COMPLETED, RunStatus.FAILED, RunStatus.CANCELLED}
