@@ -7,8 +7,8 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from mcp_server.clean import one_line
 from mcp_server.nearest import did_you_mean
-from mcp_server.render.clean import one_line
 
 _MAX_PROBLEMS = 8
 _WORDS = {

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from durable_engine import AppView
-from mcp_server.render.clean import one_line
+from mcp_server.clean import one_line
 
 
 def how_to_connect(engine_url: str, apps: Sequence[AppView] = ()) -> str:

@@ -10,7 +10,7 @@ from mcp.server.mcpserver.exceptions import ToolError
 
 from docs_index import DocsIndexError
 from durable_engine import errors as engine
-from mcp_server.render.clean import clean_text
+from mcp_server.clean import clean_text
 
 _MAX_NEAREST = 5
 _OUR_FAULT = "This is a fault in Stepcue, not in your workflow; its log on stderr has the details."

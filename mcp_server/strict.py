@@ -29,8 +29,8 @@ from pydantic.alias_generators import to_camel
 from pydantic_core import PydanticCustomError
 
 from mcp_server.bad_arguments import explain_bad_arguments
+from mcp_server.clean import clean_text, one_line
 from mcp_server.nearest import did_you_mean
-from mcp_server.render.clean import clean_text, one_line
 from mcp_server.schema import short_output_schema, tidy
 
 MAX_ERROR_CHARS = 4_000

@@ -7,7 +7,7 @@ from typing import Any
 
 from mcp.types import CallToolResult, TextContent
 
-from mcp_server.render.clean import as_json, clean
+from mcp_server.clean import as_json, clean
 from mcp_server.render.outline import outline
 from mcp_server.results.base import Result
 

@@ -8,8 +8,8 @@ from functools import partial
 from mcp.types import CallToolResult
 
 from docs_index import GrepResult, ListResult, ReadResult, SearchResult, Suggestion
+from mcp_server.clean import one_line
 from mcp_server.render.budget import first_fit, reply
-from mcp_server.render.clean import one_line
 from mcp_server.results.docs import (
     GrepDocsResult,
     GrepMatchInfo,

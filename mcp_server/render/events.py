@@ -10,9 +10,9 @@ from typing import Any
 from mcp.types import CallToolResult
 
 from durable_engine import EventReceipt, Inventory, RunStatus, RunView, StartedRun
+from mcp_server.clean import one_line
 from mcp_server.connect import how_to_connect
 from mcp_server.render.budget import first_fit, reply
-from mcp_server.render.clean import one_line
 from mcp_server.render.payload import Cutter
 from mcp_server.render.runs import run_facts
 from mcp_server.render.sentences import run_next

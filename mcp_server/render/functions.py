@@ -9,10 +9,10 @@ from typing import Any
 from mcp.types import CallToolResult
 
 from durable_engine import AppView, Function, Inventory, Trigger
+from mcp_server.clean import one_line
 from mcp_server.connect import how_to_connect
 from mcp_server.nearest import nearest_names
 from mcp_server.render.budget import first_fit, reply
-from mcp_server.render.clean import one_line
 from mcp_server.render.payload import Cutter
 from mcp_server.render.times import iso
 from mcp_server.results.functions import AppInfo, FunctionInfo, ListFunctionsResult, TriggerInfo

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from mcp_server.render.clean import as_json
+from mcp_server.clean import as_json
 
 _OURS = frozenset({"next", "how", "truncated"})
 _PAYLOADS = frozenset({"output", "input", "eventData", "flowControl", "cancelOn", "timeouts", "details"})

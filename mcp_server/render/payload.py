@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from mcp_server.render.clean import as_json, clean, clean_text
+from mcp_server.clean import as_json, clean, clean_text
 from mcp_server.results.runs import ErrorInfo
 
 _OWN_ERROR_KEYS = {"name", "message", "stack"}

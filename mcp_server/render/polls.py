@@ -8,8 +8,8 @@ from functools import partial
 from mcp.types import CallToolResult
 
 from durable_engine import RunStatus, RunView
+from mcp_server.clean import one_line
 from mcp_server.render.budget import first_fit, reply
-from mcp_server.render.clean import one_line
 from mcp_server.render.payload import Cutter
 from mcp_server.render.runs import run_row
 from mcp_server.render.sentences import run_next

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from durable_engine import RunStatus, RunView, StepStatus
 from durable_engine.durations import format_duration
-from mcp_server.render.clean import one_line
+from mcp_server.clean import one_line
 from mcp_server.render.runs import elapsed_ms
 from mcp_server.render.waits import describe_wait, waits_of
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from durable_engine import RunView, WaitingFor
 from durable_engine.durations import format_duration
-from mcp_server.render.clean import one_line
+from mcp_server.clean import one_line
 from mcp_server.render.payload import Cutter
 from mcp_server.render.times import iso
 from mcp_server.results.runs import Wait

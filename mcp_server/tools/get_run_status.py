@@ -12,9 +12,9 @@ from pydantic import Field
 from durable_engine import RunView
 from mcp_server.arguments import RunId
 from mcp_server.backend import Backend
+from mcp_server.clean import one_line
 from mcp_server.errors import as_tool_errors
 from mcp_server.kinds import READ_ONLY
-from mcp_server.render.clean import one_line
 from mcp_server.render.run_detail import run_detail_answer
 from mcp_server.results.runs import RunDetail
 from mcp_server.strict import define_tool

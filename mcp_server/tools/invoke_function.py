@@ -13,10 +13,10 @@ from pydantic import Field
 from durable_engine import EventReceipt
 from mcp_server.arguments import EventData, EventUser, Timeout
 from mcp_server.backend import Backend
+from mcp_server.clean import one_line
 from mcp_server.config import ServerConfig
 from mcp_server.errors import as_tool_errors
 from mcp_server.kinds import ACTS
-from mcp_server.render.clean import one_line
 from mcp_server.render.run_detail import invoke_answer
 from mcp_server.results.runs import InvokeResult
 from mcp_server.strict import define_tool

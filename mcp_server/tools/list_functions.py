@@ -10,11 +10,11 @@ from mcp.types import CallToolResult
 from pydantic import Field
 
 from mcp_server.backend import Backend
+from mcp_server.clean import one_line
 from mcp_server.config import ServerConfig
 from mcp_server.errors import as_tool_errors
 from mcp_server.kinds import READ_ONLY
 from mcp_server.nearest import did_you_mean
-from mcp_server.render.clean import one_line
 from mcp_server.render.functions import functions_answer
 from mcp_server.results.functions import ListFunctionsResult
 from mcp_server.strict import define_tool

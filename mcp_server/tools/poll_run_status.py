@@ -15,10 +15,10 @@ from durable_engine import RunView
 from durable_engine.errors import RunNotFoundError
 from mcp_server.arguments import RunId, Timeout
 from mcp_server.backend import Backend
+from mcp_server.clean import one_line
 from mcp_server.config import ServerConfig
 from mcp_server.errors import as_tool_errors
 from mcp_server.kinds import READ_ONLY
-from mcp_server.render.clean import one_line
 from mcp_server.render.polls import poll_answer
 from mcp_server.results.runs import PollResult, UnknownRun
 from mcp_server.strict import define_tool

@@ -6,9 +6,9 @@ import pytest
 from mcp_scripted import RUN_ID, a_run, ask
 from pydantic import BaseModel
 
+from mcp_server.clean import MAX_DEPTH, as_json, clean, one_line
 from mcp_server.nearest import nearest_names
 from mcp_server.render.budget import MAX_CHARS, first_fit, fits, reply
-from mcp_server.render.clean import MAX_DEPTH, as_json, clean, one_line
 from mcp_server.render.outline import outline
 from mcp_server.render.payload import Cutter
 from mcp_server.render.times import iso
