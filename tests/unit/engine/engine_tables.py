@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, TypeVar
@@ -76,6 +77,7 @@ class World:
         functions = functions or (a_function(),)
         self.now_ms = NOW_MS
         self.connection = _connect(":memory:")
+        weakref.finalize(self, self.connection.close)
         self.tables = Tables(self.connection)
         self.registry = Registry([an_app()], functions)
         with self.transaction():
