@@ -8,6 +8,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
+from starlette.requests import ClientDisconnect
 from starlette.routing import BaseRoute
 
 from durable_engine.engine import Engine
@@ -48,6 +49,7 @@ def build_app(
         exception_handlers={
             DurableEngineError: errors.engine_error,
             HTTPException: errors.http_error,
+            ClientDisconnect: errors.client_gone,
             Exception: errors.unexpected_error,
         },
         lifespan=whole_life,

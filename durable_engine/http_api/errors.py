@@ -67,6 +67,11 @@ async def http_error(request: Request, error: Exception) -> Response:
     )
 
 
+async def client_gone(_: Request, __: Exception) -> Response:
+    """End a request whose sender hung up in the middle of its body: nobody reads the answer."""
+    return Response(status_code=400)
+
+
 async def unexpected_error(request: Request, error: Exception) -> Response:
     """Answer a bug of ours without its traceback, which goes to the log."""
     logger.error("request failed: %s %s", request.method, request.url.path, exc_info=error)

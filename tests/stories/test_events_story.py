@@ -8,7 +8,7 @@ import inngest
 import pytest
 from support.sdk_app import Lab, lab, new_client
 
-from durable_engine import NewEvent, RunStatus
+from durable_engine import NewEvent, RunStatus, build_app
 
 pytestmark = pytest.mark.anyio
 
@@ -231,3 +231,34 @@ async def test_unknown_paths_and_methods_get_a_sentence() -> None:
         assert "/nowhere" in response.json()["error"]
         response = await it.api.put("/e/key", json={})
         assert response.status_code == 405
+
+
+async def test_a_sender_that_hangs_up_in_the_middle_of_a_body_leaves_no_trace(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    client = new_client()
+    async with lab(client, _functions(client)) as it:
+        chunks = [
+            {"type": "http.request", "body": b'{"name": ', "more_body": True},
+            {"type": "http.disconnect"},
+        ]
+        sent: list[Any] = []
+
+        async def receive() -> Any:
+            return chunks.pop(0)
+
+        async def send(message: Any) -> None:
+            sent.append(message)
+
+        scope = {
+            "type": "http",
+            "method": "POST",
+            "path": "/e/key",
+            "raw_path": b"/e/key",
+            "query_string": b"",
+            "headers": [(b"host", b"localhost")],
+        }
+        await build_app(it.engine)(scope, receive, send)
+
+        assert sent[0]["status"] == 400
+        assert not [record for record in caplog.records if record.levelname == "ERROR"]
