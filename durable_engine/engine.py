@@ -258,9 +258,10 @@ class Engine:
 
     def _ingest(self, tables: Tables, event: Event, now_ms: int) -> EventReceipt:
         registry = self._registry()
-        if tables.events.find(event.id) is not None:
+        known = tables.events.find(event.id)
+        if known is not None:
             started = existing_runs(tables, registry, event.id)
-            return EventReceipt(event=event, started=started)
+            return EventReceipt(event=known, is_known=True, started=started)
         settled = Settlement(tables, registry, now_ms=now_ms).ingest(event)
         return EventReceipt(
             event=event,

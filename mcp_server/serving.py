@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import errno
+import logging
 import signal
 import socket
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -169,6 +170,7 @@ class _HTTPServer(uvicorn.Server):
                 server_header=False,
             )
         )
+        logging.getLogger("uvicorn.error").addFilter(_is_no_cancelled_stream)
         self.ready = asyncio.Event()
         self.ended = asyncio.Event()
 
@@ -200,6 +202,13 @@ class _HTTPServer(uvicorn.Server):
             await self.serve(sockets=sockets)
         finally:
             self.ended.set()
+
+
+def _is_no_cancelled_stream(record: logging.LogRecord) -> bool:
+    """Whether a record is more than a stream that was open when the server stopped, which is no fault."""
+    if record.exc_info and isinstance(record.exc_info[1], asyncio.CancelledError):
+        return False
+    return "asyncio.exceptions.CancelledError" not in record.getMessage()
 
 
 @contextmanager

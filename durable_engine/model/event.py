@@ -87,9 +87,13 @@ class NotStarted:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EventReceipt:
-    """What one accepted event did, known in the transaction that stored it."""
+    """What one accepted event did, known in the transaction that stored it.
+
+    `is_known`: the event's seed had been used before. `event` is the one accepted then, with its runs.
+    """
 
     event: Event
+    is_known: bool = False
     started: tuple[StartedRun, ...] = ()
     resumed: tuple[str, ...] = ()
     """Ids of waiting runs that the event woke."""

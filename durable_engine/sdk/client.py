@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import ssl
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Final
 from urllib.parse import urlsplit
@@ -46,16 +48,37 @@ class SDKClient:
         self, transport: httpx.AsyncBaseTransport | None = None, *, signing_key: str | None = None
     ) -> None:
         self._signer = None if signing_key is None else Signer(signing_key)
-        limits = httpx.Limits(
-            max_connections=None, max_keepalive_connections=100, keepalive_expiry=KEEPALIVE_S
-        )
-        # The transport alone: cookies, proxies and authentication are nothing an app call needs, and
-        # leaving them out makes a call of a millisecond a quarter shorter.
-        self._transport = transport or httpx.AsyncHTTPTransport(limits=limits, trust_env=False)
+        self._shared = transport
+        self._idle: list[httpx.AsyncBaseTransport] = []
+        self._tls: ssl.SSLContext | None = None
 
     async def close(self) -> None:
         """Close all connections."""
-        await self._transport.aclose()
+        transports = [self._shared] if self._shared is not None else self._idle
+        for transport in transports:
+            await transport.aclose()
+
+    @asynccontextmanager
+    async def _transport(self) -> AsyncIterator[httpx.AsyncBaseTransport]:
+        """Lend a transport for one call; the one given back last is warm and goes out first.
+
+        A transport of its own per open call, because a pool looks at each of its connections for every
+        request: with hundreds of calls open that costs more than the calls. Transports alone, not
+        clients: cookies, proxies and authentication are nothing that an app call needs.
+        """
+        if self._shared is not None:
+            yield self._shared
+            return
+        transport = self._idle.pop() if self._idle else self._new_transport()
+        try:
+            yield transport
+        finally:
+            self._idle.append(transport)
+
+    def _new_transport(self) -> httpx.AsyncBaseTransport:
+        self._tls = self._tls or httpx.create_ssl_context(trust_env=False)
+        limits = httpx.Limits(max_keepalive_connections=4, keepalive_expiry=KEEPALIVE_S)
+        return httpx.AsyncHTTPTransport(verify=self._tls, limits=limits, trust_env=False)
 
     async def call(self, call: Call, *, now: Callable[[], int]) -> Reply:
         """Send one call request and read the answer; every failure is a `Failed`.
@@ -120,14 +143,15 @@ class SDKClient:
             request = httpx.Request(
                 method, url, headers=headers, content=content, extensions={"timeout": _timeouts(timeout_s)}
             )
-            response = await self._transport.handle_async_request(request)
-            try:
-                if response.has_redirect_location:
-                    url = str(request.url.join(response.headers["location"]))
-                    continue
-                body = await _bounded_body(response)
-            finally:
-                await response.aclose()
+            async with self._transport() as transport:
+                response = await transport.handle_async_request(request)
+                try:
+                    if response.has_redirect_location:
+                        url = str(request.url.join(response.headers["location"]))
+                        continue
+                    body = await _bounded_body(response)
+                finally:
+                    await response.aclose()
             lower = {key.lower(): value for key, value in response.headers.items()}
             return AppAnswer(status=response.status_code, headers=lower, body=body)
         raise httpx.TooManyRedirects(f"more than {MAX_REDIRECTS} redirects")

@@ -19,9 +19,10 @@ from mcp_server.render.sentences import run_next
 from mcp_server.render.times import iso
 from mcp_server.results.events import AppProblem, EventRun, NotStartedFunction, SendEventResult
 
-_LIMITS = (2_000, 500, 150)
+_SHAPES = ((2_000, 60), (500, 60), (150, 60), (150, 20), (60, 5))
+"""Characters of each payload, and runs that are described."""
+_MAX_IDS = 400
 _MAX_NEAREST = 5
-_MAX_ROWS = 60
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,7 +38,10 @@ def event_answer(
     receipt: EventReceipt, runs: Mapping[str, RunView], *, unmatched: Unmatched | None, waited_s: int
 ) -> CallToolResult:
     """Build the answer; `runs` are the states at the end of a wait, empty without one."""
-    return first_fit(partial(_answer, receipt, runs, unmatched, waited_s, limit=limit) for limit in _LIMITS)
+    return first_fit(
+        partial(_answer, receipt, runs, unmatched, waited_s, limit=limit, rows=rows)
+        for limit, rows in _SHAPES
+    )
 
 
 def _answer(
@@ -47,28 +51,29 @@ def _answer(
     waited_s: int,
     *,
     limit: int,
+    rows: int,
 ) -> CallToolResult:
     cut = Cutter(limit)
     sent_ms = receipt.event.received_ms
-    started = [_started(run, runs.get(run.run_id), cut, sent_ms) for run in receipt.started[:_MAX_ROWS]]
-    resumed_runs = [_resumed(runs[run_id], cut) for run_id in receipt.resumed[:_MAX_ROWS] if run_id in runs]
+    started = [_started(run, runs.get(run.run_id), cut, sent_ms) for run in receipt.started[:rows]]
+    resumed_runs = [_resumed(runs[run_id], cut) for run_id in receipt.resumed[:rows] if run_id in runs]
     not_started = [
         NotStartedFunction(function_id=missed.function_slug, reason=cut.text(missed.reason))
-        for missed in receipt.not_started[:_MAX_ROWS]
+        for missed in receipt.not_started[:rows]
     ]
     result = SendEventResult(
         message=_message(receipt, runs, unmatched, waited_s),
         event_id=receipt.event.id,
         event_name=receipt.event.name,
-        status="accepted",
-        run_ids=[run.run_id for run in receipt.started],
+        status="known" if receipt.is_known else "accepted",
+        run_ids=[run.run_id for run in receipt.started[:_MAX_IDS]],
         runs=started,
-        resumed=list(receipt.resumed) or None,
+        resumed=list(receipt.resumed[:_MAX_IDS]) or None,
         resumed_runs=resumed_runs or None,
         not_started=not_started or None,
         nearest_triggers=list(unmatched.nearest[:_MAX_NEAREST]) or None if unmatched else None,
         app_errors=_app_errors(unmatched, cut) or None,
-        truncated=_truncated(receipt, cut),
+        truncated=_truncated(receipt, cut, rows),
         next=_next(receipt, runs, unmatched),
     )
     return reply(result)
@@ -90,7 +95,7 @@ def _resumed(run: RunView, cut: Cutter) -> EventRun:
 
 
 def _state(run: RunView, cut: Cutter) -> dict[str, Any]:
-    facts = run_facts(run, cut, failures=1)
+    facts = run_facts(run, cut, failures=1, most_waits=1)
     kept = ("status", "duration", "output", "error", "waiting_for", "waits_omitted")
     state = {key: facts[key] for key in kept if key in facts}
     if facts["failures"] and run.ended_ms is None:
@@ -117,6 +122,11 @@ def _message(
         )
         return f"Event {name!r} was accepted, but {why}."
     parts = []
+    if receipt.is_known:
+        runs_then = _count(len(receipt.started), "run")
+        return (
+            f"Nothing was sent: this seed was used before, for the event {name!r}, which started {runs_then}."
+        )
     if receipt.started:
         parts.append(f"started {_count(len(receipt.started), 'run')}")
     if receipt.resumed:
@@ -155,10 +165,12 @@ def _next_unmatched(unmatched: Unmatched) -> str:
     return "list_functions shows what triggers each function; invoke_function starts one without an event."
 
 
-def _truncated(receipt: EventReceipt, cut: Cutter) -> str | None:
+def _truncated(receipt: EventReceipt, cut: Cutter, rows: int) -> str | None:
     parts = []
-    if len(receipt.started) > _MAX_ROWS:
-        parts.append(f"the first {_MAX_ROWS} of {len(receipt.started)} runs are described, runIds has all")
+    for what, count in (("started", len(receipt.started)), ("resumed", len(receipt.resumed))):
+        if count > rows:
+            ids = "all" if count <= _MAX_IDS else f"the first {_MAX_IDS}"
+            parts.append(f"the first {rows} of {count} runs {what} are described, the list of ids has {ids}")
     if cut.cuts:
         parts.append(
             f"{cut.cuts} values are cut at {cut.limit:,} characters, get_run_status shows more of them"

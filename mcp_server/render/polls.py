@@ -13,19 +13,26 @@ from mcp_server.render.budget import first_fit, reply
 from mcp_server.render.payload import Cutter
 from mcp_server.render.runs import run_row
 from mcp_server.render.sentences import run_next
-from mcp_server.results.runs import PollResult, UnknownRun
+from mcp_server.render.times import iso
+from mcp_server.results.runs import PollResult, RunFacts, UnknownRun
 
-_LIMITS = (2_000, 500, 150, 40)
+_SHAPES = ((2_000, 5), (500, 5), (500, 1), (150, 1), (40, 1), (40, 0))
+"""Characters of each payload, and waits of each run; at the end of them only statuses are left."""
 
 
 def poll_answer(runs: Sequence[RunView], unknown: Sequence[UnknownRun], *, timeout_s: int) -> CallToolResult:
     """Build the answer: each run as it is now, the counts, and the ids that no run has."""
-    return first_fit(partial(_answer, runs, unknown, timeout_s, limit) for limit in _LIMITS)
+    shapes: list[tuple[int, int] | None] = [*_SHAPES, None]
+    return first_fit(partial(_answer, runs, unknown, timeout_s, shape) for shape in shapes)
 
 
 def _answer(
-    runs: Sequence[RunView], unknown: Sequence[UnknownRun], timeout_s: int, limit: int
+    runs: Sequence[RunView],
+    unknown: Sequence[UnknownRun],
+    timeout_s: int,
+    shape: tuple[int, int] | None,
 ) -> CallToolResult:
+    limit, most_waits = shape or (0, 0)
     cut = Cutter(limit)
     counts = {status: sum(run.status is status for run in runs) for status in RunStatus}
     is_over = all(run.status.is_terminal for run in runs)
@@ -37,15 +44,31 @@ def _answer(
         cancelled=counts[RunStatus.CANCELLED],
         running=counts[RunStatus.RUNNING],
         queued=counts[RunStatus.QUEUED],
-        runs=[run_row(run, cut) for run in runs],
+        runs=[run_row(run, cut, most_waits=most_waits) if shape else _status(run) for run in runs],
         not_found=list(unknown) or None,
         next=_next(runs),
     )
-    if cut.cuts:
+    if shape is None:
+        result.truncated = "Only ids and statuses fit; get_run_status of one run shows the rest."
+    elif cut.cuts:
         result.truncated = (
             f"{cut.cuts} values are cut at {limit:,} characters; get_run_status of one run shows more."
         )
     return reply(result)
+
+
+def _status(run: RunView) -> RunFacts:
+    return RunFacts(
+        run_id=run.id,
+        function_id=one_line(run.function_slug, 60),
+        function_name=one_line(run.function_name, 60),
+        app_id=one_line(run.app_name, 60),
+        status=run.status.value,
+        queued_at=iso(run.queued_ms) or "",
+        event_id=run.event.id,
+        event_name=one_line(run.event.name, 60),
+        step_count=len(run.steps),
+    )
 
 
 def _message(counts: dict[RunStatus, int], known: int, unknown: int, timeout_s: int, *, is_over: bool) -> str:

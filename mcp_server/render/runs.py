@@ -20,7 +20,12 @@ MAX_WAITS = 5
 
 
 def run_facts(
-    run: RunView, cut: Cutter, *, shown_steps: Sequence[StepView] = (), failures: int = MAX_FAILURES
+    run: RunView,
+    cut: Cutter,
+    *,
+    shown_steps: Sequence[StepView] = (),
+    failures: int = MAX_FAILURES,
+    most_waits: int = MAX_WAITS,
 ) -> dict[str, Any]:
     """Return the fields of `RunFacts`; waits that `shown_steps` tell of themselves are left out."""
     told = {step.id for step in shown_steps}
@@ -43,8 +48,8 @@ def run_facts(
         "error": cut.error(run.error),
         "failures": shown or None,
         "failures_omitted": omitted or None,
-        "waiting_for": [wait_of(wait, now_ms=run.now_ms, cut=cut) for wait in waits[:MAX_WAITS]] or None,
-        "waits_omitted": max(0, len(waits) - MAX_WAITS) or None,
+        "waiting_for": [wait_of(wait, now_ms=run.now_ms, cut=cut) for wait in waits[:most_waits]] or None,
+        "waits_omitted": max(0, len(waits) - most_waits) or None,
         "step_count": len(run.steps),
     }
     if run.status is RunStatus.COMPLETED:
@@ -52,9 +57,9 @@ def run_facts(
     return facts
 
 
-def run_row(run: RunView, cut: Cutter) -> RunFacts:
+def run_row(run: RunView, cut: Cutter, *, most_waits: int) -> RunFacts:
     """Return a run without its steps."""
-    return RunFacts(**run_facts(run, cut, failures=1))
+    return RunFacts(**run_facts(run, cut, failures=min(1, most_waits), most_waits=most_waits))
 
 
 def step_of(step: StepView, cut: Cutter, *, now_ms: int) -> Step:

@@ -77,6 +77,10 @@ async def test_the_same_seed_is_the_same_event() -> None:
         assert [run.run_id for run in again.started] == [run.run_id for run in first.started]
         assert again.started[0].existed
 
+        other = await it.engine.send_event(NewEvent(name="shop/other", data={"n": 1}), seed="test-123")
+        assert other.is_known
+        assert other.event.name == "shop/x"
+
 
 async def test_an_event_from_the_future_starts_its_run_then() -> None:
     client = new_client()

@@ -1,9 +1,10 @@
 """poll_run_status: wait for runs to end."""
 
 import pytest
-from mcp_scripted import RUN_ID, a_run, a_waiting_run, ask, refused
+from mcp_scripted import RUN_ID, a_run, a_waiting_run, ask, connected, refused
 
-from durable_engine import RunStatus
+from durable_engine import RunStatus, WaitingFor
+from mcp_server.render.budget import fits
 
 pytestmark = pytest.mark.anyio
 
@@ -92,3 +93,26 @@ async def test_many_runs_with_large_outputs_stay_within_the_budget(server, backe
 
     assert len(answer["runs"]) == 40
     assert "40 values are cut" in answer["truncated"]
+
+
+async def test_forty_runs_with_long_names_and_many_waits_stay_within_the_budget(server, backend):
+    waits = tuple(
+        WaitingFor(
+            kind="event",
+            until_ms=1_800_000_000_000,
+            step_id=f"{number}" * 40,
+            step_name="s" * 200,
+            event_name="e" * 200,
+            expression="event.data.x == async.data.x && " * 20,
+        )
+        for number in range(5)
+    )
+    ids = [f"01M7YWPH29KN5921NDS4A{number:05d}" for number in range(40)]
+    for run_id in ids:
+        backend.runs[run_id] = a_waiting_run(id=run_id, function_slug="f" * 250, waiting_for=waits, steps=())
+
+    async with connected(server) as client:
+        result = await client.call_tool("poll_run_status", {"runIds": ids, "timeout": 0})
+
+    assert fits(result)
+    assert len(result.structured_content["runs"]) == 40
