@@ -201,11 +201,12 @@ class Engine:
         wanted = list(dict.fromkeys(run_ids))
         with self._signals.watch(wanted) as watch:
             views = await self._view_runs(wanted)
+            if all(view.status.is_terminal for view in views.values()):
+                return views
             for run_id in wanted:
                 if run_id not in views or views[run_id].status.is_terminal:
                     watch.note_end(run_id)
-            if not await self._within(watch.over(), timeout_s):
-                return await self._view_runs(wanted)
+            await self._within(watch.over(), timeout_s)
         return await self._view_runs(wanted)
 
     def release_waiters(self) -> None:
@@ -281,12 +282,11 @@ class Engine:
 
         return await self._database.read(load)
 
-    async def _within(self, wait: Coroutine[Any, Any, None], timeout_s: float) -> bool:
-        """Await `wait` for at most `timeout_s`; False when the patience ran out first."""
+    async def _within(self, wait: Coroutine[Any, Any, None], timeout_s: float) -> None:
+        """Await `wait` for at most `timeout_s`."""
         tasks = asyncio.create_task(wait), asyncio.create_task(self._clock.patience(timeout_s))
         try:
             await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-            return tasks[0].done()
         finally:
             for task in tasks:
                 task.cancel()

@@ -17,7 +17,6 @@ from durable_engine.errors import StorageError
 from durable_engine.lifecycle.decide import decide
 from durable_engine.lifecycle.facts import CallFacts
 from durable_engine.model.call import Call
-from durable_engine.model.function import Function
 from durable_engine.model.history import HistoryEntry, HistoryKind
 from durable_engine.model.op import RunReturned
 from durable_engine.model.queue_item import ItemKind, QueueItem
@@ -187,19 +186,19 @@ def _load_facts(
     run = tables.runs.get(item.run_id)
     if run is None:
         raise LookupError(f"queue item {item.id} belongs to no run")
-    function: Function = registry.by_id(run.function_id)
     steps = tables.steps.some(run.id, _step_ids(item, reply))
     target = steps.get(item.step_id) if item.step_id else None
+    at_work = tables.queue.steps_at_work(item) | tables.pauses.steps_waiting(run.id)
     return CallFacts(
         run=run,
-        function=function,
+        function=registry.by_id(run.function_id),
         load_event=partial(tables.events.get, run.event_id),
         item=item,
         steps=steps,
         open_in_group=tables.steps.open_in_group(run.id, target.group_id if target else None),
-        at_work=tables.queue.steps_at_work(item) | tables.pauses.steps_waiting(run.id),
+        at_work=at_work,
         step_count=tables.steps.count(run.id),
-        has_other_work=tables.queue.has_others(item) or tables.pauses.has_any(run.id),
+        has_other_work=bool(at_work) or tables.queue.has_others(item),
         started_ms=started_ms,
         now_ms=now_ms,
     )

@@ -75,8 +75,10 @@ def _ops(changes: Changes, facts: CallFacts, reply: Ops) -> None:
     reading = Reading(facts, reply, changes, group_id=facts.item.id if is_joined else None)
     for op in waits_first(step_ops):
         known = facts.steps.get(op.step.id)
-        # A step that has ended is reported again by a call that raced: the first result stays.
-        if known is None or not known.status.is_terminal:
+        # A step that has ended is reported again by a call that raced: the first result stays. One that
+        # was put to work is planned again by every later call: the first plan stays.
+        has_ended = known is not None and known.status.is_terminal
+        if not has_ended and not (isinstance(op, _PLANS) and reading.is_at_work(op.step)):
             handle(op, reading)
     new_steps = {op.step.id for op in step_ops} - facts.steps.keys()
     if facts.step_count + len(new_steps) > MAX_STEPS:

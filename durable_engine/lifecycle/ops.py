@@ -1,7 +1,7 @@
 """One handler per op: what each thing an SDK asks for does to the run.
 
-Every handler is idempotent per (run, step): SDKs report the same plan, sleep or wait again in later
-replies, and the first one counts.
+SDKs report the same plan, sleep or wait again in later replies: the first one counts, and `decide` hands
+on only what is new.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from durable_engine.errors import InvalidDurationError, InvalidExpressionError
 from durable_engine.expressions import compile_expression
 from durable_engine.lifecycle.facts import CallFacts
 from durable_engine.lifecycle.progress import end_step
-from durable_engine.lifecycle.retry import failing_step, retry_item
+from durable_engine.lifecycle.retry import failing_step, record_failure, retry_item
 from durable_engine.model.changes import Changes, Invocation, StepWrite
 from durable_engine.model.history import HistoryEntry, HistoryKind
 from durable_engine.model.json_value import JSONObject, to_json
@@ -119,15 +119,8 @@ def _errored(op: StepErrored, reading: Reading) -> None:
         reading.opened.add(op.step.id)
         return
     reading.ended.add(op.step.id)
-    reading.changes.history.append(
-        HistoryEntry(
-            run_id=facts.run.id,
-            at_ms=facts.now_ms,
-            kind=HistoryKind.STEP_ERRORED,
-            step_id=op.step.id,
-            attempt=facts.item.attempt,
-            detail={"error": op.error},
-        )
+    record_failure(
+        reading.changes, facts, HistoryKind.STEP_ERRORED, op.error, step_id=op.step.id, next_attempt_ms=None
     )
     failed = replace(
         failing_step(step, facts, op.error, due_ms=None),
@@ -139,8 +132,6 @@ def _errored(op: StepErrored, reading: Reading) -> None:
 
 @handle.register
 def _planned(op: StepPlanned, reading: Reading) -> None:
-    if reading.is_at_work(op.step):
-        return
     facts = reading.facts
     step = reading.new_step(op.step, op.kind, StepStatus.QUEUED)
     reading.changes.items.append(
@@ -151,8 +142,6 @@ def _planned(op: StepPlanned, reading: Reading) -> None:
 
 @handle.register
 def _sleep(op: Sleep, reading: Reading) -> None:
-    if reading.is_at_work(op.step):
-        return
     now_ms = reading.facts.now_ms
     try:
         due_ms = parse_due_ms(op.until, now_ms=now_ms)
@@ -164,8 +153,6 @@ def _sleep(op: Sleep, reading: Reading) -> None:
 
 @handle.register
 def _wait_for_event(op: WaitForEvent, reading: Reading) -> None:
-    if reading.is_at_work(op.step):
-        return
     if op.expression is not None:
         try:
             compile_expression(op.expression, variables=_WAIT_VARIABLES)
@@ -190,8 +177,6 @@ def _wait_for_event(op: WaitForEvent, reading: Reading) -> None:
 
 @handle.register
 def _invoke(op: Invoke, reading: Reading) -> None:
-    if reading.is_at_work(op.step):
-        return
     due_ms = _timeout_ms(reading, op.step, op.timeout)
     if due_ms is None:
         return

@@ -60,7 +60,7 @@ def retry_item(
     delay_ms = backoff_ms(facts.item) if retry_after_ms is None else retry_after_ms
     due_ms = facts.now_ms + delay_ms
     changes.retries.append(ItemRetry(item_id=facts.item.id, due_ms=due_ms, attempt=facts.item.attempt + 1))
-    _record(changes, facts, kind, error, step_id=step_id, next_attempt_ms=due_ms)
+    record_failure(changes, facts, kind, error, step_id=step_id, next_attempt_ms=due_ms)
     return due_ms
 
 
@@ -81,7 +81,9 @@ def call_failed(changes: Changes, facts: CallFacts, failed: Failed) -> None:
             waiting = failing_step(target, facts, failed.error, due_ms=due_ms)
             changes.steps.append(StepWrite(run_id=facts.run.id, step=waiting))
         return
-    _record(changes, facts, HistoryKind.CALL_FAILED, failed.error, step_id=step_id, next_attempt_ms=None)
+    record_failure(
+        changes, facts, HistoryKind.CALL_FAILED, failed.error, step_id=step_id, next_attempt_ms=None
+    )
     if target:
         ended = failing_step(target, facts, failed.error, due_ms=None)
         memo = to_json({"error": failed.error})
@@ -106,7 +108,7 @@ def failing_step(step: Step, facts: CallFacts, error: JSONObject, *, due_ms: int
     )
 
 
-def _record(
+def record_failure(
     changes: Changes,
     facts: CallFacts,
     kind: HistoryKind,
@@ -115,6 +117,7 @@ def _record(
     step_id: str | None,
     next_attempt_ms: int | None,
 ) -> None:
+    """Record that an attempt failed, and when the next one is due, if there is one."""
     detail: JSONObject = {"error": error}
     if next_attempt_ms is not None:
         detail["next_attempt_ms"] = next_attempt_ms

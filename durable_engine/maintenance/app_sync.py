@@ -15,7 +15,7 @@ from durable_engine.model.json_value import InvalidJSONError, parse_json
 from durable_engine.model.views import AppView
 from durable_engine.registry import same_endpoint
 from durable_engine.registry_keeper import RegistryKeeper
-from durable_engine.sdk.client import AppAnswer, ReplyTooLargeError, SDKClient
+from durable_engine.sdk.client import APP_FAULTS, AppAnswer, SDKClient
 from durable_engine.sdk.registration import read_registration
 from durable_engine.sdk.reply import quote
 
@@ -118,7 +118,7 @@ class AppSync:
             raise SyncError(f"The app at {url} did not answer the sync in time.", hint=_PORT_HINT) from None
         except httpx.ConnectError:
             raise SyncError(f"Unable to reach the app at {url}.", hint=_PORT_HINT) from None
-        except (httpx.HTTPError, httpx.InvalidURL, UnicodeError, ReplyTooLargeError) as fault:
+        except APP_FAULTS as fault:
             raise SyncError(f"The app at {url} could not be synced: {fault}.", hint=_PORT_HINT) from None
         if "x-inngest-sdk" not in answer.headers and "x-inngest-sdk-handled" not in answer.headers:
             raise SyncError(

@@ -6,13 +6,11 @@ import asyncio
 import os
 from typing import Final
 
-import httpx
-
 from durable_engine.clock import Clock
 from durable_engine.errors import SyncError
 from durable_engine.maintenance.app_sync import AppSync
 from durable_engine.registry_keeper import RegistryKeeper
-from durable_engine.sdk.client import ReplyTooLargeError, SDKClient
+from durable_engine.sdk.client import APP_FAULTS, SDKClient
 
 PORTS: Final = (
     *range(3000, 3011),
@@ -77,7 +75,7 @@ class Discovery:
             url = f"{scheme}://127.0.0.1:{port}{path}"
             try:
                 answer = await self._client.introspect(url, timeout_s=_PROBE_TIMEOUT_S)
-            except (httpx.HTTPError, httpx.InvalidURL, UnicodeError, ReplyTooLargeError):
+            except APP_FAULTS:
                 return None  # nothing listens here, or nothing that speaks HTTP
             if "x-inngest-sdk" in answer.headers:
                 return url

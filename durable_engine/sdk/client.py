@@ -26,6 +26,8 @@ MAX_REDIRECTS: Final = 10
 # Shorter than any app server's own limit (uvicorn and Node: 5 s), so we never write to a connection
 # that the app is about to close.
 KEEPALIVE_S: Final = 2.0
+_MAX_IDLE: Final = 32
+"""Warm transports kept between calls; a burst must not leave its hundreds of sockets behind."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,6 +41,10 @@ class AppAnswer:
 
 class ReplyTooLargeError(Exception):
     """An app's answer is over `MAX_REPLY_BYTES`."""
+
+
+APP_FAULTS: Final = (httpx.HTTPError, httpx.InvalidURL, UnicodeError, ReplyTooLargeError)
+"""All that `SDKClient.sync` and `SDKClient.introspect` raise."""
 
 
 class SDKClient:
@@ -73,7 +79,10 @@ class SDKClient:
         try:
             yield transport
         finally:
-            self._idle.append(transport)
+            if len(self._idle) < _MAX_IDLE:
+                self._idle.append(transport)
+            else:
+                await transport.aclose()
 
     def _new_transport(self) -> httpx.AsyncBaseTransport:
         self._tls = self._tls or httpx.create_ssl_context(trust_env=False)
@@ -112,8 +121,7 @@ class SDKClient:
         """Ask an app to sync: in-band where its SDK can, else it calls `/fn/register` meanwhile.
 
         Raises:
-            httpx.HTTPError: unreachable, too slow, or the connection broke.
-            ReplyTooLargeError: the answer is over the limit.
+            APP_FAULTS: no such URL, unreachable, too slow, the connection broke, or the answer is too large.
         """
         headers = {
             "Content-Type": "application/json",

@@ -14,7 +14,6 @@ _BY_CHILD: Final = f"SELECT {_COLUMNS} FROM pause WHERE child_run_id = ?"  # noq
 _CLOSE: Final = "DELETE FROM pause WHERE run_id = ? AND step_id = ?"
 _CLOSE_RUN: Final = "DELETE FROM pause WHERE run_id = ?"
 _STEPS: Final = "SELECT step_id FROM pause WHERE run_id = ?"
-_ANY: Final = "SELECT 1 FROM pause WHERE run_id = ? LIMIT 1"
 
 
 class PauseTable:
@@ -48,7 +47,3 @@ class PauseTable:
     def steps_waiting(self, run_id: str) -> frozenset[str]:
         """Return the ids of the run's steps that wait for something from outside."""
         return frozenset(row[0] for row in self._connection.execute(_STEPS, (run_id,)))
-
-    def has_any(self, run_id: str) -> bool:
-        """Whether the run waits for anything from outside."""
-        return self._connection.execute(_ANY, (run_id,)).fetchone() is not None

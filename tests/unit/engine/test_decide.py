@@ -313,7 +313,7 @@ def test_a_wait_that_times_out_gives_null_and_says_so() -> None:
     world.fire(world.take_one())
     step = world.steps(run_id)["w"]
     assert (step.memo, step.has_timed_out, step.status) == ("null", True, StepStatus.COMPLETED)
-    assert not world.tables.pauses.has_any(run_id)
+    assert not world.tables.pauses.steps_waiting(run_id)
     assert world.send("t/go").resumed == []
 
 
