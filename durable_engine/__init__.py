@@ -8,7 +8,7 @@ from durable_engine.config import DEFAULT_DATA_FILE, DEFAULT_PORT, EngineConfig
 from durable_engine.engine import Engine
 from durable_engine.http_api.app import build_app
 from durable_engine.model.event import Event, EventReceipt, NewEvent, NotStarted, StartedRun
-from durable_engine.model.function import App, Function, Trigger
+from durable_engine.model.function import App, CancelOn, Function, Trigger
 from durable_engine.model.status import RunStatus, StepKind, StepStatus
 from durable_engine.model.views import AppView, FailedAttempt, Inventory, RunView, StepView, WaitingFor
 
@@ -17,6 +17,7 @@ __all__ = [
     "DEFAULT_PORT",
     "App",
     "AppView",
+    "CancelOn",
     "Clock",
     "Engine",
     "EngineConfig",

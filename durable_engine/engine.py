@@ -9,10 +9,13 @@ from typing import Any, Final, Self
 
 from durable_engine.clock import Clock, RealClock
 from durable_engine.config import EngineConfig
+from durable_engine.control import RunControl
 from durable_engine.dispatcher import Dispatcher
+from durable_engine.endpoints import Endpoints
 from durable_engine.errors import InvalidEventError, RunNotFoundError
 from durable_engine.executor import Executor
 from durable_engine.expressions import compile_expression
+from durable_engine.gateway.client import GatewayClient
 from durable_engine.ids import is_ulid, new_ulid
 from durable_engine.ingest import existing_runs
 from durable_engine.inspection import view_run
@@ -28,7 +31,7 @@ from durable_engine.registry import Registry, closest
 from durable_engine.registry_keeper import RegistryKeeper
 from durable_engine.sdk.client import SDKClient
 from durable_engine.sdk.registration import read_registration
-from durable_engine.settle import Settlement, invoked_event
+from durable_engine.settle import Settled, Settlement, invoked_event, repair_stalled
 from durable_engine.signals import Signals
 from durable_engine.storage.database import Database
 from durable_engine.storage.tables import Tables
@@ -47,16 +50,21 @@ class Engine:
         self._database = database
         self._clock = clock
         self._client = client
+        self._gateway = GatewayClient()
         self._signals = Signals()
         self._keeper = RegistryKeeper(database)
         self._apps = AppSync(client, self._keeper, clock)
         self._dispatcher = Dispatcher(
             database,
-            Executor(database, client, clock, self._registry),
+            Executor(database, client, self._gateway, clock, self._registry),
             clock,
             self._signals,
             self._registry,
         )
+        self.control = RunControl(database, clock, self._signals, self._registry)
+        """Changes runs: cancels, repeats, signals them."""
+        self.endpoints = Endpoints(database, clock, self._signals, self._keeper)
+        """Takes what durable endpoints report."""
         self._duties: list[asyncio.Task[None]] = []
 
     @classmethod
@@ -77,6 +85,7 @@ class Engine:
         if released:
             logger.info("took back %d calls that were open when the engine stopped", released)
         await engine._keeper.load()
+        await database.transact(engine._repair_all)
         # The first expression loads the grammar; no event should wait for that.
         engine._start(asyncio.to_thread(_warm_up))
         engine._start(engine._dispatcher.run())
@@ -105,6 +114,7 @@ class Engine:
         if left:
             logger.info("handed back %d open calls; the next start makes them again", left)
         await self._client.close()
+        await self._gateway.close()
         await self._database.close()
 
     async def __aenter__(self) -> Self:
@@ -136,6 +146,7 @@ class Engine:
         receipts = await self._database.transact(
             lambda tables: [self._ingest(tables, event, now_ms) for event in accepted]
         )
+        self._signals.runs_ended(run_id for receipt in receipts for run_id in receipt.cancelled)
         self._signals.work_changed()
         return receipts
 
@@ -264,12 +275,18 @@ class Engine:
             started = existing_runs(tables, registry, event.id)
             return EventReceipt(event=known, is_known=True, started=started)
         settled = Settlement(tables, registry, now_ms=now_ms).ingest(event)
+        repair_stalled(tables, registry, settled.resumed, settled, now_ms=now_ms)
         return EventReceipt(
             event=event,
             started=tuple(settled.started),
             resumed=tuple(dict.fromkeys(settled.resumed)),
+            cancelled=tuple(settled.ended),
             not_started=tuple(settled.not_started),
         )
+
+    def _repair_all(self, tables: Tables) -> None:
+        settled, now_ms = Settled(), self._clock.now_ms()
+        repair_stalled(tables, self._registry(), tables.runs.open_ids(), settled, now_ms=now_ms)
 
     async def _view_runs(self, run_ids: Sequence[str]) -> dict[str, RunView]:
         now_ms = self._clock.now_ms()

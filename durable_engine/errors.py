@@ -16,6 +16,7 @@ Failures of user code are values (`Reply`, `StepError`), never exceptions. The t
     │  └─ AppNotFoundError
     ├─ ConflictError
     │  ├─ IllegalTransitionError
+    │  ├─ StaleCallError
     │  └─ RunAlreadyEndedError
     ├─ SyncError                       an app could not be synced
     ├─ StorageError
@@ -98,6 +99,10 @@ class ConflictError(DurableEngineError):
 
 class IllegalTransitionError(ConflictError):
     """A state change that the state table does not allow: a bug of ours."""
+
+
+class StaleCallError(ConflictError):
+    """A call to an app does not count any more: its run has ended, or the call was made again."""
 
 
 class RunAlreadyEndedError(ConflictError):

@@ -1,4 +1,4 @@
-"""One queue item from start to commit: take → call the app → decide → commit.
+"""One queue item from start to commit: take → call → decide → commit.
 
 The transaction that commits an item also takes the item that is due next, for the slot that has become
 free: a run of sequential steps costs one transaction a step.
@@ -12,19 +12,22 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Final
 
+from durable_engine.answers import commit_answer
 from durable_engine.clock import Clock
 from durable_engine.errors import StorageError
-from durable_engine.lifecycle.decide import decide
-from durable_engine.lifecycle.facts import CallFacts
+from durable_engine.gateway.client import GatewayClient
 from durable_engine.model.call import Call
+from durable_engine.model.endpoint import EndpointCall
 from durable_engine.model.history import HistoryEntry, HistoryKind
-from durable_engine.model.op import RunReturned
-from durable_engine.model.queue_item import ItemKind, QueueItem
-from durable_engine.model.reply import Ops, Reply
+from durable_engine.model.json_value import parse_json
+from durable_engine.model.queue_item import ItemKind, NewItem, QueueItem
+from durable_engine.model.reply import Reply
+from durable_engine.model.run import Run
+from durable_engine.model.step import Step
 from durable_engine.registry import Registry
 from durable_engine.sdk.client import SDKClient
 from durable_engine.sdk.reply import failure
-from durable_engine.settle import Settled, Settlement
+from durable_engine.settle import Settled, repair_stalled
 from durable_engine.storage.database import Database
 from durable_engine.storage.tables import Tables
 from durable_engine.timers import fire_timer
@@ -36,10 +39,13 @@ _STORAGE_RETRY_S: Final = 5.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Work:
-    """A leased item and, unless it is a timer, the call it asks for, or why that could not be loaded."""
+    """A leased item and what it asks for: a call to the app, a request of the engine's own (`gateway`),
+    nothing for a timer; or why that could not be loaded.
+    """
 
     item: QueueItem
     call: Call | None = None
+    gateway: Step | None = None
     fault: Exception | None = None
 
 
@@ -64,10 +70,16 @@ class Executor:
     """Carries out leased work."""
 
     def __init__(
-        self, database: Database, client: SDKClient, clock: Clock, registry: Callable[[], Registry]
+        self,
+        database: Database,
+        client: SDKClient,
+        gateway: GatewayClient,
+        clock: Clock,
+        registry: Callable[[], Registry],
     ) -> None:
         self._database = database
         self._client = client
+        self._gateway = gateway
         self._clock = clock
         self._registry = registry
 
@@ -76,11 +88,16 @@ class Executor:
         item = work.item
         if work.fault is not None:
             return await self.abandon(item, work.fault)
-        if work.call is None:
-            return await self._commit(partial(fire_timer, item=item))
         started_ms = self._clock.now_ms()
-        reply = await self._client.call(work.call, now=self._clock.now_ms)
-        return await self._commit(partial(_answer, item=item, reply=reply, started_ms=started_ms))
+        if work.gateway is not None:
+            step = work.gateway
+            request = parse_json(step.detail or "{}")
+            reply = await self._gateway.perform(step.ref, step.kind, request, now=self._clock.now_ms)
+        elif work.call is not None:
+            reply = await self._client.call(work.call, now=self._clock.now_ms)
+        else:
+            return await self._commit(item, partial(fire_timer, item=item))
+        return await self._commit_answer(item, reply, started_ms=started_ms)
 
     async def abandon(self, item: QueueItem, fault: Exception) -> Done:
         """End the run of an item that a bug of ours keeps from being done: never a silent hang."""
@@ -90,14 +107,16 @@ class Executor:
             f"Stepcue failed while it worked on this run ({type(fault).__name__}); its log has the details.",
             is_retriable=False,
         )
-        started_ms = self._clock.now_ms()
         try:
-            return await self._commit(partial(_answer, item=item, reply=error, started_ms=started_ms))
+            return await self._commit_answer(item, error, started_ms=self._clock.now_ms())
         except Exception:
             logger.exception("run could not be ended", extra={"run_id": item.run_id})
             return Done(settled=Settled())
 
-    async def _commit(self, work: Callable[..., Settled]) -> Done:
+    async def _commit_answer(self, item: QueueItem, reply: Reply, *, started_ms: int) -> Done:
+        return await self._commit(item, partial(commit_answer, item=item, reply=reply, started_ms=started_ms))
+
+    async def _commit(self, item: QueueItem, work: Callable[..., Settled]) -> Done:
         """Run `work` in a transaction; a data file that fails for a while is tried again, as the answer
         of the app is in hand and asking for it again would run the user's code twice.
         """
@@ -106,6 +125,7 @@ class Executor:
         def commit(tables: Tables) -> Done:
             registry = self._registry()
             settled = work(tables, registry, now_ms=now_ms)
+            repair_stalled(tables, registry, [item.run_id, *settled.resumed], settled, now_ms=now_ms)
             taken = take_due(tables, registry, now_ms=now_ms, limit=1)
             return Done(
                 settled=settled,
@@ -122,28 +142,33 @@ class Executor:
 
 
 def _load(tables: Tables, registry: Registry, item: QueueItem, *, now_ms: int) -> Work:
-    if item.kind is ItemKind.TIMER:
+    if not item.kind.is_call:
         return Work(item=item)
     try:
-        return Work(item=item, call=_load_call(tables, registry, item, now_ms=now_ms))
+        return _load_work(tables, registry, item, now_ms=now_ms)
     except Exception as fault:  # noqa: BLE001 - an item that cannot be loaded must not hold up the others
         return Work(item=item, fault=fault)
 
 
-def _load_call(tables: Tables, registry: Registry, item: QueueItem, *, now_ms: int) -> Call:
+def _load_work(tables: Tables, registry: Registry, item: QueueItem, *, now_ms: int) -> Work:
     run = tables.runs.get(item.run_id)
     if run is None:
         raise LookupError(f"queue item {item.id} belongs to no run")
+    function = registry.by_id(run.function_id)
     if tables.runs.start(run.id, now_ms=now_ms):
-        tables.history.append(HistoryEntry(run_id=run.id, at_ms=now_ms, kind=HistoryKind.RUN_STARTED))
+        _note_start(tables, run, finish_timeout_ms=function.finish_timeout_ms, now_ms=now_ms)
+    target = None
     if item.step_id is not None:
         tables.steps.mark_calling(run.id, item.step_id, now_ms=now_ms)
-    function = registry.by_id(run.function_id)
-    return Call(
+        target = tables.steps.get(run.id, item.step_id)
+    if target is not None and target.kind.is_gateway:
+        return Work(item=item, gateway=target)
+    call = Call(
         url=function.url,
         run_id=run.id,
         function_id=function.id,
         item_id=item.id,
+        item_ref=item.ref,
         target=item.step_id,
         attempt=item.attempt,
         max_attempts=function.max_attempts,
@@ -151,61 +176,23 @@ def _load_call(tables: Tables, registry: Registry, item: QueueItem, *, now_ms: i
         # A targeted call must not run whatever else it comes across.
         plans_only=run.plans_only or item.kind is ItemKind.STEP,
         events=[tables.events.payload(run.event_id)],
-        memos=tables.steps.memos(run.id),
+        # The step is reached on the way that was taken when it was planned: the results of those planned
+        # with it, an error above all, could lead the function elsewhere.
+        memos=tables.steps.memos(run.id, without_group=target.group_id if target else None),
+        given={target.ref.id: target.detail} if target is not None and target.detail else {},
+        endpoint=_endpoint_call(tables, run) if function.is_endpoint else None,
     )
+    return Work(item=item, call=call)
 
 
-def _answer(
-    tables: Tables,
-    registry: Registry,
-    *,
-    item: QueueItem,
-    reply: Reply,
-    started_ms: int,
-    now_ms: int,
-) -> Settled:
-    if not tables.queue.is_held(item):
-        logger.warning("late answer dropped", extra={"run_id": item.run_id, "item_id": item.id})
-        return Settled()
-    facts = _load_facts(tables, registry, item, reply, started_ms=started_ms, now_ms=now_ms)
-    settlement = Settlement(tables, registry, now_ms=now_ms)
-    settled = settlement.apply(decide(facts, reply))
-    tables.queue.done(item)
-    return settled
+def _endpoint_call(tables: Tables, run: Run) -> EndpointCall:
+    return EndpointCall.of(tables.events.get(run.event_id).data)
 
 
-def _load_facts(
-    tables: Tables,
-    registry: Registry,
-    item: QueueItem,
-    reply: Reply,
-    *,
-    started_ms: int,
-    now_ms: int,
-) -> CallFacts:
-    run = tables.runs.get(item.run_id)
-    if run is None:
-        raise LookupError(f"queue item {item.id} belongs to no run")
-    steps = tables.steps.some(run.id, _step_ids(item, reply))
-    target = steps.get(item.step_id) if item.step_id else None
-    at_work = tables.queue.steps_at_work(item) | tables.pauses.steps_waiting(run.id)
-    return CallFacts(
-        run=run,
-        function=registry.by_id(run.function_id),
-        load_event=partial(tables.events.get, run.event_id),
-        item=item,
-        steps=steps,
-        open_in_group=tables.steps.open_in_group(run.id, target.group_id if target else None),
-        at_work=at_work,
-        step_count=tables.steps.count(run.id),
-        has_other_work=bool(at_work) or tables.queue.has_others(item),
-        started_ms=started_ms,
-        now_ms=now_ms,
-    )
-
-
-def _step_ids(item: QueueItem, reply: Reply) -> list[str]:
-    step_ids = [item.step_id] if item.step_id else []
-    if isinstance(reply, Ops):
-        step_ids += [op.step.id for op in reply.ops if not isinstance(op, RunReturned)]
-    return step_ids
+def _note_start(tables: Tables, run: Run, *, finish_timeout_ms: int | None, now_ms: int) -> None:
+    """The first call of a run is made: it has started in time, and may have to end in time."""
+    tables.history.append(HistoryEntry(run_id=run.id, at_ms=now_ms, kind=HistoryKind.RUN_STARTED))
+    tables.queue.close_deadline(run.id)
+    if finish_timeout_ms is not None:
+        deadline_ms = now_ms + finish_timeout_ms
+        tables.queue.insert(NewItem(run_id=run.id, kind=ItemKind.DEADLINE, due_ms=deadline_ms))

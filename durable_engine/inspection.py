@@ -13,6 +13,7 @@ from durable_engine.model.run import Run
 from durable_engine.model.status import RunStatus, StepKind, StepStatus
 from durable_engine.model.step import Step
 from durable_engine.model.views import FailedAttempt, RunView, StepView, WaitingFor
+from durable_engine.redaction import redacted_url
 from durable_engine.registry import Registry
 from durable_engine.storage.tables import Tables
 
@@ -21,13 +22,15 @@ _WAIT_KINDS = {
     StepKind.SLEEP: "sleep",
     StepKind.WAIT_FOR_EVENT: "event",
     StepKind.INVOKE: "invoke",
+    StepKind.WAIT_FOR_SIGNAL: "signal",
 }
 
 
 def view_run(tables: Tables, registry: Registry, run: Run, *, now_ms: int) -> RunView:
     """Return a run as callers see it."""
     function = registry.by_id(run.function_id)
-    failures = _failures(tables.history.of_run(run.id))
+    history = tables.history.of_run(run.id)
+    failures = _failures(history)
     children = tables.runs.children(run.id)
     child_steps = {child.parent_step_id: child.id for child in map(tables.runs.get, children) if child}
     steps = tuple(
@@ -55,11 +58,18 @@ def view_run(tables: Tables, registry: Registry, run: Run, *, now_ms: int) -> Ru
         max_attempts=function.max_attempts,
         parent_run_id=run.parent_run_id,
         child_run_ids=tuple(children),
+        original_run_id=run.original_run_id,
+        cancelled=_text_of(history, HistoryKind.RUN_CANCELLED, "reason"),
     )
 
 
 def _parsed(text: str | None) -> JSONValue:
     return None if text is None else parse_json(text)
+
+
+def _text_of(history: Sequence[HistoryEntry], kind: HistoryKind, key: str) -> str | None:
+    texts = [entry.detail.get(key) for entry in history if entry.kind is kind]
+    return str(texts[0]) if texts and texts[0] else None
 
 
 def _failures(history: Sequence[HistoryEntry]) -> dict[str | None, list[FailedAttempt]]:
@@ -111,7 +121,10 @@ def _output(step: Step, memo: JSONValue) -> JSONValue:
     # The memos of a sleep (null) and of a matched wait (the event) are not wrapped.
     if step.kind in {StepKind.SLEEP, StepKind.WAIT_FOR_EVENT} or not isinstance(memo, dict):
         return memo
-    return memo.get("data")
+    data = memo.get("data")
+    if step.kind is StepKind.FETCH and isinstance(data, dict) and isinstance(data.get("url"), str):
+        return {**data, "url": redacted_url(data["url"])}
+    return data
 
 
 def _step_wait(step: Step, child_steps: Mapping[str | None, str], *, now_ms: int) -> WaitingFor | None:
@@ -122,7 +135,7 @@ def _step_wait(step: Step, child_steps: Mapping[str | None, str], *, now_ms: int
     kind = _WAIT_KINDS.get(step.kind, "retry")
     if kind == "retry" and (step.due_ms is None or step.due_ms <= now_ms):
         return None
-    detail: JSONObject = _parsed(step.detail) or {}
+    detail: JSONObject = {} if step.kind.is_gateway else _parsed(step.detail) or {}
     return WaitingFor(
         kind=kind,
         until_ms=step.due_ms,
@@ -132,6 +145,7 @@ def _step_wait(step: Step, child_steps: Mapping[str | None, str], *, now_ms: int
         expression=detail.get("expression"),
         run_id=child_steps.get(step.ref.id),
         function_slug=detail.get("function"),
+        signal=detail.get("signal"),
     )
 
 

@@ -51,6 +51,20 @@ class RegistryKeeper:
             logger.info("synced app %s: %d functions from %s", app.name, len(functions), app.url)
         return is_new
 
+    async def learn(self, app: App, function: Function) -> None:
+        """Add a function to what is known of an app; nothing happens when it is known."""
+        if function in self.registry.functions:
+            return
+
+        def write(tables: Tables) -> Registry:
+            others = [known for known in tables.registry.functions() if known.app_name == app.name]
+            kept = [known for known in others if not known.is_archived and known.id != function.id]
+            tables.registry.save(app, [*kept, function])
+            return _snapshot(tables)
+
+        self.registry = await self._database.transact(write)
+        logger.info("durable endpoint %s at %s", function.name, app.url)
+
     async def note_sync(self, url: str, *, error: str | None, now_ms: int) -> None:
         """Record how the newest sync of the app at `url` went."""
 

@@ -7,22 +7,34 @@ state the one before it left, until nothing is left to decide.
 
 from __future__ import annotations
 
+import logging
 from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from functools import partial
+from typing import Final
 
-from durable_engine.ids import derived_ulid
+from durable_engine.cancelling import cancelled_by, run_facts
+from durable_engine.ids import derived_ulid, uuid_for
 from durable_engine.ingest import plan_event, resume_wait, waits_met
+from durable_engine.lifecycle import finish
 from durable_engine.lifecycle.resume import child_ended, resume_with
 from durable_engine.lifecycle.start import start_run
 from durable_engine.model.changes import Changes, Invocation, RunEnd
 from durable_engine.model.event import FUNCTION_INVOKED, Event, NotStarted, StartedRun
 from durable_engine.model.function import Function
+from durable_engine.model.history import HistoryEntry, HistoryKind
 from durable_engine.model.json_value import JSONObject, parse_json, to_json
 from durable_engine.model.pause import Pause
+from durable_engine.model.queue_item import ItemKind, NewItem
+from durable_engine.model.status import RunStatus
+from durable_engine.model.step import Step
 from durable_engine.registry import Registry
 from durable_engine.storage.tables import Tables
+
+logger = logging.getLogger(__name__)
+
+MAX_STATE_BYTES: Final = 32 * 1024 * 1024
 
 
 @dataclass(slots=True)
@@ -60,7 +72,11 @@ class Settlement:
         return self.apply(Changes())
 
     def _write(self, changes: Changes) -> None:
-        self._tables.apply(changes)
+        sizes = self._tables.apply(changes)
+        for run_id, size in sizes.items():
+            if size > MAX_STATE_BYTES:
+                last = next(write.step for write in reversed(changes.steps) if write.run_id == run_id)
+                self._next.append(partial(self._overflow, run_id, last, size))
         self.settled.started += changes.started
         self.settled.resumed += changes.resumed
         self.settled.not_started += changes.not_started
@@ -75,6 +91,7 @@ class Settlement:
 
     def _event(self, event: Event) -> Iterable[Changes]:
         yield plan_event(self._tables, self._registry, event, now_ms=self._now_ms)
+        yield from cancelled_by(self._tables, self._registry, event, now_ms=self._now_ms)
         for pause in waits_met(self._tables, event, now_ms=self._now_ms):
             changes = resume_wait(self._tables, pause, event, now_ms=self._now_ms)
             if changes is not None:
@@ -91,6 +108,14 @@ class Settlement:
             invocation.user,
             now_ms=self._now_ms,
             event_id=derived_ulid(self._now_ms, invocation.run_id, invocation.step.ref.id, "invoke"),
+            v=invocation.v,
+            about={
+                "correlation_id": f"{invocation.run_id}.{invocation.step.ref.id}",
+                "source_app_id": uuid_for("app", invocation.source.app_name),
+                "source_fn_id": invocation.source.id,
+                "name": invocation.step.ref.name,
+                "expire": invocation.step.due_ms,
+            },
         )
         changes = Changes(events=[event])
         parent = (invocation.run_id, invocation.step.ref.id)
@@ -101,6 +126,19 @@ class Settlement:
             changes.pauses.append(
                 Pause(run_id=invocation.run_id, step_id=invocation.step.ref.id, child_run_id=child.id)
             )
+        yield changes
+
+    def _overflow(self, run_id: str, step: Step, size: int) -> Iterable[Changes]:
+        run = self._tables.runs.get(run_id)
+        if run is None or run.status.is_terminal:
+            return
+        changes = Changes()
+        error: JSONObject = {
+            "name": "InngestErrStateOverflowed",
+            "message": f"With the output of step {step.ref.name!r} the state of the run is {size:,} bytes; "
+            f"the limit for all steps together is 32 MiB ({MAX_STATE_BYTES:,} bytes).",
+        }
+        finish.fail(changes, run_facts(self._tables, self._registry, run, now_ms=self._now_ms), error)
         yield changes
 
     def _unknown_function(self, invocation: Invocation) -> Iterable[Changes]:
@@ -136,18 +174,55 @@ class Settlement:
         )
 
 
+def repair_stalled(
+    tables: Tables, registry: Registry, run_ids: Iterable[str], settled: Settled, *, now_ms: int
+) -> None:
+    """Let no run hang: one that has not ended and that nothing will ever move is called again, once.
+
+    That only a bug of ours can bring about. Should it stall again, it fails with the reason. What this
+    settles is added to `settled`.
+    """
+    for run_id in dict.fromkeys(run_ids):
+        run = tables.runs.stalled(run_id)
+        if run is None:
+            continue
+        was_repaired = tables.history.has(run_id, HistoryKind.RUN_REPAIRED)
+        changes = Changes()
+        if run.status is RunStatus.QUEUED or not was_repaired:
+            logger.error("run had nothing left to do; calling it again", extra={"run_id": run_id})
+            changes.items.append(NewItem(run_id=run_id, kind=ItemKind.DISCOVER, due_ms=now_ms))
+            changes.history.append(HistoryEntry(run_id=run_id, at_ms=now_ms, kind=HistoryKind.RUN_REPAIRED))
+        else:
+            logger.error("run had nothing left to do; ending it", extra={"run_id": run_id})
+            error: JSONObject = {
+                "name": "StalledRunError",
+                "message": "Stepcue found nothing left to do for this run although it had not ended. "
+                "That is a bug of Stepcue: please report it.",
+            }
+            finish.fail(changes, run_facts(tables, registry, run, now_ms=now_ms), error)
+        settled.ended += Settlement(tables, registry, now_ms=now_ms).apply(changes).ended
+
+
 def invoked_event(
-    function: Function, data: JSONObject, user: JSONObject, *, now_ms: int, event_id: str
+    function: Function,
+    data: JSONObject,
+    user: JSONObject,
+    *,
+    now_ms: int,
+    event_id: str,
+    v: str | None = None,
+    about: JSONObject | None = None,
 ) -> Event:
-    """Make the event that a directly started run sees."""
+    """Make the event that a directly started run sees; `about` tells of the step that invoked it."""
     return Event(
         id=event_id,
         public_id=event_id,
         name=FUNCTION_INVOKED,
-        data={**data, "_inngest": {"fn_id": function.slug}},
+        data={**data, "_inngest": {"fn_id": function.slug, **(about or {})}},
         user=user,
         ts_ms=now_ms,
         received_ms=now_ms,
+        v=v,
         source="invoke",
     )
 

@@ -13,7 +13,7 @@ from starlette.routing import BaseRoute
 
 from durable_engine.engine import Engine
 from durable_engine.errors import DurableEngineError
-from durable_engine.http_api import errors, events, health, registration, runs
+from durable_engine.http_api import checkpoint, endpoints, errors, events, health, registration, runs
 from durable_engine.http_api.guard import HostGuard
 
 
@@ -41,7 +41,7 @@ def build_app(
             yield
 
     routes: list[BaseRoute] = []
-    for resource in (events, registration, runs, health):
+    for resource in (events, registration, runs, checkpoint, endpoints, health):
         routes += resource.routes(engine)
     return Starlette(
         routes=[*routes, *more_routes],

@@ -14,7 +14,7 @@ from typing import Final, assert_never
 
 from durable_engine.lifecycle import finish, retry
 from durable_engine.lifecycle.facts import CallFacts
-from durable_engine.lifecycle.ops import Reading, handle, waits_first
+from durable_engine.lifecycle.ops import handle, waits_first
 from durable_engine.lifecycle.progress import (
     PARALLEL_VERSION,
     call_again,
@@ -22,14 +22,21 @@ from durable_engine.lifecycle.progress import (
     end_step,
     set_mode,
 )
+from durable_engine.lifecycle.reading import Reading
 from durable_engine.model.changes import Changes
 from durable_engine.model.json_value import JSONObject
 from durable_engine.model.op import (
+    Gateway,
     Invoke,
+    Op,
     RunReturned,
     Sleep,
+    StepErrored,
+    StepOp,
     StepPlanned,
+    StepRan,
     WaitForEvent,
+    WaitForSignal,
 )
 from durable_engine.model.reply import Failed, Ops, Reply, Returned
 from durable_engine.model.run import UNDECIDED_VERSION, Run
@@ -37,7 +44,7 @@ from durable_engine.model.status import StepStatus
 from durable_engine.model.step import Step
 
 MAX_STEPS: Final = 1_000
-_PLANS: Final = (StepPlanned, Sleep, WaitForEvent, Invoke)
+_PLANS: Final = (StepPlanned, Sleep, WaitForEvent, WaitForSignal, Gateway, Invoke)
 
 
 def decide(facts: CallFacts, reply: Reply) -> Changes:
@@ -68,24 +75,13 @@ def _returned(changes: Changes, facts: CallFacts, reply: Returned) -> None:
 
 
 def _ops(changes: Changes, facts: CallFacts, reply: Ops) -> None:
-    run = _run_after(changes, facts.run, reply)
     step_ops = [op for op in reply.ops if not isinstance(op, RunReturned)]
+    # Several steps that only ran were buffered by a checkpointing SDK: they ran one after the other.
     is_group = len(step_ops) > 1 and any(isinstance(op, _PLANS) for op in step_ops)
+    run = _run_after(changes, facts.run, reply, is_group=is_group)
     is_joined = is_group and run.execution_version >= PARALLEL_VERSION
     reading = Reading(facts, reply, changes, group_id=facts.item.id if is_joined else None)
-    for op in waits_first(step_ops):
-        known = facts.steps.get(op.step.id)
-        # A step that has ended is reported again by a call that raced: the first result stays. One that
-        # was put to work is planned again by every later call: the first plan stays.
-        has_ended = known is not None and known.status.is_terminal
-        if not has_ended and not (isinstance(op, _PLANS) and reading.is_at_work(op.step)):
-            handle(op, reading)
-    new_steps = {op.step.id for op in step_ops} - facts.steps.keys()
-    if facts.step_count + len(new_steps) > MAX_STEPS:
-        reading.fail(
-            "InngestErrFunctionOverflowed",
-            f"The function run exceeded the step limit of {MAX_STEPS} steps.",
-        )
+    _read(reading, step_ops)
     if reading.failure is not None:
         _only_failure(changes, facts, reading.failure)
         return
@@ -96,12 +92,57 @@ def _ops(changes: Changes, facts: CallFacts, reply: Ops) -> None:
     _conclude(reading, run)
 
 
-def _run_after(changes: Changes, run: Run, reply: Ops) -> Run:
+def _read(reading: Reading, ops: list[StepOp]) -> None:
+    """Carry out what the ops ask for, as far as it is new."""
+    facts = reading.facts
+    for op in waits_first(ops):
+        known = facts.steps.get(op.step.id)
+        # A step that has ended is reported again by a call that raced: the first result stays. One that
+        # was put to work is planned again by every later call: the first plan stays.
+        has_ended = known is not None and known.status.is_terminal
+        if not has_ended and not (isinstance(op, _PLANS) and reading.is_at_work(op.step)):
+            handle(op, reading)
+    new = [op.step for op in ops if op.step.id not in facts.steps]
+    new_ids = list(dict.fromkeys(step.id for step in new))
+    if (over := facts.step_count + len(new_ids) - MAX_STEPS) > 0:
+        first = next(step for step in new if step.id == new_ids[-over])
+        reading.fail(
+            "InngestErrFunctionOverflowed",
+            f"The function run exceeded the step limit of {MAX_STEPS} steps with step {first.name!r}.",
+        )
+
+
+def checkpoint(facts: CallFacts, reply: Ops) -> Changes:
+    """Return what steps change that the SDK reports while its call goes on.
+
+    Source: TypeScript 4 and Go, `POST /v1/checkpoint/{run}/async`. The SDK goes on by itself, so nothing
+    is enqueued. What ends the run here (a limit) makes its next checkpoint stale.
+    """
+    changes = Changes()
+    reading = Reading(facts, reply, changes, group_id=None)
+    _read(reading, [op for op in map(_as_ran, reply.ops) if op is not None])
+    if reading.failure is not None:
+        _only_failure(changes, facts, reading.failure)
+    return changes
+
+
+def _as_ran(op: Op) -> StepOp | None:
+    """Return what a checkpointed op counts as.
+
+    A step that throws nothing at all (`throw undefined`) is reported as an error, and the SDK then goes on
+    as if it had returned null.
+    """
+    if isinstance(op, StepErrored):
+        return StepRan(step=op.step, data=None, kind=op.kind)
+    return op if isinstance(op, StepRan) else None
+
+
+def _run_after(changes: Changes, run: Run, reply: Ops, *, is_group: bool) -> Run:
     """Return the run with the mode that its next calls need, recording it when it changed."""
     version = run.execution_version
     if version == UNDECIDED_VERSION and reply.sdk_version is not None:
         version = reply.sdk_version
-    plans_only = run.plans_only or len(reply.ops) > 1
+    plans_only = run.plans_only or is_group
     if (version, plans_only) != (run.execution_version, run.plans_only):
         set_mode(changes, run, execution_version=version, plans_only=plans_only)
     return replace(run, execution_version=version, plans_only=plans_only)
@@ -109,8 +150,16 @@ def _run_after(changes: Changes, run: Run, reply: Ops) -> Run:
 
 def _only_failure(changes: Changes, facts: CallFacts, error: JSONObject) -> None:
     """End the run; nothing else that the reply asked for counts."""
-    for asked in (changes.steps, changes.items, changes.pauses, changes.invocations, changes.retries):
+    for asked in (
+        changes.steps,
+        changes.items,
+        changes.pauses,
+        changes.invocations,
+        changes.retries,
+        changes.displaced,
+    ):
         asked.clear()
+    changes.history = [entry for entry in changes.history if entry.run_id == facts.run.id]
     finish.fail(changes, facts, error)
 
 

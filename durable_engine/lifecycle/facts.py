@@ -1,9 +1,9 @@
-"""What a decision about an answered call may look at."""
+"""What a decision may look at."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from durable_engine.model.event import Event
 from durable_engine.model.function import Function
@@ -13,19 +13,29 @@ from durable_engine.model.step import Step
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CallFacts:
-    """The state of a run as of the transaction that commits a call's answer.
+class RunFacts:
+    """A run as of the transaction that decides about it.
 
-    `steps` holds those named in the answer, and the item's target. `open_in_group` are the unfinished
-    steps that were planned together with the target, the target included. `at_work` are the steps that
-    have a queue item or a pause besides `item`; `has_other_work` tells whether the run has any.
-    `step_count` is the number of steps the run has. `started_ms` is when the call was sent. `load_event`
-    returns the run's trigger event, which may be large and is needed only when the run ends.
+    `load_event` returns the run's trigger event, which may be large and is needed only when the run ends.
     """
 
     run: Run
     function: Function
     load_event: Callable[[], Event]
+    now_ms: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallFacts(RunFacts):
+    """The state of a run as of the transaction that commits a call's answer.
+
+    `steps` holds those named in the answer, and the item's target. `open_in_group` are the unfinished
+    steps that were planned together with the target, the target included. `at_work` are the steps that
+    have a queue item or a pause besides `item`; `has_other_work` tells whether the run has any.
+    `step_count` is the number of steps the run has. `started_ms` is when the call was sent.
+    `signal_holders` are the steps, as (run id, step id), that wait for the signals named in the answer.
+    """
+
     item: QueueItem
     steps: Mapping[str, Step]
     open_in_group: frozenset[str]
@@ -33,7 +43,7 @@ class CallFacts:
     has_other_work: bool
     step_count: int
     started_ms: int
-    now_ms: int
+    signal_holders: Mapping[str, tuple[str, str]] = field(default_factory=dict)
 
     @property
     def has_attempts_left(self) -> bool:

@@ -1,6 +1,7 @@
 """End a run and tell the world with the events Inngest defines for it.
 
-Source: `inngest/function.finished` and `inngest/function.failed` as observed on an Inngest server.
+Source: `inngest/function.finished`, `inngest/function.failed` and `inngest/function.cancelled` as observed
+on an Inngest server and as documented.
 """
 
 from __future__ import annotations
@@ -8,73 +9,107 @@ from __future__ import annotations
 from typing import Final
 
 from durable_engine.ids import derived_ulid
-from durable_engine.lifecycle.facts import CallFacts
+from durable_engine.lifecycle.facts import RunFacts
 from durable_engine.model.changes import Changes, RunEnd
-from durable_engine.model.event import FUNCTION_FAILED, FUNCTION_FINISHED, LIFECYCLE_EVENTS, Event
+from durable_engine.model.event import (
+    FUNCTION_CANCELLED,
+    FUNCTION_FAILED,
+    FUNCTION_FINISHED,
+    LIFECYCLE_EVENTS,
+    Event,
+)
 from durable_engine.model.history import HistoryEntry, HistoryKind
 from durable_engine.model.json_value import JSONObject, JSONValue, to_json
-from durable_engine.model.run import Run
 from durable_engine.model.status import RunStatus, check_run_transition
 
-_STATUS_WORDS: Final = {RunStatus.COMPLETED: "Completed", RunStatus.FAILED: "Failed"}
+_STATUS_WORDS: Final = {
+    RunStatus.COMPLETED: "Completed",
+    RunStatus.FAILED: "Failed",
+    RunStatus.CANCELLED: "Cancelled",
+}
+_HISTORY: Final = {
+    RunStatus.COMPLETED: HistoryKind.RUN_COMPLETED,
+    RunStatus.FAILED: HistoryKind.RUN_FAILED,
+    RunStatus.CANCELLED: HistoryKind.RUN_CANCELLED,
+}
+_CANCELLED: Final = {"name": "Error", "message": "function cancelled"}
 
 
-def complete(changes: Changes, facts: CallFacts, data: JSONValue) -> None:
+def complete(changes: Changes, facts: RunFacts, data: JSONValue) -> None:
     """The function returned `data`."""
-    _end(changes, facts.run, RunStatus.COMPLETED, now_ms=facts.now_ms, output=to_json(data))
-    event = facts.load_event()
-    changes.emitted.append(_event(facts, event, FUNCTION_FINISHED, RunStatus.COMPLETED, {"result": data}))
+    _end(changes, facts, RunStatus.COMPLETED, {"result": data}, output=to_json(data))
 
 
 def fail(
     changes: Changes,
-    facts: CallFacts,
+    facts: RunFacts,
     error: JSONObject,
     *,
     body: JSONValue = None,
     is_retriable: bool = False,
 ) -> None:
     """The run failed for good; `body` is the app's raw answer, where there is one."""
-    _end(changes, facts.run, RunStatus.FAILED, now_ms=facts.now_ms, error=to_json(error))
-    summary = f"invalid status code: {error.get('status', 500)}" if is_retriable else "NonRetriableError"
+    summary = "NonRetriableError"
+    if is_retriable:  # an app that never answered has no status
+        summary = f"invalid status code: {error['status']}" if "status" in error else str(error["message"])
     reported = {key: error[key] for key in ("name", "message", "stack") if key in error}
     outcome: JSONObject = {"error": {"error": summary, **reported}, "result": body}
-    event = facts.load_event()
-    changes.emitted.append(_event(facts, event, FUNCTION_FINISHED, RunStatus.FAILED, outcome))
-    # A failure handler that fails must not start itself again.
-    if event.name not in LIFECYCLE_EVENTS:
-        changes.emitted.append(_event(facts, event, FUNCTION_FAILED, RunStatus.FAILED, outcome))
+    _end(changes, facts, RunStatus.FAILED, outcome, error=to_json(error), says=FUNCTION_FAILED)
+
+
+def cancel(changes: Changes, facts: RunFacts, *, reason: str) -> None:
+    """The run is cancelled; `reason` is the end of a sentence that begins with "cancelled"."""
+    _end(
+        changes,
+        facts,
+        RunStatus.CANCELLED,
+        {"error": {"error": _CANCELLED["message"], **_CANCELLED}},
+        error=to_json(_CANCELLED),
+        says=FUNCTION_CANCELLED,
+        detail={"reason": reason},
+    )
 
 
 def _end(
     changes: Changes,
-    run: Run,
+    facts: RunFacts,
     status: RunStatus,
+    outcome: JSONObject,
     *,
-    now_ms: int,
     output: str | None = None,
     error: str | None = None,
+    says: str | None = None,
+    detail: JSONObject | None = None,
 ) -> None:
+    """End the run and emit `function.finished`, and the event `says` besides."""
+    run, now_ms = facts.run, facts.now_ms
     check_run_transition(run.status, status)
     changes.ends.append(RunEnd(run=run, status=status, ended_ms=now_ms, output=output, error=error))
-    kind = HistoryKind.RUN_COMPLETED if status is RunStatus.COMPLETED else HistoryKind.RUN_FAILED
-    changes.history.append(HistoryEntry(run_id=run.id, at_ms=now_ms, kind=kind))
+    changes.history.append(
+        HistoryEntry(run_id=run.id, at_ms=now_ms, kind=_HISTORY[status], detail=detail or {})
+    )
+    event = facts.load_event()
+    changes.emitted.append(_event(facts, event, FUNCTION_FINISHED, status, outcome))
+    # A failure handler that fails must not start itself again.
+    if says is not None and event.name not in LIFECYCLE_EVENTS:
+        changes.emitted.append(_event(facts, event, says, status, outcome))
 
 
-def _event(facts: CallFacts, of_run: Event, name: str, status: RunStatus, outcome: JSONObject) -> Event:
+def _event(facts: RunFacts, of_run: Event, name: str, status: RunStatus, outcome: JSONObject) -> Event:
     run, trigger = facts.run, of_run.as_payload()
     data: JSONObject = {
         "function_id": facts.function.slug,
         "run_id": run.id,
         "event": trigger,
-        "events": [trigger],
+        # As observed: a copy in `events` has no `user` where the sender gave none.
+        "events": [{key: value for key, value in trigger.items() if key != "user" or value}],
         **outcome,
         "_inngest": {"status": _STATUS_WORDS[status]},
     }
     if run.parent_run_id is not None:
         data["correlation_id"] = f"{run.parent_run_id}.{run.parent_step_id}"
-    # A failure event's id is the id of the failed run.
-    event_id = run.id if name == FUNCTION_FAILED else derived_ulid(facts.now_ms, run.id, name)
+    # The id of a failure or cancellation event is that of its run.
+    event_id = derived_ulid(facts.now_ms, run.id, name) if name == FUNCTION_FINISHED else run.id
     return Event(
         id=event_id,
         public_id=event_id,

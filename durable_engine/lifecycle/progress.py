@@ -17,7 +17,9 @@ PARALLEL_VERSION = 2
 
 def end_step(changes: Changes, run_id: str, step: Step, *, now_ms: int) -> None:
     """Record that a step ended. `step` carries its final status and memo."""
-    ended = replace(step, ended_ms=now_ms, due_ms=None)
+    # What a gateway step asked for may hold keys, which are of no use any more.
+    detail = None if step.kind.is_gateway else step.detail
+    ended = replace(step, ended_ms=now_ms, due_ms=None, detail=detail)
     changes.steps.append(StepWrite(run_id=run_id, step=ended))
     kind = HistoryKind.STEP_COMPLETED
     if step.status is StepStatus.FAILED:

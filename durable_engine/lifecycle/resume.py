@@ -7,7 +7,7 @@ from dataclasses import replace
 from durable_engine.lifecycle.progress import call_again, continues_after, end_step
 from durable_engine.model.changes import Changes
 from durable_engine.model.event import Event
-from durable_engine.model.json_value import JSONObject, to_json
+from durable_engine.model.json_value import JSONObject, JSONValue, to_json
 from durable_engine.model.run import Run
 from durable_engine.model.status import StepKind, StepStatus
 from durable_engine.model.step import Step, Surroundings
@@ -67,13 +67,21 @@ def time_is_up(run: Run, step: Step, *, around: Surroundings, now_ms: int) -> Ch
         memo=_NULL,
         around=around,
         now_ms=now_ms,
-        has_timed_out=step.kind is StepKind.WAIT_FOR_EVENT,
+        has_timed_out=step.kind is not StepKind.SLEEP,
     )
 
 
 def event_arrived(run: Run, step: Step, event: Event, *, around: Surroundings, now_ms: int) -> Changes:
     """End a wait with the whole event: SDKs expect it unwrapped."""
     return resume_with(run, step, memo=to_json(event.as_payload()), around=around, now_ms=now_ms)
+
+
+def signal_arrived(
+    run: Run, step: Step, signal: str, data: JSONValue, *, around: Surroundings, now_ms: int
+) -> Changes:
+    """End a wait with the signal and what was sent with it."""
+    memo = to_json({"data": {"signal": signal, "data": data}})
+    return resume_with(run, step, memo=memo, around=around, now_ms=now_ms)
 
 
 def child_ended(

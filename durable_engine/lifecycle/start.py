@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from durable_engine.durations import parse_due_ms
 from durable_engine.ids import derived_ulid
 from durable_engine.model.changes import Changes
 from durable_engine.model.event import Event, StartedRun
 from durable_engine.model.function import Function
 from durable_engine.model.history import HistoryEntry, HistoryKind
+from durable_engine.model.pause import CancelTrigger
 from durable_engine.model.queue_item import ItemKind, NewItem
 from durable_engine.model.run import Run
 from durable_engine.model.status import RunStatus
@@ -20,26 +22,48 @@ def start_run(
     now_ms: int,
     due_ms: int | None = None,
     parent: tuple[str, str] | None = None,
+    repeats: tuple[str, str] | None = None,
 ) -> Run:
     """Add a new run to `changes` and return it.
 
-    `due_ms` delays the first call. `parent` is (run id, step id) of the invoking step.
+    `due_ms` delays the first call. `parent` is (run id, step id) of the invoking step. `repeats` is (id
+    for the new run, id of the run that it repeats).
     """
     due_ms = now_ms if due_ms is None else max(due_ms, now_ms)
     parent_run_id, parent_step_id = parent or (None, None)
+    run_id, original_run_id = repeats or (derived_ulid(now_ms, event.id, function.id), None)
     run = Run(
-        id=derived_ulid(now_ms, event.id, function.id),
+        id=run_id,
         function_id=function.id,
         event_id=event.id,
         status=RunStatus.QUEUED,
         queued_ms=now_ms,
         parent_run_id=parent_run_id,
         parent_step_id=parent_step_id,
+        original_run_id=original_run_id,
     )
     changes.new_runs.append(run)
     changes.items.append(NewItem(run_id=run.id, kind=ItemKind.DISCOVER, due_ms=due_ms))
+    _watch(changes, function, run, now_ms=now_ms, due_ms=due_ms)
     changes.history.append(HistoryEntry(run_id=run.id, at_ms=now_ms, kind=HistoryKind.RUN_QUEUED))
     changes.started.append(
         StartedRun(run_id=run.id, function_slug=function.slug, status=run.status, due_ms=due_ms)
     )
     return run
+
+
+def _watch(changes: Changes, function: Function, run: Run, *, now_ms: int, due_ms: int) -> None:
+    """Register what cancels the run: events, and a first call that comes too late."""
+    for position, cancel in enumerate(function.cancels):
+        changes.cancel_triggers.append(
+            CancelTrigger(
+                run_id=run.id,
+                position=position,
+                event_name=cancel.event,
+                expression=cancel.expression,
+                expires_ms=None if cancel.timeout is None else parse_due_ms(cancel.timeout, now_ms=now_ms),
+            )
+        )
+    if function.start_timeout_ms is not None:
+        deadline_ms = due_ms + function.start_timeout_ms
+        changes.items.append(NewItem(run_id=run.id, kind=ItemKind.DEADLINE, due_ms=deadline_ms))

@@ -66,7 +66,7 @@ class AppSync:
 
     async def run_once(self) -> None:
         """Sync every known app; failures are noted, not raised."""
-        known = [app.url for app in self._keeper.registry.apps]
+        known = [app.url for app in self._keeper.registry.apps if app.is_syncable]
         urls = {same_endpoint(url): url for url in [*known, *self._errors]}
         # Together, so that one app that hangs does not delay the others.
         await asyncio.gather(*map(self._sync_again, urls.values()))

@@ -49,7 +49,7 @@ class Discovery:
 
     async def run(self, interval_s: float) -> None:
         """Search every `interval_s` seconds until the first app is known."""
-        while not self._keeper.registry.apps:
+        while not any(app.is_syncable for app in self._keeper.registry.apps):
             await self.run_once()
             await self._clock.patience(interval_s)
 

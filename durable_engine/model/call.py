@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+
+from durable_engine.model.endpoint import EndpointCall
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,6 +21,8 @@ class Call:
     run_id: str
     function_id: str
     item_id: int
+    item_ref: str
+    """What the SDK sends back with steps that it reports during the call."""
     target: str | None
     attempt: int
     max_attempts: int
@@ -28,3 +32,7 @@ class Call:
     events: Sequence[str]
     memos: Mapping[str, str]
     """Memos by hashed step id, in the order in which the steps finished."""
+    endpoint: EndpointCall | None = None
+    """The request to make again, for a run of a durable endpoint; the SDK fetches the rest by our API."""
+    given: Mapping[str, str] = field(default_factory=dict)
+    """Input that replaces that of the target, as a memo of a step that has not run (reruns)."""

@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from durable_engine.model.event import Event, NotStarted, StartedRun
+from durable_engine.model.function import Function
 from durable_engine.model.history import HistoryEntry
 from durable_engine.model.json_value import JSONObject
-from durable_engine.model.pause import Pause
+from durable_engine.model.pause import CancelTrigger, Pause
 from durable_engine.model.queue_item import NewItem
 from durable_engine.model.run import Run
 from durable_engine.model.status import RunStatus
@@ -25,7 +26,7 @@ class RunMode:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunEnd:
-    """A run ends: its queue items and pauses go, its open steps become CANCELLED."""
+    """A run ends: its queue items, pauses and cancel triggers go, its open steps become CANCELLED."""
 
     run: Run
     status: RunStatus
@@ -45,13 +46,15 @@ class ItemRetry:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Invocation:
-    """A step wants another function to run; `function` is its slug or UUID."""
+    """A step of `source` wants another function to run; `function` is its slug or UUID."""
 
     run_id: str
+    source: Function
     step: Step
     function: str
     data: JSONObject
     user: JSONObject
+    v: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,6 +79,9 @@ class Changes:
     items: list[NewItem] = field(default_factory=list)
     retries: list[ItemRetry] = field(default_factory=list)
     pauses: list[Pause] = field(default_factory=list)
+    cancel_triggers: list[CancelTrigger] = field(default_factory=list)
+    displaced: list[tuple[str, str]] = field(default_factory=list)
+    """Waits for a signal that another step has taken over, as (run id, step id): they can only time out."""
     closed_waits: list[tuple[str, str]] = field(default_factory=list)
     """Waits that are over, as (run id, step id): their pauses and timers go."""
     ends: list[RunEnd] = field(default_factory=list)

@@ -10,7 +10,8 @@ INTERNAL_PREFIX = "inngest/"
 FUNCTION_INVOKED = "inngest/function.invoked"
 FUNCTION_FINISHED = "inngest/function.finished"
 FUNCTION_FAILED = "inngest/function.failed"
-LIFECYCLE_EVENTS = frozenset({FUNCTION_FINISHED, FUNCTION_FAILED})
+FUNCTION_CANCELLED = "inngest/function.cancelled"
+LIFECYCLE_EVENTS = frozenset({FUNCTION_FINISHED, FUNCTION_FAILED, FUNCTION_CANCELLED})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,4 +98,6 @@ class EventReceipt:
     started: tuple[StartedRun, ...] = ()
     resumed: tuple[str, ...] = ()
     """Ids of waiting runs that the event woke."""
+    cancelled: tuple[str, ...] = ()
+    """Ids of runs that the event cancelled."""
     not_started: tuple[NotStarted, ...] = ()

@@ -8,6 +8,8 @@ from durable_engine.model.event import INTERNAL_PREFIX
 from durable_engine.model.json_value import JSONObject
 
 DEFAULT_RETRIES = 4
+ENDPOINT_FRAMEWORK = "durable endpoint"
+"""Framework of an app that is known by its durable endpoints only: there is nothing to sync."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,12 +32,22 @@ class Trigger:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CancelOn:
+    """An event that cancels a function's runs, for as long as `timeout` says (a duration or a date)."""
+
+    event: str
+    expression: str | None = None
+    timeout: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Function:
     """A function of an app.
 
     `id` is a UUID derived from `slug` (`<app>-<function>`), the same after every restart.
-    `retries` is the number of retries after the first attempt. `config` is the whole configuration as
-    the SDK sent it.
+    `retries` is the number of retries after the first attempt. A run is cancelled when its first call
+    is not made within `start_timeout_ms`, or when it has not ended `finish_timeout_ms` after that call.
+    `config` is the whole configuration as the SDK sent it.
     """
 
     id: str
@@ -45,8 +57,16 @@ class Function:
     url: str
     triggers: tuple[Trigger, ...] = ()
     retries: int = DEFAULT_RETRIES
+    cancels: tuple[CancelOn, ...] = ()
+    start_timeout_ms: int | None = None
+    finish_timeout_ms: int | None = None
     config: JSONObject = field(default_factory=dict)
     is_archived: bool = False
+
+    @property
+    def is_endpoint(self) -> bool:
+        """Whether this is a durable endpoint, which HTTP requests to the app itself start."""
+        return bool(self.config.get("endpoint"))
 
     @property
     def max_attempts(self) -> int:
@@ -69,3 +89,8 @@ class App:
     checksum: str
     last_sync_ms: int
     sync_error: str | None = None
+
+    @property
+    def is_syncable(self) -> bool:
+        """Whether the app can be asked for its functions."""
+        return self.framework != ENDPOINT_FRAMEWORK

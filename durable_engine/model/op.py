@@ -32,6 +32,8 @@ class StepRan:
     data: JSONValue
     kind: StepKind = StepKind.RUN
     input: JSONValue = None
+    duration_ms: int | None = None
+    """How long the step's code ran, by the app's clock, where the SDK says it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,6 +73,28 @@ class WaitForEvent:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class WaitForSignal:
+    """Wait for a signal; `replaces` takes it over from a step that waits for it already."""
+
+    step: StepRef
+    signal: str
+    timeout: str | None
+    replaces: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gateway:
+    """Have the engine itself send an HTTP request and make the answer the step's result.
+
+    `kind` is FETCH or AI_GATEWAY; `request` is as the SDK sent it, with whatever keys it carries.
+    """
+
+    step: StepRef
+    kind: StepKind
+    request: JSONObject
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Invoke:
     """Start another function and wait for its result."""
 
@@ -79,6 +103,7 @@ class Invoke:
     data: JSONObject
     user: JSONObject
     timeout: str | None
+    v: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,5 +121,15 @@ class Unsupported:
     opcode: str
 
 
-StepOp: TypeAlias = StepRan | StepErrored | StepPlanned | Sleep | WaitForEvent | Invoke | Unsupported
+StepOp: TypeAlias = (
+    StepRan
+    | StepErrored
+    | StepPlanned
+    | Sleep
+    | WaitForEvent
+    | WaitForSignal
+    | Gateway
+    | Invoke
+    | Unsupported
+)
 Op: TypeAlias = StepOp | RunReturned

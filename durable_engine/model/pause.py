@@ -1,4 +1,4 @@
-"""What a waiting step waits for from outside: an event, or the end of a run it invoked."""
+"""What is waited for from outside: by a step, or to cancel a run."""
 
 from __future__ import annotations
 
@@ -7,10 +7,22 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pause:
-    """A step that waits: for an event (`event_name`, `expression`) or a child run (`child_run_id`)."""
+    """A step that waits: for an event (`event_name`, `expression`), a child run or a signal."""
 
     run_id: str
     step_id: str
     event_name: str | None = None
     expression: str | None = None
     child_run_id: str | None = None
+    signal: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CancelTrigger:
+    """An event that cancels a run (`cancelOn`), until `expires_ms`; `position` is its place in the list."""
+
+    run_id: str
+    position: int
+    event_name: str
+    expression: str | None = None
+    expires_ms: int | None = None

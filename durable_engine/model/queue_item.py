@@ -1,4 +1,4 @@
-"""Work that is due at a time: a call to an app, or a timer that ends a wait."""
+"""Work that is due at a time: a call to an app, a timer that ends a wait, the deadline of a run."""
 
 from __future__ import annotations
 
@@ -7,11 +7,20 @@ from enum import StrEnum
 
 
 class ItemKind(StrEnum):
-    """DISCOVER calls the function from the top, STEP targets one planned step, TIMER ends a wait."""
+    """DISCOVER calls the function from the top, STEP carries out one planned step, TIMER ends a wait.
+
+    DEADLINE cancels a run that has not started or ended in time.
+    """
 
     DISCOVER = "discover"
     STEP = "step"
     TIMER = "timer"
+    DEADLINE = "deadline"
+
+    @property
+    def is_call(self) -> bool:
+        """Whether the work takes a call over HTTP."""
+        return self in {ItemKind.DISCOVER, ItemKind.STEP}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,3 +45,8 @@ class QueueItem:
     step_id: str | None
     attempt: int
     lease: int
+
+    @property
+    def ref(self) -> str:
+        """What SDKs send back to name this taking of the item (`qi_id`)."""
+        return f"{self.id}.{self.lease}"

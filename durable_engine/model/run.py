@@ -15,7 +15,8 @@ class Run:
     """One execution of a function for one event. `output` and `error` are JSON text.
 
     `plans_only`: calls ask the SDK to report new steps instead of executing them (parallel groups).
-    `parent_run_id` and `parent_step_id` name the step that invoked this run, if one did.
+    `parent_run_id` and `parent_step_id` name the step that invoked this run, if one did;
+    `original_run_id` the run that this one repeats. `state_bytes` is the size of all memos.
     """
 
     id: str
@@ -31,3 +32,5 @@ class Run:
     plans_only: bool = False
     parent_run_id: str | None = None
     parent_step_id: str | None = None
+    original_run_id: str | None = None
+    state_bytes: int = 0

@@ -58,7 +58,15 @@ class StepKind(StrEnum):
     WAIT_FOR_EVENT = "WAIT_FOR_EVENT"
     INVOKE = "INVOKE"
     SEND_EVENT = "SEND_EVENT"
+    WAIT_FOR_SIGNAL = "WAIT_FOR_SIGNAL"
+    FETCH = "FETCH"
     AI = "AI"
+    AI_GATEWAY = "AI_GATEWAY"
+
+    @property
+    def is_gateway(self) -> bool:
+        """Whether the engine itself carries the step out, by an HTTP request."""
+        return self in {StepKind.FETCH, StepKind.AI_GATEWAY}
 
 
 RUN_TRANSITIONS: Final[Mapping[RunStatus, frozenset[RunStatus]]] = MappingProxyType(

@@ -28,7 +28,8 @@ class FailedAttempt:
 class WaitingFor:
     """What a run or step that is not being executed waits for.
 
-    `kind` is one of `sleep`, `event`, `invoke`, `retry`, `start` (the run's event lies in the future).
+    `kind` is one of `sleep`, `event`, `signal`, `invoke`, `retry`, `start` (the run's event lies in the
+    future).
     `until_ms` is when the wait ends by itself. The others are set where they apply.
     """
 
@@ -40,6 +41,7 @@ class WaitingFor:
     expression: str | None = None
     run_id: str | None = None
     function_slug: str | None = None
+    signal: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,6 +75,8 @@ class RunView:
     """One run with its steps in the order they were first seen.
 
     `failures` are failed calls that no single step accounts for (app unreachable, error outside steps).
+    `cancelled` says why the run was cancelled: the end of a sentence. `original_run_id` is the run that
+    this one repeats.
     """
 
     id: str
@@ -94,6 +98,8 @@ class RunView:
     max_attempts: int = 1
     parent_run_id: str | None = None
     child_run_ids: tuple[str, ...] = ()
+    original_run_id: str | None = None
+    cancelled: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

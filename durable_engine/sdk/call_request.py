@@ -11,7 +11,9 @@ from typing import Final
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 from durable_engine.model.call import Call
-from durable_engine.model.json_value import to_json
+from durable_engine.model.endpoint import EndpointCall
+from durable_engine.model.json_value import InvalidJSONError, parse_json, to_json
+from durable_engine.sdk.signing import SIGNATURE_HEADER
 
 MAX_BODY_BYTES: Final = 4 * 1024 * 1024
 """Above this the SDK is told to fetch the state from our API (`use_api`)."""
@@ -22,15 +24,18 @@ ACCOUNT_ID: Final = "00000000-0000-4000-a000-000000000000"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CallRequest:
-    """A request ready to be sent: `POST url` with `headers` and `body`."""
+    """A request ready to be sent."""
 
     url: str
     headers: dict[str, str]
-    body: bytes
+    body: bytes | None
+    method: str = "POST"
 
 
 def build_call_request(call: Call, *, request_id: str) -> CallRequest:
     """Build the request for `call`; state that does not fit in a body is left to the API."""
+    if call.endpoint is not None:
+        return _endpoint_request(call, call.endpoint)
     body = _body(call, request_id=request_id, use_api=False)
     if len(body) > MAX_BODY_BYTES:
         body = _body(call, request_id=request_id, use_api=True)
@@ -49,6 +54,34 @@ def build_call_request(call: Call, *, request_id: str) -> CallRequest:
     return CallRequest(url=url_for_step(call.url, step_id), headers=headers, body=body)
 
 
+def _endpoint_request(call: Call, endpoint: EndpointCall) -> CallRequest:
+    """Make the request of a durable endpoint again; the SDK tells it from a new one by its headers.
+
+    The SDK reads a body as JSON whatever it is, so that only JSON can be sent again.
+    """
+    headers = {
+        "User-Agent": "Inngest",
+        "X-Run-ID": call.run_id,
+        "X-Inngest-Step-ID": call.target or DISCOVERY_STEP,
+        SIGNATURE_HEADER: "",  # has to be there; a client with a signing key fills it
+    }
+    if call.plans_only:
+        headers["X-Inngest-Force-Step-Plan"] = "true"
+    body = None
+    if endpoint.method != "GET" and _is_json(endpoint.body):
+        body = endpoint.body.encode()
+        headers["Content-Type"] = endpoint.content_type or "application/json"
+    return CallRequest(url=endpoint.url, headers=headers, body=body, method=endpoint.method)
+
+
+def _is_json(text: str) -> bool:
+    try:
+        parse_json(text)
+    except InvalidJSONError:
+        return False
+    return True
+
+
 def url_for_step(url: str, step_id: str) -> str:
     """Set `stepId` in a function's URL, which Go apps spell differently at sync time."""
     parts = urlsplit(url)
@@ -61,7 +94,8 @@ def url_for_step(url: str, step_id: str) -> str:
 def _body(call: Call, *, request_id: str, use_api: bool) -> bytes:
     event = call.events[0]
     events = "" if use_api else ",".join(call.events)
-    steps = "" if use_api else ",".join(f"{_key(step)}:{memo}" for step, memo in call.memos.items())
+    memos = {} if use_api else {**call.memos, **call.given}
+    steps = ",".join(f"{_key(step)}:{memo}" for step, memo in memos.items())
     flag = "true" if use_api else "false"
     context = to_json(_context(call, request_id=request_id, use_api=use_api))
     return (
@@ -75,8 +109,6 @@ def _key(step_id: str) -> str:
 
 
 def _context(call: Call, *, request_id: str, use_api: bool) -> dict[str, object]:
-    # Without `qi_id` TypeScript 4 does not checkpoint and reports each step in its reply, which this
-    # engine commits one by one.
     return {
         "attempt": call.attempt,
         "disable_immediate_execution": call.plans_only,
@@ -85,6 +117,7 @@ def _context(call: Call, *, request_id: str, use_api: bool) -> dict[str, object]
         "generation_id": call.attempt + 1,
         "job_id": str(call.item_id),
         "max_attempts": call.max_attempts,
+        "qi_id": call.item_ref,  # with it SDKs may report steps while the call goes on (checkpoints)
         "request_id": request_id,
         "run_id": call.run_id,
         "stack": {"current": len(call.memos), "stack": list(call.memos)},

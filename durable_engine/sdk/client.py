@@ -94,9 +94,16 @@ class SDKClient:
 
         `now` returns the engine's time: a call may take hours, and dates in the answer count from its end.
         """
+        ends_ms = now() + CALL_TIMEOUT_S * 1_000
         try:
             request = build_call_request(call, request_id=new_ulid(now()))
-            answer = await self._send("POST", request.url, headers=request.headers, content=request.body)
+            answer = await self._send(
+                request.method,
+                request.url,
+                headers=request.headers,
+                content=request.body,
+                is_late=lambda: now() > ends_ms,
+            )
         except httpx.TimeoutException:
             return failure("TimeoutError", f"The app at {_origin(call.url)} did not answer in time.")
         except httpx.InvalidURL as fault:
@@ -107,7 +114,7 @@ class SDKClient:
             return failure(
                 "ConnectionError",
                 f"The connection to the app at {_origin(call.url)} broke during the call: "
-                f"{fault or type(fault).__name__}.",
+                f"{str(fault).rstrip('.') or type(fault).__name__}.",
             )
         except ReplyTooLargeError:
             return failure(
@@ -143,8 +150,12 @@ class SDKClient:
         headers: dict[str, str],
         content: bytes | None,
         timeout_s: float | None = None,
+        is_late: Callable[[], bool] | None = None,
     ) -> AppAnswer:
-        """Send, follow redirects without turning a POST into a GET, and read a bounded body."""
+        """Send, follow redirects without turning a POST into a GET, and read a bounded body.
+
+        The time-outs of a transport are about silence; `is_late` is asked at each sign of life.
+        """
         if self._signer is not None:
             headers = {**headers, SIGNATURE_HEADER: self._signer.sign(content or b"")}
         for _ in range(MAX_REDIRECTS):
@@ -157,7 +168,7 @@ class SDKClient:
                     if response.has_redirect_location:
                         url = str(request.url.join(response.headers["location"]))
                         continue
-                    body = await _bounded_body(response)
+                    body = await _bounded_body(response, is_late)
                 finally:
                     await response.aclose()
             lower = {key.lower(): value for key, value in response.headers.items()}
@@ -170,10 +181,13 @@ def _timeouts(seconds: float | None) -> dict[str, float]:
     return {"connect": min(whole, CONNECT_TIMEOUT_S), "read": whole, "write": whole, "pool": whole}
 
 
-async def _bounded_body(response: httpx.Response) -> bytes:
+async def _bounded_body(response: httpx.Response, is_late: Callable[[], bool] | None) -> bytes:
     chunks: list[bytes] = []
     size = 0
     async for chunk in response.aiter_bytes():
+        # An answer that is there counts, however late; what is blank only says that the app still works.
+        if is_late is not None and chunk.isspace() and is_late():
+            raise httpx.ReadTimeout("the answer took too long")
         size += len(chunk)
         if size > MAX_REPLY_BYTES:
             raise ReplyTooLargeError

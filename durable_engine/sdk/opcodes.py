@@ -5,11 +5,13 @@ Source: opcodes of the Inngest SDKs as observed; unknown keys are ignored, opcod
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from durable_engine.model.json_value import JSONObject, JSONValue, storable_text
 from durable_engine.model.op import (
+    Gateway,
     Invoke,
     Op,
     RunReturned,
@@ -20,6 +22,7 @@ from durable_engine.model.op import (
     StepRef,
     Unsupported,
     WaitForEvent,
+    WaitForSignal,
 )
 from durable_engine.model.status import StepKind
 
@@ -31,6 +34,8 @@ _KINDS: Final[Mapping[str, StepKind]] = {
 _MEMO_ERROR_KEYS: Final = ("name", "message", "stack", "data", "cause")
 _IGNORED: Final = frozenset({"none", "deferadd", "deferabort"})
 """Deferred calls are not carried out yet; they never fail the run that asks for them."""
+FUNCTION_ID: Final = hashlib.sha1(b"complete", usedforsecurity=False).hexdigest()
+"""Id of an op that speaks of the function itself, not of a step."""
 _MAX_INDEX: Final = 2**31
 
 
@@ -115,7 +120,21 @@ def _text(value: JSONValue) -> str | None:
 
 def _step_run(entry: dict[str, Any], step: StepRef) -> Op:
     data = entry.get("data")
-    return StepRan(step=step, data=data, kind=_kind(entry), input=_options(entry).get("input"))
+    return StepRan(
+        step=step,
+        data=data,
+        kind=_kind(entry),
+        input=_options(entry).get("input"),
+        duration_ms=_duration_ms(entry.get("timing")),
+    )
+
+
+def _duration_ms(timing: JSONValue) -> int | None:
+    """Return how long a step ran: `b` of its timing, in nanoseconds."""
+    length = timing.get("b") if isinstance(timing, dict) else None
+    if isinstance(length, bool) or not isinstance(length, int | float) or not 0 <= length < 2**63:
+        return None
+    return int(length // 1_000_000)
 
 
 def _step_error(entry: dict[str, Any], step: StepRef) -> Op:
@@ -151,6 +170,19 @@ def _wait_for_event(entry: dict[str, Any], step: StepRef) -> Op:
     )
 
 
+def _wait_for_signal(entry: dict[str, Any], step: StepRef) -> Op:
+    options = _options(entry)
+    signal = _text(options.get("signal") or entry.get("name"))
+    if not signal:
+        raise OpcodeError("a WaitForSignal opcode names no signal")
+    return WaitForSignal(
+        step=step,
+        signal=signal,
+        timeout=_text(options.get("timeout")),
+        replaces=str(options.get("conflict") or "").lower() == "replace",
+    )
+
+
 def _invoke(entry: dict[str, Any], step: StepRef) -> Op:
     options = _options(entry)
     payload = options.get("payload")
@@ -162,7 +194,16 @@ def _invoke(entry: dict[str, Any], step: StepRef) -> Op:
         data=data if isinstance(data, dict) else {},
         user=user if isinstance(user, dict) else {},
         timeout=_text(options.get("timeout")) or None,
+        v=_text(payload.get("v")) or None,
     )
+
+
+def _gateway(entry: dict[str, Any], step: StepRef) -> Op:
+    return Gateway(step=step, kind=StepKind.FETCH, request=_options(entry))
+
+
+def _ai_gateway(entry: dict[str, Any], step: StepRef) -> Op:
+    return Gateway(step=step, kind=StepKind.AI_GATEWAY, request=_options(entry))
 
 
 _READERS: Final[Mapping[str, Callable[[dict[str, Any], StepRef], Op]]] = {
@@ -173,5 +214,8 @@ _READERS: Final[Mapping[str, Callable[[dict[str, Any], StepRef], Op]]] = {
     "stepplanned": _step_planned,
     "sleep": _sleep,
     "waitforevent": _wait_for_event,
+    "waitforsignal": _wait_for_signal,
     "invokefunction": _invoke,
+    "gateway": _gateway,
+    "aigateway": _ai_gateway,
 }

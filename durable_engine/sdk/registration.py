@@ -13,17 +13,20 @@ from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import SplitResult, parse_qsl, urlencode, urlsplit, urlunsplit
 
-from durable_engine.errors import InvalidExpressionError, InvalidFunctionError
-from durable_engine.expressions import compile_expression
+from durable_engine.errors import InvalidFunctionError
 from durable_engine.ids import uuid_for
-from durable_engine.model.function import DEFAULT_RETRIES, App, Function, Trigger
+from durable_engine.model.function import App, Function
 from durable_engine.model.json_value import JSONObject, JSONValue, is_storable, to_json
+from durable_engine.sdk.function_config import (
+    MAX_NAME_CHARS,
+    fold,
+    read_cancels,
+    read_retries,
+    read_timeout,
+    read_triggers,
+)
 
 MAX_FUNCTIONS: Final = 1_000
-MAX_TRIGGERS: Final = 10
-MAX_NAME_CHARS: Final = 255
-MAX_RETRIES: Final = 20
-_TRIGGER_VARIABLES: Final = frozenset({"event", "vars"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,7 +47,7 @@ def read_registration(body: JSONValue, *, url: str | None, now_ms: int) -> Regis
         raise InvalidFunctionError("A sync must be a JSON object that names the app and its functions.")
     if not is_storable(json.dumps(body, ensure_ascii=False)):
         raise InvalidFunctionError("The sync has text that is not valid Unicode: half of a surrogate pair.")
-    fields = _fold(body)
+    fields = fold(body)
     name = fields.get("appname") or fields.get("appid")
     if not isinstance(name, str) or not name.strip():
         raise InvalidFunctionError("The app has no name: give the SDK client an app id.")
@@ -69,10 +72,6 @@ def read_registration(body: JSONValue, *, url: str | None, now_ms: int) -> Regis
     return Registration(app=app, functions=functions)
 
 
-def _fold(mapping: Mapping[str, Any]) -> dict[str, Any]:
-    return {str(key).lower().replace("_", "").replace("-", ""): value for key, value in mapping.items()}
-
-
 def _in_band_sdk(fields: Mapping[str, Any]) -> str:
     language, version = fields.get("sdklanguage"), fields.get("sdkversion")
     return f"{language}:v{version}" if language and version else ""
@@ -90,7 +89,7 @@ def _serve_url(url: JSONValue) -> str:
 def _read_function(entry: JSONValue, *, app_name: str) -> Function:
     if not isinstance(entry, dict):
         raise InvalidFunctionError("Each function must be a JSON object.")
-    fields = _fold(entry)
+    fields = fold(entry)
     slug = fields.get("id")
     if not isinstance(slug, str) or not slug or len(slug) > MAX_NAME_CHARS:
         raise InvalidFunctionError(f"A function needs an `id` of 1 to {MAX_NAME_CHARS} characters.")
@@ -101,8 +100,11 @@ def _read_function(entry: JSONValue, *, app_name: str) -> Function:
         name=str(fields.get("name") or slug),
         app_name=app_name,
         url=_runtime_url(step, slug),
-        triggers=_read_triggers(fields.get("triggers"), slug),
-        retries=_read_retries(step, slug),
+        triggers=read_triggers(fields.get("triggers"), slug),
+        retries=read_retries(step, slug),
+        cancels=read_cancels(fields.get("cancel"), slug),
+        start_timeout_ms=read_timeout(fields.get("timeouts"), "start", slug),
+        finish_timeout_ms=read_timeout(fields.get("timeouts"), "finish", slug),
         config={key: value for key, value in entry.items() if key != "steps"},
     )
 
@@ -111,7 +113,7 @@ def _read_step(steps: JSONValue, slug: str) -> JSONObject:
     values = list(steps.values()) if isinstance(steps, dict) else steps
     if not isinstance(values, list) or len(values) != 1 or not isinstance(values[0], dict):
         raise InvalidFunctionError(f"Function {slug!r} must have exactly one entry in `steps`.")
-    return _fold(values[0])
+    return fold(values[0])
 
 
 def _runtime_url(step: JSONObject, slug: str) -> str:
@@ -134,56 +136,3 @@ def _split(url: JSONValue) -> SplitResult | None:
         return urlsplit(url) if isinstance(url, str) else None
     except ValueError:
         return None
-
-
-def _read_retries(step: JSONObject, slug: str) -> int:
-    retries = step.get("retries")
-    attempts = retries.get("attempts") if isinstance(retries, dict) else None
-    if attempts is None:
-        return DEFAULT_RETRIES
-    if not isinstance(attempts, int) or isinstance(attempts, bool) or not 0 <= attempts <= MAX_RETRIES:
-        raise InvalidFunctionError(
-            f"Function {slug!r} asks for {attempts!r} retries; 0 to {MAX_RETRIES} are allowed."
-        )
-    return attempts
-
-
-def _read_triggers(triggers: JSONValue, slug: str) -> tuple[Trigger, ...]:
-    if not isinstance(triggers, list):
-        triggers = []
-    if len(triggers) > MAX_TRIGGERS:
-        raise InvalidFunctionError(
-            f"Function {slug!r} has {len(triggers)} triggers; at most {MAX_TRIGGERS} are allowed."
-        )
-    return tuple(_read_trigger(trigger, slug) for trigger in triggers)
-
-
-def _read_trigger(trigger: JSONValue, slug: str) -> Trigger:
-    fields = _fold(trigger) if isinstance(trigger, dict) else {}
-    event, cron = fields.get("event"), fields.get("cron")
-    if isinstance(cron, str) and cron:
-        return Trigger(cron=cron)
-    if not isinstance(event, str) or not event or len(event) > MAX_NAME_CHARS:
-        raise InvalidFunctionError(
-            f"A trigger of function {slug!r} needs an `event` name of at most {MAX_NAME_CHARS} characters "
-            "or a `cron` schedule."
-        )
-    if "*" in event[:-1]:
-        raise InvalidFunctionError(
-            f"The trigger {event!r} of function {slug!r} may have `*` only as its last character."
-        )
-    expression = fields.get("expression") or None
-    if expression is not None:
-        _check_expression(expression, slug)
-    return Trigger(event=event, expression=expression)
-
-
-def _check_expression(expression: JSONValue, slug: str) -> None:
-    if not isinstance(expression, str):
-        raise InvalidFunctionError(f"The trigger expression of function {slug!r} must be text.")
-    try:
-        compile_expression(expression, variables=_TRIGGER_VARIABLES)
-    except InvalidExpressionError as fault:
-        raise InvalidFunctionError(
-            f"The trigger expression of function {slug!r} does not compile: {fault}"
-        ) from fault

@@ -8,18 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from typing import Final
 
 from durable_engine.model.json_value import InvalidJSONError, JSONObject, JSONValue, parse_json, to_json
-from durable_engine.model.op import StepErrored
+from durable_engine.model.op import Op, StepErrored
 from durable_engine.model.reply import Failed, Ops, Reply, Returned
-from durable_engine.sdk.opcodes import OpcodeError, read_ops
+from durable_engine.retry_after import retry_after_ms
+from durable_engine.sdk.opcodes import FUNCTION_ID, OpcodeError, read_ops
 
-MIN_RETRY_MS: Final = 1_000
-MAX_RETRY_MS: Final = 24 * 3_600_000
 _QUOTE_CHARS: Final = 500
+_NO_MESSAGE: Final = "The function threw an error that its SDK does not describe."
 
 
 def read_reply(status: int, headers: Mapping[str, str], body: bytes, *, now_ms: int) -> Reply:
@@ -74,11 +72,34 @@ def _read_ops(headers: Mapping[str, str], body: bytes, *, now_ms: int) -> Reply:
         return failure("InvalidReplyError", f"The app's answer is not readable ({fault}): {quote(body)}")
     if _forbids_retry(headers):
         ops = tuple(replace(op, is_final=True) if isinstance(op, StepErrored) else op for op in ops)
-    return Ops(
-        ops=ops,
+    return _reply_of(
+        ops,
         sdk_version=_execution_version(headers),
-        retry_after_ms=_retry_after_ms(headers, now_ms=now_ms),
+        retry_after_ms=_delay_ms(headers, now_ms=now_ms),
     )
+
+
+def read_report(steps: JSONValue, *, sdk_version: int | None = None) -> Ops | Failed:
+    """Read the opcodes that an SDK reports outside of an answer (checkpoints).
+
+    Raises:
+        OpcodeError: not a list of opcodes; the message says what came instead.
+    """
+    return _reply_of(read_ops(steps), sdk_version=sdk_version)
+
+
+def _reply_of(
+    ops: tuple[Op, ...], *, sdk_version: int | None, retry_after_ms: int | None = None
+) -> Ops | Failed:
+    """Return what ops amount to: an error op of the function itself is a failed call.
+
+    TypeScript 4 sends one when a function throws after `defer`, and when a durable endpoint throws.
+    """
+    for op in ops:
+        if isinstance(op, StepErrored) and op.step.id == FUNCTION_ID:
+            error = op.error if op.error["message"] else {**op.error, "message": _NO_MESSAGE}
+            return Failed(error=error, is_retriable=not op.is_final, retry_after_ms=retry_after_ms)
+    return Ops(ops=ops, sdk_version=sdk_version, retry_after_ms=retry_after_ms)
 
 
 def _read_error(status: int, headers: Mapping[str, str], body: bytes, *, now_ms: int) -> Failed:
@@ -93,9 +114,13 @@ def _read_error(status: int, headers: Mapping[str, str], body: bytes, *, now_ms:
     return Failed(
         error=error,
         is_retriable=not _forbids_retry(headers),
-        retry_after_ms=_retry_after_ms(headers, now_ms=now_ms),
+        retry_after_ms=_delay_ms(headers, now_ms=now_ms),
         body=parsed,
     )
+
+
+def _delay_ms(headers: Mapping[str, str], *, now_ms: int) -> int | None:
+    return retry_after_ms(headers.get("retry-after"), now_ms=now_ms)
 
 
 def _forbids_retry(headers: Mapping[str, str]) -> bool:
@@ -122,28 +147,3 @@ def _execution_version(headers: Mapping[str, str]) -> int | None:
         return int(headers["x-inngest-req-version"])
     except (KeyError, ValueError):
         return None
-
-
-def _retry_after_ms(headers: Mapping[str, str], *, now_ms: int) -> int | None:
-    """Read `Retry-After`: whole seconds, an HTTP date, or an ISO date as the Python SDK sends it."""
-    text = headers.get("retry-after", "").strip()
-    if not text:
-        return None
-    if text.isascii() and text.isdecimal() and len(text) <= 7:
-        delay_ms = int(text) * 1_000
-    else:
-        at_ms = _parse_date_ms(text)
-        if at_ms is None:
-            return None
-        delay_ms = at_ms - now_ms
-    return min(max(delay_ms, MIN_RETRY_MS), MAX_RETRY_MS)
-
-
-def _parse_date_ms(text: str) -> int | None:
-    for parse in (datetime.fromisoformat, parsedate_to_datetime):
-        try:
-            moment = parse(text)
-            return round((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp() * 1_000)
-        except (ValueError, OverflowError):
-            continue
-    return None

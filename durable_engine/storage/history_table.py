@@ -15,6 +15,8 @@ _OF_RUN: Final = """
 SELECT run_id, at_ms, kind, step_id, attempt, detail FROM history WHERE run_id = ? ORDER BY seq
 """
 
+_HAS: Final = "SELECT 1 FROM history WHERE run_id = ? AND kind = ? LIMIT 1"
+
 
 class HistoryTable:
     """What happened, append-only."""
@@ -27,6 +29,10 @@ class HistoryTable:
         detail = to_json(entry.detail)
         row = (entry.run_id, entry.at_ms, entry.kind.value, entry.step_id, entry.attempt, detail)
         self._connection.execute(_INSERT, row)
+
+    def has(self, run_id: str, kind: HistoryKind) -> bool:
+        """Whether something of this kind happened to the run."""
+        return self._connection.execute(_HAS, (run_id, kind.value)).fetchone() is not None
 
     def of_run(self, run_id: str) -> list[HistoryEntry]:
         """Return the entries of a run in order."""

@@ -1,31 +1,57 @@
-"""Table `pause`."""
+"""Tables `pause` and `cancel_trigger`: what is waited for from outside."""
 
 from __future__ import annotations
 
 import sqlite3
 from typing import Final
 
-from durable_engine.model.pause import Pause
+from durable_engine.model.pause import CancelTrigger, Pause
 
-_COLUMNS: Final = "run_id, step_id, event_name, expression, child_run_id"
-_INSERT: Final = f"INSERT OR IGNORE INTO pause ({_COLUMNS}) VALUES (?, ?, ?, ?, ?)"  # noqa: S608 - columns only
+_COLUMNS: Final = "run_id, step_id, event_name, expression, child_run_id, signal"
+_INSERT: Final = f"INSERT OR IGNORE INTO pause ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?)"  # noqa: S608 - columns only
 _BY_EVENT: Final = f"SELECT {_COLUMNS} FROM pause WHERE event_name = ?"  # noqa: S608
 _BY_CHILD: Final = f"SELECT {_COLUMNS} FROM pause WHERE child_run_id = ?"  # noqa: S608
+_BY_SIGNAL: Final = f"SELECT {_COLUMNS} FROM pause WHERE signal = ?"  # noqa: S608
 _CLOSE: Final = "DELETE FROM pause WHERE run_id = ? AND step_id = ?"
 _CLOSE_RUN: Final = "DELETE FROM pause WHERE run_id = ?"
 _STEPS: Final = "SELECT step_id FROM pause WHERE run_id = ?"
+_CANCEL_COLUMNS: Final = "run_id, position, event_name, expression, expires_ms"
+_INSERT_CANCEL: Final = f"INSERT INTO cancel_trigger ({_CANCEL_COLUMNS}) VALUES (?, ?, ?, ?, ?)"  # noqa: S608
+_CANCEL_BY_EVENT: Final = f"""
+SELECT {_CANCEL_COLUMNS} FROM cancel_trigger
+WHERE event_name = ? AND (expires_ms IS NULL OR expires_ms > ?) ORDER BY run_id, position
+"""  # noqa: S608
+_CLOSE_CANCEL: Final = "DELETE FROM cancel_trigger WHERE run_id = ?"
 
 
 class PauseTable:
-    """What waits for an event or for another run."""
+    """What waits for an event, another run or a signal, and the events that cancel runs."""
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
 
     def insert(self, pause: Pause) -> None:
         """Register a wait; the first one of a step counts."""
-        row = (pause.run_id, pause.step_id, pause.event_name, pause.expression, pause.child_run_id)
+        row = (
+            pause.run_id,
+            pause.step_id,
+            pause.event_name,
+            pause.expression,
+            pause.child_run_id,
+            pause.signal,
+        )
         self._connection.execute(_INSERT, row)
+
+    def insert_cancel(self, trigger: CancelTrigger) -> None:
+        """Register an event that cancels a run."""
+        row = (
+            trigger.run_id,
+            trigger.position,
+            trigger.event_name,
+            trigger.expression,
+            trigger.expires_ms,
+        )
+        self._connection.execute(_INSERT_CANCEL, row)
 
     def for_event(self, event_name: str) -> list[Pause]:
         """Return the waits for events of this name."""
@@ -36,6 +62,16 @@ class PauseTable:
         row = self._connection.execute(_BY_CHILD, (run_id,)).fetchone()
         return None if row is None else Pause(**dict(row))
 
+    def for_signal(self, signal: str) -> Pause | None:
+        """Return the wait for this signal."""
+        row = self._connection.execute(_BY_SIGNAL, (signal,)).fetchone()
+        return None if row is None else Pause(**dict(row))
+
+    def cancelled_by(self, event_name: str, *, now_ms: int) -> list[CancelTrigger]:
+        """Return what events of this name may cancel now."""
+        rows = self._connection.execute(_CANCEL_BY_EVENT, (event_name, now_ms))
+        return [CancelTrigger(**dict(row)) for row in rows]
+
     def close(self, run_id: str, step_id: str) -> None:
         """Remove a wait that is over."""
         self._connection.execute(_CLOSE, (run_id, step_id))
@@ -43,6 +79,7 @@ class PauseTable:
     def close_run(self, run_id: str) -> None:
         """Remove all waits of a run that has ended."""
         self._connection.execute(_CLOSE_RUN, (run_id,))
+        self._connection.execute(_CLOSE_CANCEL, (run_id,))
 
     def steps_waiting(self, run_id: str) -> frozenset[str]:
         """Return the ids of the run's steps that wait for something from outside."""

@@ -22,18 +22,32 @@ UPDATE queue_item SET is_leased = 1, lease = lease + 1
 WHERE id IN (SELECT id FROM queue_item WHERE is_leased = 0 AND due_ms <= ? ORDER BY due_ms, id LIMIT ?)
 RETURNING id, run_id, kind, due_ms, step_id, attempt, lease
 """
-_LEASE_TIMERS: Final = _LEASE.replace("is_leased = 0", "is_leased = 0 AND kind = 'timer'")
+_NO_CALLS: Final = "AND kind IN ('timer', 'deadline')"
+_LEASE_TIMERS: Final = _LEASE.replace("WHERE is_leased = 0", f"WHERE is_leased = 0 {_NO_CALLS}")
 _NEXT_DUE: Final = "SELECT min(due_ms) FROM queue_item WHERE is_leased = 0"
-_NEXT_TIMER: Final = f"{_NEXT_DUE} AND kind = 'timer'"
+_NEXT_TIMER: Final = f"{_NEXT_DUE} {_NO_CALLS}"
 _DONE: Final = "DELETE FROM queue_item WHERE id = ? AND lease = ? AND is_leased = 1"
-_HELD: Final = "SELECT 1 FROM queue_item WHERE id = ? AND lease = ? AND is_leased = 1"
+_HELD: Final = """
+SELECT id, run_id, kind, due_ms, step_id, attempt, lease FROM queue_item
+WHERE id = ? AND lease = ? AND is_leased = 1
+"""
+_TAKE_SILENT: Final = """
+UPDATE queue_item SET is_leased = 1, lease = lease + 1
+WHERE run_id = ? AND kind = 'discover' AND attempt = 0 AND is_leased = 0 AND due_ms > ?
+RETURNING id, run_id, kind, due_ms, step_id, attempt, lease
+"""
+_FIRST_ATTEMPT: Final = "UPDATE queue_item SET attempt = 0 WHERE id = ? AND attempt != 0"
+_CLOSE_DEADLINE: Final = "DELETE FROM queue_item WHERE run_id = ? AND kind = 'deadline'"
 _RETRY: Final = "UPDATE queue_item SET due_ms = ?, attempt = ?, is_leased = 0 WHERE id = ?"
 _RELEASE_ALL: Final = "UPDATE queue_item SET is_leased = 0 WHERE is_leased = 1"
 _CLOSE_WAIT: Final = "DELETE FROM queue_item WHERE run_id = ? AND step_id = ? AND kind = 'timer'"
 _CLOSE_RUN: Final = "DELETE FROM queue_item WHERE run_id = ?"
-_OTHERS: Final = "SELECT 1 FROM queue_item WHERE run_id = ? AND id != ? LIMIT 1"
+# A deadline moves nothing forward: it is no work of the run.
+_OTHERS: Final = "SELECT 1 FROM queue_item WHERE run_id = ? AND id != ? AND kind != 'deadline' LIMIT 1"
 _AT_WORK: Final = "SELECT step_id FROM queue_item WHERE run_id = ? AND id != ? AND step_id IS NOT NULL"
-_BESIDES: Final = "SELECT 1 FROM queue_item WHERE run_id = ? AND step_id IS NOT ? LIMIT 1"
+_BESIDES: Final = """
+SELECT 1 FROM queue_item WHERE run_id = ? AND step_id IS NOT ? AND kind != 'deadline' LIMIT 1
+"""
 _OF_RUN: Final = """
 SELECT id, run_id, kind, due_ms, step_id, attempt, lease FROM queue_item WHERE run_id = ? ORDER BY due_ms, id
 """
@@ -56,15 +70,25 @@ class QueueTable:
         rows = self._connection.execute(statement, (now_ms, limit)).fetchall()
         return sorted(map(_read, rows), key=lambda item: (item.due_ms, item.id))
 
+    def take_silent(self, run_id: str, *, now_ms: int) -> QueueItem | None:
+        """Take the call that would be made if the run's endpoint went silent, which is not due yet."""
+        row = self._connection.execute(_TAKE_SILENT, (run_id, now_ms)).fetchone()
+        return None if row is None else _read(row)
+
     def next_due_ms(self, *, only_timers: bool = False) -> int | None:
         """Return when the next free item is due."""
         statement = _NEXT_TIMER if only_timers else _NEXT_DUE
         due: int | None = self._connection.execute(statement).fetchone()[0]
         return due
 
-    def is_held(self, item: QueueItem) -> bool:
-        """Whether the lease under which `item` was taken is still valid."""
-        return self._connection.execute(_HELD, (item.id, item.lease)).fetchone() is not None
+    def held(self, item_id: int, lease: int) -> QueueItem | None:
+        """Return the item as it is now, if this taking of it is still valid."""
+        row = self._connection.execute(_HELD, (item_id, lease)).fetchone()
+        return None if row is None else _read(row)
+
+    def start_attempts_anew(self, item: QueueItem) -> None:
+        """Forget the failed attempts of an item: it has made progress."""
+        self._connection.execute(_FIRST_ATTEMPT, (item.id,))
 
     def done(self, item: QueueItem) -> None:
         """Remove an item whose work is committed; one that was put back for a retry stays."""
@@ -81,6 +105,10 @@ class QueueTable:
     def close_wait(self, run_id: str, step_id: str) -> None:
         """Drop the timer of a wait that is over."""
         self._connection.execute(_CLOSE_WAIT, (run_id, step_id))
+
+    def close_deadline(self, run_id: str) -> None:
+        """Drop the deadline of a run."""
+        self._connection.execute(_CLOSE_DEADLINE, (run_id,))
 
     def close_run(self, run_id: str) -> None:
         """Drop all work of a run that has ended; a call in flight can then commit nothing."""

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import asdict
 from typing import Final
 
-from durable_engine.model.function import App, Function, Trigger
+from durable_engine.model.function import App, CancelOn, Function, Trigger
 from durable_engine.model.json_value import parse_json, to_json
 
 _SAVE_APP: Final = """
@@ -18,16 +18,22 @@ ON CONFLICT (id) DO UPDATE SET url = excluded.url, sdk = excluded.sdk, framework
 """
 _ARCHIVE: Final = "UPDATE function SET is_archived = 1 WHERE app_name = ?"
 _SAVE_FUNCTION: Final = """
-INSERT INTO function (id, slug, name, app_name, url, triggers, retries, config, is_archived)
-VALUES (:id, :slug, :name, :app_name, :url, :triggers, :retries, :config, 0)
+INSERT INTO function (id, slug, name, app_name, url, triggers, retries, cancels, start_timeout_ms,
+    finish_timeout_ms, config, is_archived)
+VALUES (:id, :slug, :name, :app_name, :url, :triggers, :retries, :cancels, :start_timeout_ms,
+    :finish_timeout_ms, :config, 0)
 ON CONFLICT (id) DO UPDATE SET name = excluded.name, app_name = excluded.app_name, url = excluded.url,
-    triggers = excluded.triggers, retries = excluded.retries, config = excluded.config, is_archived = 0
+    triggers = excluded.triggers, retries = excluded.retries, cancels = excluded.cancels,
+    start_timeout_ms = excluded.start_timeout_ms, finish_timeout_ms = excluded.finish_timeout_ms,
+    config = excluded.config, is_archived = 0
 """
 _APPS: Final = (
     "SELECT id, name, url, sdk, framework, checksum, last_sync_ms, sync_error FROM app ORDER BY name"
 )
 _FUNCTIONS: Final = """
-SELECT id, slug, name, app_name, url, triggers, retries, config, is_archived FROM function ORDER BY slug
+SELECT id, slug, name, app_name, url, triggers, retries, cancels, start_timeout_ms, finish_timeout_ms,
+    config, is_archived
+FROM function ORDER BY slug
 """
 _DELETE_APP: Final = "DELETE FROM app WHERE id = ?"
 
@@ -51,6 +57,9 @@ class RegistryTable:
                 "url": function.url,
                 "triggers": to_json([asdict(trigger) for trigger in function.triggers]),
                 "retries": function.retries,
+                "cancels": to_json([asdict(cancel) for cancel in function.cancels]),
+                "start_timeout_ms": function.start_timeout_ms,
+                "finish_timeout_ms": function.finish_timeout_ms,
                 "config": to_json(function.config),
             }
             for function in functions
@@ -75,6 +84,7 @@ class RegistryTable:
         functions = []
         for row in map(dict, self._connection.execute(_FUNCTIONS)):
             row["triggers"] = tuple(Trigger(**trigger) for trigger in parse_json(row["triggers"]))
+            row["cancels"] = tuple(CancelOn(**cancel) for cancel in parse_json(row["cancels"]))
             row["config"] = parse_json(row["config"])
             row["is_archived"] = bool(row["is_archived"])
             functions.append(Function(**row))

@@ -11,11 +11,12 @@ from durable_engine.model.status import RunStatus
 
 _COLUMNS: Final = (
     "id, function_id, event_id, status, queued_ms, started_ms, ended_ms, output, error, "
-    "execution_version, plans_only, parent_run_id, parent_step_id"
+    "execution_version, plans_only, parent_run_id, parent_step_id, original_run_id, state_bytes"
 )
 _INSERT: Final = f"""
 INSERT INTO run ({_COLUMNS}) VALUES (:id, :function_id, :event_id, :status, :queued_ms, :started_ms,
-    :ended_ms, :output, :error, :execution_version, :plans_only, :parent_run_id, :parent_step_id)
+    :ended_ms, :output, :error, :execution_version, :plans_only, :parent_run_id, :parent_step_id,
+    :original_run_id, :state_bytes)
 """  # noqa: S608 - column names only
 _GET: Final = f"SELECT {_COLUMNS} FROM run WHERE id = ?"  # noqa: S608
 _OF_EVENT: Final = f"SELECT {_COLUMNS} FROM run WHERE event_id = ? ORDER BY rowid"  # noqa: S608
@@ -26,7 +27,15 @@ _END: Final = """
 UPDATE run SET status = ?, ended_ms = ?, output = ?, error = ?
 WHERE id = ? AND (status = 'RUNNING' OR (status = 'QUEUED' AND ? = 'CANCELLED'))
 """
+_STALLED: Final = f"""
+SELECT {_COLUMNS} FROM run WHERE id = ? AND status IN ('QUEUED', 'RUNNING')
+    AND NOT EXISTS (SELECT 1 FROM queue_item WHERE run_id = run.id AND kind != 'deadline')
+    AND NOT EXISTS (SELECT 1 FROM pause WHERE run_id = run.id)
+"""  # noqa: S608
+_OPEN_IDS: Final = "SELECT id FROM run WHERE status IN ('QUEUED', 'RUNNING')"
+_OPEN_OF_FUNCTION: Final = f"{_OPEN_IDS} AND function_id = ? ORDER BY id"
 _MODE: Final = "UPDATE run SET execution_version = ?, plans_only = ? WHERE id = ?"
+_GROW: Final = "UPDATE run SET state_bytes = state_bytes + ? WHERE id = ? RETURNING state_bytes"
 _KEY: Final = "SELECT run_id FROM start_key WHERE function_id = ? AND key = ? AND expires_ms > ?"
 _SAVE_KEY: Final = (
     "INSERT OR REPLACE INTO start_key (function_id, key, run_id, expires_ms) VALUES (?, ?, ?, ?)"
@@ -57,6 +66,8 @@ class RunTable:
                 "plans_only": run.plans_only,
                 "parent_run_id": run.parent_run_id,
                 "parent_step_id": run.parent_step_id,
+                "original_run_id": run.original_run_id,
+                "state_bytes": run.state_bytes,
             },
         )
 
@@ -64,6 +75,19 @@ class RunTable:
         """Return a run."""
         row = self._connection.execute(_GET, (run_id,)).fetchone()
         return None if row is None else _read(row)
+
+    def stalled(self, run_id: str) -> Run | None:
+        """Return the run if it has not ended and has neither work nor waits."""
+        row = self._connection.execute(_STALLED, (run_id,)).fetchone()
+        return None if row is None else _read(row)
+
+    def open_ids(self) -> list[str]:
+        """Return the ids of all runs that have not ended."""
+        return [row[0] for row in self._connection.execute(_OPEN_IDS)]
+
+    def open_of_function(self, function_id: str) -> list[str]:
+        """Return the ids of a function's runs that have not ended, oldest first."""
+        return [row[0] for row in self._connection.execute(_OPEN_OF_FUNCTION, (function_id,))]
 
     def of_event(self, event_id: str) -> list[Run]:
         """Return the runs that an event started, oldest first."""
@@ -90,6 +114,10 @@ class RunTable:
     def set_mode(self, mode: RunMode) -> None:
         """Record how the run's next calls are made."""
         self._connection.execute(_MODE, (mode.execution_version, mode.plans_only, mode.run_id))
+
+    def grow_state(self, run_id: str, by: int) -> int:
+        """Count `by` bytes of memos more; returns the size of all."""
+        return int(self._connection.execute(_GROW, (by, run_id)).fetchone()[0])
 
     def started_by_key(self, function_id: str, key: str, *, now_ms: int) -> str | None:
         """Return the id of the run that an idempotency key started and still guards."""

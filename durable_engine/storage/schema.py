@@ -144,7 +144,82 @@ CREATE TABLE history (
 CREATE INDEX history_by_run ON history (run_id);
 """
 
-MIGRATIONS: Final = (_VERSION_1,)
+# Cancellation, signals, requests that the engine sends itself, reruns. The next sync of each app fills the
+# new columns of its functions.
+_VERSION_2: Final = """
+ALTER TABLE function ADD COLUMN cancels TEXT NOT NULL DEFAULT '[]';
+ALTER TABLE function ADD COLUMN start_timeout_ms INTEGER;
+ALTER TABLE function ADD COLUMN finish_timeout_ms INTEGER;
+UPDATE app SET checksum = '';
+
+ALTER TABLE run ADD COLUMN original_run_id TEXT;
+ALTER TABLE run ADD COLUMN state_bytes INTEGER NOT NULL DEFAULT 0;
+UPDATE run SET state_bytes = (
+    SELECT coalesce(sum(length(CAST(memo AS BLOB))), 0) FROM step WHERE run_id = run.id
+) WHERE status IN ('QUEUED', 'RUNNING');
+
+CREATE INDEX run_open ON run (function_id) WHERE status IN ('QUEUED', 'RUNNING');
+
+CREATE TABLE cancel_trigger (
+    run_id TEXT NOT NULL REFERENCES run (id),
+    position INTEGER NOT NULL,
+    event_name TEXT NOT NULL,
+    expression TEXT,
+    expires_ms INTEGER,
+    PRIMARY KEY (run_id, position)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX cancel_trigger_by_event ON cancel_trigger (event_name);
+
+ALTER TABLE queue_item RENAME TO old_queue_item;
+DROP INDEX queue_item_due;
+DROP INDEX queue_item_due_timer;
+DROP INDEX queue_item_by_run;
+DROP INDEX queue_item_of_step;
+CREATE TABLE queue_item (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    run_id TEXT NOT NULL REFERENCES run (id),
+    kind TEXT NOT NULL CHECK (kind IN ('discover', 'step', 'timer', 'deadline')),
+    step_id TEXT,
+    due_ms INTEGER NOT NULL,
+    attempt INTEGER NOT NULL,
+    is_leased INTEGER NOT NULL DEFAULT 0 CHECK (is_leased IN (0, 1)),
+    lease INTEGER NOT NULL DEFAULT 0,
+    CHECK ((kind IN ('discover', 'deadline')) = (step_id IS NULL))
+) STRICT;
+INSERT INTO queue_item (id, run_id, kind, step_id, due_ms, attempt, is_leased, lease)
+    SELECT id, run_id, kind, step_id, due_ms, attempt, is_leased, lease FROM old_queue_item;
+DELETE FROM sqlite_sequence WHERE name = 'queue_item';
+INSERT INTO sqlite_sequence (name, seq)
+    SELECT 'queue_item', seq FROM sqlite_sequence WHERE name = 'old_queue_item';
+DROP TABLE old_queue_item;
+CREATE INDEX queue_item_due ON queue_item (due_ms) WHERE is_leased = 0;
+CREATE INDEX queue_item_due_timer ON queue_item (due_ms)
+    WHERE is_leased = 0 AND kind IN ('timer', 'deadline');
+CREATE INDEX queue_item_by_run ON queue_item (run_id);
+CREATE UNIQUE INDEX queue_item_of_step ON queue_item (run_id, step_id, kind) WHERE step_id IS NOT NULL;
+
+ALTER TABLE pause RENAME TO old_pause;
+DROP INDEX pause_by_event;
+DROP INDEX pause_by_child;
+CREATE TABLE pause (
+    run_id TEXT NOT NULL REFERENCES run (id),
+    step_id TEXT NOT NULL,
+    event_name TEXT,
+    expression TEXT,
+    child_run_id TEXT,
+    signal TEXT,
+    PRIMARY KEY (run_id, step_id),
+    CHECK ((event_name IS NOT NULL) + (child_run_id IS NOT NULL) + (signal IS NOT NULL) = 1)
+) STRICT, WITHOUT ROWID;
+INSERT INTO pause (run_id, step_id, event_name, expression, child_run_id)
+    SELECT run_id, step_id, event_name, expression, child_run_id FROM old_pause;
+DROP TABLE old_pause;
+CREATE INDEX pause_by_event ON pause (event_name) WHERE event_name IS NOT NULL;
+CREATE INDEX pause_by_child ON pause (child_run_id) WHERE child_run_id IS NOT NULL;
+CREATE UNIQUE INDEX pause_by_signal ON pause (signal) WHERE signal IS NOT NULL;
+"""
+
+MIGRATIONS: Final = (_VERSION_1, _VERSION_2)
 """The script at position n takes a file from version n to n + 1; a published one is never edited."""
 
 

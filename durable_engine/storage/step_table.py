@@ -36,12 +36,16 @@ SELECT id FROM step WHERE run_id = ? AND group_id = ? AND status NOT IN ('COMPLE
 """
 _COUNT: Final = "SELECT count(*) FROM step WHERE run_id = ?"
 _MEMOS: Final = "SELECT id, memo FROM step WHERE run_id = ? AND position IS NOT NULL ORDER BY position"
+_MEMOS_BESIDES: Final = """
+SELECT id, memo FROM step WHERE run_id = ? AND position IS NOT NULL AND group_id IS NOT ? ORDER BY position
+"""
 _CALLING: Final = """
 UPDATE step SET status = 'RUNNING', started_ms = coalesce(started_ms, ?), due_ms = NULL
 WHERE run_id = ? AND id = ? AND status IN ('QUEUED', 'WAITING', 'RUNNING')
 """
 _ABANDON: Final = """
-UPDATE step SET status = 'CANCELLED', ended_ms = ?, due_ms = NULL
+UPDATE step SET status = 'CANCELLED', ended_ms = ?, due_ms = NULL,
+    detail = CASE WHEN kind IN ('FETCH', 'AI_GATEWAY') THEN NULL ELSE detail END
 WHERE run_id = ? AND status NOT IN ('COMPLETED', 'FAILED', 'CANCELLED')
 """
 _CHUNK: Final = 500  # below SQLite's limit of bound values
@@ -53,9 +57,9 @@ class StepTable:
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
 
-    def save(self, run_id: str, step: Step) -> None:
-        """Insert or update a step; one that has ended stays as it is."""
-        self._connection.execute(
+    def save(self, run_id: str, step: Step) -> bool:
+        """Insert or update a step; False for one that has ended, which stays as it is."""
+        cursor = self._connection.execute(
             _SAVE,
             {
                 "run_id": run_id,
@@ -78,6 +82,7 @@ class StepTable:
                 "has_timed_out": step.has_timed_out,
             },
         )
+        return cursor.rowcount == 1
 
     def all(self, run_id: str) -> list[Step]:
         """Return the steps of a run in the order they were first reported."""
@@ -109,9 +114,14 @@ class StepTable:
         """Return how many steps a run has."""
         return int(self._connection.execute(_COUNT, (run_id,)).fetchone()[0])
 
-    def memos(self, run_id: str) -> dict[str, str]:
-        """Return the memos (JSON text) by step id, in the order in which the steps ended."""
-        return dict(self._connection.execute(_MEMOS, (run_id,)).fetchall())
+    def memos(self, run_id: str, *, without_group: int | None = None) -> dict[str, str]:
+        """Return the memos (JSON text) by step id, in the order in which the steps ended.
+
+        `without_group` leaves out the steps that were planned together in that group.
+        """
+        if without_group is None:
+            return dict(self._connection.execute(_MEMOS, (run_id,)).fetchall())
+        return dict(self._connection.execute(_MEMOS_BESIDES, (run_id, without_group)).fetchall())
 
     def mark_calling(self, run_id: str, step_id: str, *, now_ms: int) -> None:
         """The call that runs this step is being made."""

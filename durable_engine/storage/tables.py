@@ -35,10 +35,14 @@ class Tables:
             and not self.pauses.steps_waiting(run_id) - {step.ref.id},
         )
 
-    def apply(self, changes: Changes) -> None:
-        """Write everything a decision asks for, except what it asks to be decided next."""
+    def apply(self, changes: Changes) -> dict[str, int]:
+        """Write everything a decision asks for, except what it asks to be decided next.
+
+        Returns the size of all memos, in bytes, of the runs that got new ones, by run id.
+        """
         self._apply_runs(changes)
-        self._apply_steps(changes)
+        sizes = self._apply_steps(changes)
+        self._apply_work(changes)
         for entry in changes.history:
             self.history.append(entry)
         for end in changes.ends:
@@ -46,6 +50,7 @@ class Tables:
                 self.queue.close_run(end.run.id)
                 self.pauses.close_run(end.run.id)
                 self.steps.abandon_open(end.run.id, now_ms=end.ended_ms)
+        return sizes
 
     def _apply_runs(self, changes: Changes) -> None:
         for event in changes.events:
@@ -57,9 +62,14 @@ class Tables:
         for mode in changes.modes:
             self.runs.set_mode(mode)
 
-    def _apply_steps(self, changes: Changes) -> None:
-        for write in changes.steps:
-            self.steps.save(write.run_id, write.step)
+    def _apply_steps(self, changes: Changes) -> dict[str, int]:
+        sizes: dict[str, int] = {}
+        for run_id, step in ((write.run_id, write.step) for write in changes.steps):
+            if self.steps.save(run_id, step) and step.memo is not None:
+                sizes[run_id] = self.runs.grow_state(run_id, len(step.memo.encode()))
+        return sizes
+
+    def _apply_work(self, changes: Changes) -> None:
         for run_id, step_id in changes.closed_waits:
             self.pauses.close(run_id, step_id)
             self.queue.close_wait(run_id, step_id)
@@ -67,5 +77,9 @@ class Tables:
             self.queue.insert(item)
         for retry in changes.retries:
             self.queue.retry(retry)
+        for run_id, step_id in changes.displaced:
+            self.pauses.close(run_id, step_id)
         for pause in changes.pauses:
             self.pauses.insert(pause)
+        for trigger in changes.cancel_triggers:
+            self.pauses.insert_cancel(trigger)

@@ -12,10 +12,10 @@ import pytest
 from durable_engine import storage
 from durable_engine.storage.database import _connect
 
-_GROWING = "run|step|queue_item|pause|history|event|start_key"
+_GROWING = "run|step|queue_item|pause|cancel_trigger|history|event|start_key"
 _STATEMENT = re.compile(r"\s*(SELECT|UPDATE|DELETE|INSERT)\b")
-# Reads newest-first up to a limit, for an error message; runs once, when the file is opened.
-_NOT_HOT = {"run_table._RECENT_IDS", "queue_table._RELEASE_ALL"}
+# Read newest-first up to a limit, for an error message; or run once, when the file is opened.
+_NOT_HOT = {"run_table._RECENT_IDS", "run_table._OPEN_IDS", "queue_table._RELEASE_ALL"}
 
 
 def _statements() -> Iterator[tuple[str, str]]:

@@ -277,10 +277,10 @@ async def test_an_op_that_is_not_supported_ends_the_run_and_names_it() -> None:
         return None
 
     async with lab(client, [odd]) as it:
-        op = {"op": "WaitForSignal", "id": "a" * 40, "name": "sig", "opts": {"signal": "s"}}
+        op = {"op": "Teleport", "id": "a" * 40, "name": "sig", "opts": {}}
         it.network.answer = lambda _: httpx.Response(206, json=[op], headers=SDK)
         run = await it.settle(await it.start("t/odd"))
 
         assert run.status is RunStatus.FAILED
         assert run.error is not None
-        assert "WaitForSignal" in run.error["message"]
+        assert "Teleport" in run.error["message"]

@@ -13,6 +13,7 @@ import fastapi
 import httpx
 import inngest
 import inngest.fast_api
+from support.invariants import check_nothing_hangs
 
 from durable_engine import Engine, EngineConfig, ManualClock, NewEvent, RunView, build_app
 from durable_engine.sdk.client import SDKClient
@@ -101,6 +102,7 @@ async def lab(
             if syncs:
                 await engine.sync_app(APP_URL)
             yield Lab(engine, clock, network, api)
+            await check_nothing_hangs(engine)
 
 
 def new_client(app_id: str = "lab") -> inngest.Inngest:

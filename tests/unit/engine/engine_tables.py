@@ -7,13 +7,17 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
-from durable_engine.executor import Work, _answer, take_due
+from durable_engine.answers import commit_answer, commit_checkpoint
+from durable_engine.cancelling import cancellation
+from durable_engine.executor import Work, take_due
 from durable_engine.ids import new_ulid, uuid_for
+from durable_engine.lifecycle.resume import signal_arrived
 from durable_engine.model.event import Event
 from durable_engine.model.function import App, Function, Trigger
 from durable_engine.model.op import StepRef
+from durable_engine.model.pause import Pause
 from durable_engine.model.queue_item import QueueItem
-from durable_engine.model.reply import Reply
+from durable_engine.model.reply import Ops, Reply
 from durable_engine.model.run import Run
 from durable_engine.model.status import RunStatus
 from durable_engine.model.step import Step
@@ -114,7 +118,7 @@ class World:
 
     def answer(self, work: Work, reply: Reply) -> Settled:
         return self._do(
-            lambda: _answer(
+            lambda: commit_answer(
                 self.tables,
                 self.registry,
                 item=work.item,
@@ -123,6 +127,46 @@ class World:
                 now_ms=self.now_ms,
             )
         )
+
+    def checkpoint(self, run_id: str, item_ref: str, reply: Ops) -> Settled:
+        return self._do(
+            lambda: commit_checkpoint(
+                self.tables,
+                self.registry,
+                run_id=run_id,
+                item_ref=item_ref,
+                reply=reply,
+                now_ms=self.now_ms,
+            )
+        )
+
+    def cancel(self, run_id: str) -> Settled:
+        def move() -> Settled:
+            run, now_ms = self.run(run_id), self.now_ms
+            changes = cancellation(self.tables, self.registry, run, reason="by request", now_ms=now_ms)
+            return Settlement(self.tables, self.registry, now_ms=now_ms).apply(changes)
+
+        return self._do(move)
+
+    def signal(self, pause: Pause) -> Settled:
+        def move() -> Settled:
+            step = self.tables.steps.get(pause.run_id, pause.step_id)
+            assert step is not None
+            changes = signal_arrived(
+                self.run(pause.run_id),
+                step,
+                str(pause.signal),
+                {"n": 1},
+                around=self.tables.around(pause.run_id, step),
+                now_ms=self.now_ms,
+            )
+            return Settlement(self.tables, self.registry, now_ms=self.now_ms).apply(changes)
+
+        return self._do(move)
+
+    def signals_awaited(self) -> list[Pause]:
+        names = self.connection.execute("SELECT signal FROM pause WHERE signal IS NOT NULL ORDER BY signal")
+        return [pause for (name,) in names if (pause := self.tables.pauses.for_signal(name))]
 
     def fire(self, work: Work) -> Settled:
         return self._do(lambda: fire_timer(self.tables, self.registry, item=work.item, now_ms=self.now_ms))
@@ -153,7 +197,8 @@ class World:
         """Runs that have not ended and that nothing will ever move."""
         rows = self.connection.execute(
             "SELECT id FROM run WHERE status IN ('QUEUED', 'RUNNING')"
-            " AND id NOT IN (SELECT run_id FROM queue_item) AND id NOT IN (SELECT run_id FROM pause)"
+            " AND id NOT IN (SELECT run_id FROM queue_item WHERE kind != 'deadline')"
+            " AND id NOT IN (SELECT run_id FROM pause)"
         )
         return [row[0] for row in rows]
 
@@ -162,6 +207,7 @@ class World:
         rows = self.connection.execute(
             "SELECT id FROM run WHERE status IN ('COMPLETED', 'FAILED', 'CANCELLED') AND ("
             " id IN (SELECT run_id FROM queue_item) OR id IN (SELECT run_id FROM pause)"
+            " OR id IN (SELECT run_id FROM cancel_trigger)"
             " OR id IN (SELECT run_id FROM step WHERE status IN ('QUEUED', 'RUNNING', 'WAITING')))"
         )
         return [row[0] for row in rows]

@@ -9,16 +9,20 @@ from hypothesis import strategies as st
 from scripted_function import Part, Scripted
 
 from durable_engine.executor import Work
-from durable_engine.model.reply import Failed, Reply
+from durable_engine.model.call import Call
+from durable_engine.model.function import CancelOn
+from durable_engine.model.reply import Failed, Ops, Reply
 from durable_engine.model.status import RunStatus
 
 RETRIES = 2
-MOVES = ("take", "answer", "answer", "answer", "twice", "lose", "crash", "event", "time")
+MOVES = ("take", "answer", "answer", "answer", "twice", "lose", "crash", "event", "signal", "time")
+ENDS = ("cancel", "stop")
+"""Moves that cancel a run: by request, or all of them by an event."""
 _MAX_CALLS = 2_000
 
 _stage = st.lists(
     st.tuples(
-        st.sampled_from(["run"] * 6 + ["sleep", "wait", "invoke"]),
+        st.sampled_from(["run"] * 8 + ["fetch", "fetch", "sleep", "wait", "signal", "invoke"]),
         st.sampled_from([0] * 6 + list(range(1, RETRIES + 2))),
     ),
     min_size=1,
@@ -54,6 +58,12 @@ class Drive:
                 self.take()
             case "event":
                 self.world.send("t/go")
+            case "signal":
+                self.signal(pick)
+            case "stop":
+                self.world.send("t/stop")
+            case "cancel":
+                self.cancel(pick)
             case "time":
                 self.world.advance_to_next()
             case "crash":
@@ -63,12 +73,25 @@ class Drive:
                 self.answer(move, pick % len(self.open))
         self.check()
 
+    def signal(self, pick: int) -> None:
+        awaited = self.world.signals_awaited()
+        if awaited:
+            self.world.signal(awaited[pick % len(awaited)])
+
+    def cancel(self, pick: int) -> None:
+        open_runs = [run_id for run_id in self.runs() if not self.world.ended(run_id)]
+        if open_runs:
+            self.world.cancel(open_runs[pick % len(open_runs)])
+
     def take(self) -> None:
         for work in self.world.take():
             reply = None
             if work.call is not None:
                 self.calls += 1
                 reply = self.scripts[self._slug(work)].reply(work.call)
+            elif work.gateway is not None:
+                self.calls += 1
+                reply = self.scripts[self._slug(work)].fetched(work.gateway.ref, work.item.run_id)
             self.open.append((work, reply))
 
     def answer(self, how: str, place: int) -> None:
@@ -104,13 +127,26 @@ class Drive:
             if RunStatus(status).is_terminal:
                 assert self.ends.setdefault(run_id, RunStatus(status)) is RunStatus(status)
 
+    def runs(self) -> list[str]:
+        return [row[0] for row in self.world.connection.execute("SELECT id FROM run ORDER BY id")]
+
+    def _checkpoint(self, call: Call, reply: Ops) -> None:
+        self.world.checkpoint(call.run_id, call.item_ref, reply)
+        self.check()
+
     def _slug(self, work: Work) -> str:
         return self.world.registry.by_id(self.world.run(work.item.run_id).function_id).slug
 
 
-def drive_of(script: Scripted, child: Scripted) -> Drive:
-    world = World(a_function(retries=RETRIES), a_function("kid", retries=RETRIES))
+def drive_of(script: Scripted, child: Scripted, *, checkpoints: bool = False) -> Drive:
+    cancels = (CancelOn(event="t/stop"),)
+    world = World(
+        a_function(retries=RETRIES, cancels=cancels, finish_timeout_ms=30 * 86_400_000),
+        a_function("kid", retries=RETRIES),
+    )
     drive = Drive(world, {"lab-job": script, "lab-kid": child})
+    if checkpoints:
+        script.checkpoint = child.checkpoint = drive._checkpoint
     drive.world.start()
     return drive
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+from support.invariants import check_nothing_hangs
 
 from durable_engine import Engine, EngineConfig, ManualClock, NewEvent
 from durable_engine.sdk.client import SDKClient
@@ -93,13 +94,19 @@ def registration(*names: str, app: str = "lab", retries: int = 4, url: str = URL
 
 @asynccontextmanager
 async def engine_for(
-    app: App, *names: str, data_file: Path | None = None, clock: ManualClock | None = None, retries: int = 4
+    app: App,
+    *names: str,
+    data_file: Path | None = None,
+    clock: ManualClock | None = None,
+    retries: int = 4,
+    may_repair: bool = False,
 ) -> AsyncIterator[Engine]:
     config = EngineConfig(data_file=data_file)
     engine = await Engine.open(config, clock=clock or ManualClock(), client=SDKClient(app))
     async with engine:
         await engine.register_app(registration(*(names or ("job",)), retries=retries))
         yield engine
+        await check_nothing_hangs(engine, may_repair=may_repair)
 
 
 async def start(engine: Engine, name: str = "t/job", **data: Any) -> str:

@@ -32,6 +32,7 @@ from durable_engine.errors import (
     RunAlreadyEndedError,
     RunNotFoundError,
     SchemaVersionError,
+    StaleCallError,
     StorageError,
     SyncError,
 )
@@ -54,6 +55,7 @@ _EXPECTED: dict[type[DurableEngineError], int] = {
     ConflictError: 409,
     IllegalTransitionError: 409,
     RunAlreadyEndedError: 409,
+    StaleCallError: 409,
     SyncError: 502,
     StorageError: 503,
     DataFileBusyError: 503,

@@ -7,43 +7,71 @@ from __future__ import annotations
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from run_drive import CHILD, MOVES, RETRIES, drive_of, functions
-from scripted_function import Scripted
+from run_drive import CHILD, ENDS, MOVES, RETRIES, Drive, drive_of, functions
+from scripted_function import Part, Scripted
 
+from durable_engine.model.history import HistoryKind
 from durable_engine.model.status import RunStatus
 
+Moves = list[tuple[str, int]]
 
-@settings(deadline=None, max_examples=120)
-@given(functions(races=True), st.lists(st.tuples(st.sampled_from(MOVES), st.integers(0, 9)), max_size=60))
-def test_every_run_ends_exactly_once_and_no_memo_ever_changes(
-    script: Scripted, moves: list[tuple[str, int]]
-) -> None:
-    drive = drive_of(script, Scripted(CHILD, version=script.version))
+
+def _moves(*names: str, most: int) -> st.SearchStrategy[Moves]:
+    return st.lists(st.tuples(st.sampled_from(names), st.integers(0, 9)), max_size=most)
+
+
+def _play(script: Scripted, moves: Moves, *, checkpoints: bool) -> Drive:
+    version = 2 if checkpoints else script.version
+    script.version = version
+    drive = drive_of(script, Scripted(CHILD, version=version), checkpoints=checkpoints)
     for move, pick in moves:
         drive.move(move, pick)
     drive.finish()
-    runs = [row[0] for row in drive.world.connection.execute("SELECT id FROM run")]
+    return drive
+
+
+def _each_run_ended_once(drive: Drive) -> None:
+    runs = drive.runs()
     assert set(drive.ends) == set(runs)
     assert [drive.world.finished_events(run_id) for run_id in runs] == [1] * len(runs)
+    assert not any(drive.world.tables.history.has(run_id, HistoryKind.RUN_REPAIRED) for run_id in runs)
     drive.world.connection.close()
 
 
-@settings(deadline=None, max_examples=80)
-@given(
-    functions(),
-    st.lists(st.tuples(st.sampled_from(["take", "answer", "twice"]), st.integers(0, 9)), max_size=40),
-)
-def test_without_losses_no_step_body_runs_more_often_than_its_failures_ask_for(
-    script: Scripted, moves: list[tuple[str, int]]
+@settings(deadline=None, max_examples=120)
+@given(script=functions(races=True), moves=_moves(*MOVES, most=60), checkpoints=st.booleans())
+def test_every_run_ends_exactly_once_and_no_memo_ever_changes(
+    script: Scripted, moves: Moves, *, checkpoints: bool
 ) -> None:
-    child = Scripted(CHILD, version=script.version)
-    drive = drive_of(script, child)
-    for move, pick in moves:
-        drive.move(move, pick)
-    drive.finish()
+    _each_run_ended_once(_play(script, moves, checkpoints=checkpoints))
+
+
+@settings(deadline=None, max_examples=120)
+@given(script=functions(races=True), moves=_moves(*MOVES, *ENDS, most=60), checkpoints=st.booleans())
+def test_a_cancelled_run_ends_exactly_once_too(script: Scripted, moves: Moves, *, checkpoints: bool) -> None:
+    _each_run_ended_once(_play(script, moves, checkpoints=checkpoints))
+
+
+@settings(deadline=None, max_examples=80)
+@given(script=functions(), moves=_moves("take", "answer", "twice", most=40), checkpoints=st.booleans())
+def test_without_losses_no_step_body_runs_more_often_than_its_failures_ask_for(
+    script: Scripted, moves: Moves, *, checkpoints: bool
+) -> None:
+    drive = _play(script, moves, checkpoints=checkpoints)
     fails = {part.name: part.fails for stage in (*script.stages, *CHILD) for part in stage}
-    for (_, name), count in (script.ran + child.ran).items():
+    for (_, name), count in (script.ran + drive.scripts["lab-kid"].ran).items():
         assert count <= min(fails[name], RETRIES) + 1
     if script.catches:
         assert set(drive.ends.values()) == {RunStatus.COMPLETED}
+    drive.world.connection.close()
+
+
+@settings(deadline=None, max_examples=60)
+@given(st.integers(1, 6), _moves("take", "answer", "lose", "crash", "time", most=30))
+def test_a_checkpointed_step_never_runs_again_although_the_answer_of_its_call_is_lost(
+    length: int, moves: Moves
+) -> None:
+    stages = [[Part(f"s{number}")] for number in range(length)]
+    drive = _play(Scripted(stages), moves, checkpoints=True)
+    assert set(drive.scripts["lab-job"].ran.values()) == {1}
     drive.world.connection.close()

@@ -20,6 +20,7 @@ def _call(**changes: Any) -> Call:
         "run_id": "01M7YGXTZSZ83YN62MFRRMWGVG",
         "function_id": "71c2f980-80eb-518b-9c52-3ba7301f3cf4",
         "item_id": 42,
+        "item_ref": "42.3",
         "target": None,
         "attempt": 0,
         "max_attempts": 5,
@@ -39,7 +40,7 @@ def _body(**changes: Any) -> dict[str, Any]:
 
 def test_the_first_call_of_a_run_has_the_captured_shape() -> None:
     event = json.loads(EVENT)
-    # Captured from an Inngest server, without `qi_id` (which would switch checkpointing on).
+    # Captured from an Inngest server.
     assert _body() == {
         "ctx": {
             "attempt": 0,
@@ -49,6 +50,7 @@ def test_the_first_call_of_a_run_has_the_captured_shape() -> None:
             "generation_id": 1,
             "job_id": "42",
             "max_attempts": 5,
+            "qi_id": "42.3",
             "request_id": REQUEST_ID,
             "run_id": "01M7YGXTZSZ83YN62MFRRMWGVG",
             "stack": {"current": 0, "stack": []},

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from durable_engine.model.op import (
+    Gateway,
     Invoke,
     RunReturned,
     Sleep,
@@ -16,6 +17,7 @@ from durable_engine.model.op import (
     StepRef,
     Unsupported,
     WaitForEvent,
+    WaitForSignal,
 )
 from durable_engine.model.status import StepKind
 from durable_engine.sdk.opcodes import OpcodeError, memo_error, read_ops
@@ -46,7 +48,7 @@ def _read(op: str, **more: Any) -> Any:
         (_op("Step", data=4), StepRan(step=STEP, data=4)),
         (
             _op("StepRun", data=1, opts={"type": "step.sendEvent", "input": [1, 2]}, timing={"a": 1, "b": 2}),
-            StepRan(step=STEP, data=1, kind=StepKind.SEND_EVENT, input=[1, 2]),
+            StepRan(step=STEP, data=1, kind=StepKind.SEND_EVENT, input=[1, 2], duration_ms=0),
         ),
         (_op("StepRun", opts={"type": "step.ai.wrap"}), StepRan(step=STEP, data=None, kind=StepKind.AI)),
         (_op("StepRun", opts={"type": "group.experiment"}), StepRan(step=STEP, data=None)),
@@ -92,8 +94,36 @@ def _read(op: str, **more: Any) -> Any:
         (_op("InvokeFunction", opts=None), Invoke(step=STEP, function="", data={}, user={}, timeout=None)),
         ({"op": "RunComplete", "id": "0737c22d", "data": [1]}, RunReturned(data=[1])),
         ({"op": "RunComplete"}, RunReturned(data=None)),
-        (_op("WaitForSignal", opts={"signal": "s"}), Unsupported(step=STEP, opcode="WaitForSignal")),
-        (_op("Gateway"), Unsupported(step=STEP, opcode="Gateway")),
+        (_op("StepRun", timing={"a": 1, "b": 2_500_000}), StepRan(step=STEP, data=None, duration_ms=2)),
+        (_op("StepRun", timing={"a": 1, "b": "x"}), StepRan(step=STEP, data=None)),
+        (_op("StepRun", timing={"a": 1, "b": -1}), StepRan(step=STEP, data=None)),
+        # WaitForSignal, as TypeScript writes it; without `conflict` a second waiter fails.
+        (
+            _op("WaitForSignal", name="s", opts={"signal": "s", "timeout": "20s", "conflict": "replace"}),
+            WaitForSignal(step=STEP, signal="s", timeout="20s", replaces=True),
+        ),
+        (
+            _op("WaitForSignal", opts={"signal": "s"}),
+            WaitForSignal(step=STEP, signal="s", timeout=None),
+        ),
+        (_op("Teleport"), Unsupported(step=STEP, opcode="Teleport")),
+        (
+            _op("Gateway", opts={"url": "http://x/", "method": "GET", "headers": {}}),
+            Gateway(
+                step=STEP,
+                kind=StepKind.FETCH,
+                request={"url": "http://x/", "method": "GET", "headers": {}},
+            ),
+        ),
+        (_op("Gateway", opts=None), Gateway(step=STEP, kind=StepKind.FETCH, request={})),
+        (
+            _op("AIGateway", opts={"type": "step.ai.infer", "auth_key": "k"}),
+            Gateway(
+                step=STEP,
+                kind=StepKind.AI_GATEWAY,
+                request={"type": "step.ai.infer", "auth_key": "k"},
+            ),
+        ),
     ],
 )
 def test_each_opcode_is_read_in_every_sdks_spelling(entry: dict[str, Any], expected: object) -> None:

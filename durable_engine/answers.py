@@ -1,0 +1,130 @@
+"""Commit what an app answered: the answer to a call, or the steps it reports while the call goes on."""
+
+from __future__ import annotations
+
+import logging
+from functools import partial
+
+from durable_engine.errors import StaleCallError
+from durable_engine.lifecycle.decide import checkpoint, decide
+from durable_engine.lifecycle.facts import CallFacts
+from durable_engine.model.changes import ItemRetry
+from durable_engine.model.op import RunReturned, StepRan, WaitForSignal
+from durable_engine.model.queue_item import QueueItem
+from durable_engine.model.reply import Ops, Reply
+from durable_engine.registry import Registry
+from durable_engine.settle import Settled, Settlement
+from durable_engine.storage.tables import Tables
+
+logger = logging.getLogger(__name__)
+
+
+def commit_answer(
+    tables: Tables,
+    registry: Registry,
+    *,
+    item: QueueItem,
+    reply: Reply,
+    started_ms: int,
+    now_ms: int,
+) -> Settled:
+    """Write what `reply` to the call for `item` changes; a late one changes nothing."""
+    held = tables.queue.held(item.id, item.lease)
+    if held is None:
+        logger.warning("late answer dropped", extra={"run_id": item.run_id, "item_id": item.id})
+        return Settled()
+    facts = _load_facts(tables, registry, held, reply, started_ms=started_ms, now_ms=now_ms)
+    settlement = Settlement(tables, registry, now_ms=now_ms)
+    settled = settlement.apply(decide(facts, reply))
+    tables.queue.done(held)
+    return settled
+
+
+def commit_checkpoint(
+    tables: Tables, registry: Registry, *, run_id: str, item_ref: str, reply: Ops, now_ms: int
+) -> Settled:
+    """Write the steps that the SDK reports in the middle of a call.
+
+    `item_ref` is what the call carried as `qi_id`.
+
+    Raises:
+        StaleCallError: that call does not count any more: the run has ended, or the call was made again.
+    """
+    item_id, _, lease = item_ref.partition(".")
+    held = tables.queue.held(int(item_id), int(lease)) if item_id.isdecimal() and lease.isdecimal() else None
+    if held is None or held.run_id != run_id:
+        raise StaleCallError(
+            f"The call {item_ref[:40]!r} of run {run_id[:40]!r} does not count any more: the run has ended, "
+            "or the call was made again.",
+            hint="Stop working on it.",
+        )
+    facts = _load_facts(tables, registry, held, reply, started_ms=0, now_ms=now_ms)
+    settled = Settlement(tables, registry, now_ms=now_ms).apply(checkpoint(facts, reply))
+    tables.queue.start_attempts_anew(held)
+    return settled
+
+
+def commit_report(
+    tables: Tables, registry: Registry, *, item: QueueItem, reply: Reply, silence_ms: int, now_ms: int
+) -> Settled:
+    """Write what an endpoint reports while it answers the request that began the run.
+
+    As long as its steps just run, the app goes on by itself: `item` is put off, and due only if the app is
+    silent for `silence_ms`. Anything else is for the engine to go on with.
+    """
+    facts = _load_facts(tables, registry, item, reply, started_ms=now_ms, now_ms=now_ms)
+    settlement = Settlement(tables, registry, now_ms=now_ms)
+    if isinstance(reply, Ops) and all(isinstance(op, StepRan) for op in reply.ops):
+        changes = checkpoint(facts, reply)
+        changes.retries.append(ItemRetry(item_id=item.id, due_ms=now_ms + silence_ms, attempt=0))
+        return settlement.apply(changes)
+    settled = settlement.apply(decide(facts, reply))
+    tables.queue.done(item)
+    return settled
+
+
+def _load_facts(
+    tables: Tables,
+    registry: Registry,
+    item: QueueItem,
+    reply: Reply,
+    *,
+    started_ms: int,
+    now_ms: int,
+) -> CallFacts:
+    run = tables.runs.get(item.run_id)
+    if run is None:
+        raise LookupError(f"queue item {item.id} belongs to no run")
+    steps = tables.steps.some(run.id, _step_ids(item, reply))
+    target = steps.get(item.step_id) if item.step_id else None
+    at_work = tables.queue.steps_at_work(item) | tables.pauses.steps_waiting(run.id)
+    return CallFacts(
+        run=run,
+        function=registry.by_id(run.function_id),
+        load_event=partial(tables.events.get, run.event_id),
+        item=item,
+        steps=steps,
+        open_in_group=tables.steps.open_in_group(run.id, target.group_id if target else None),
+        at_work=at_work,
+        step_count=tables.steps.count(run.id),
+        has_other_work=bool(at_work) or tables.queue.has_others(item),
+        started_ms=started_ms,
+        signal_holders=_signal_holders(tables, reply),
+        now_ms=now_ms,
+    )
+
+
+def _step_ids(item: QueueItem, reply: Reply) -> list[str]:
+    step_ids = [item.step_id] if item.step_id else []
+    if isinstance(reply, Ops):
+        step_ids += [op.step.id for op in reply.ops if not isinstance(op, RunReturned)]
+    return step_ids
+
+
+def _signal_holders(tables: Tables, reply: Reply) -> dict[str, tuple[str, str]]:
+    """Return the steps that wait already for the signals that the reply wants to wait for."""
+    if not isinstance(reply, Ops):
+        return {}
+    wanted = {op.signal for op in reply.ops if isinstance(op, WaitForSignal)}
+    pauses = filter(None, map(tables.pauses.for_signal, wanted))
+    return {str(pause.signal): (pause.run_id, pause.step_id) for pause in pauses}

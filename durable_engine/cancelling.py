@@ -1,0 +1,53 @@
+"""Cancel runs: which ones an event cancels, and the decision itself with what it needs to know."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import partial
+
+from durable_engine.expressions import compile_expression
+from durable_engine.lifecycle import finish
+from durable_engine.lifecycle.facts import RunFacts
+from durable_engine.model.changes import Changes
+from durable_engine.model.event import Event
+from durable_engine.model.run import Run
+from durable_engine.registry import Registry
+from durable_engine.storage.tables import Tables
+
+
+def run_facts(tables: Tables, registry: Registry, run: Run, *, now_ms: int) -> RunFacts:
+    """Load what ending a run needs to know."""
+    return RunFacts(
+        run=run,
+        function=registry.by_id(run.function_id),
+        load_event=partial(tables.events.get, run.event_id),
+        now_ms=now_ms,
+    )
+
+
+def cancellation(tables: Tables, registry: Registry, run: Run, *, reason: str, now_ms: int) -> Changes:
+    """Decide to cancel a run that has not ended.
+
+    Calls in flight are not stopped, as the code of a step runs to its end; their answers are dropped.
+    """
+    changes = Changes()
+    finish.cancel(changes, run_facts(tables, registry, run, now_ms=now_ms), reason=reason)
+    return changes
+
+
+def cancelled_by(tables: Tables, registry: Registry, event: Event, *, now_ms: int) -> Iterator[Changes]:
+    """Yield the cancellation of each run that the event cancels; each must be written before the next.
+
+    A run is not cancelled by the event that started it.
+    """
+    payload = event.as_payload()
+    for trigger in tables.pauses.cancelled_by(event.name, now_ms=now_ms):
+        run = tables.runs.get(trigger.run_id)
+        if run is None or run.status.is_terminal or run.event_id == event.id:
+            continue
+        if trigger.expression is not None:
+            scope = {"event": tables.events.get(run.event_id).as_payload(), "async": payload}
+            if not compile_expression(trigger.expression).matches(scope, now_ms=now_ms):
+                continue
+        reason = f"by event {event.name!r} ({event.id}), as cancelOn of its function asks"
+        yield cancellation(tables, registry, run, reason=reason, now_ms=now_ms)

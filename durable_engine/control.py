@@ -1,0 +1,222 @@
+"""What callers may do to runs: cancel them, repeat them, signal them, report steps of a call."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Final
+
+from durable_engine.answers import commit_checkpoint
+from durable_engine.cancelling import cancellation, run_facts
+from durable_engine.clock import Clock
+from durable_engine.errors import InvalidInputError, RunAlreadyEndedError, RunNotFoundError
+from durable_engine.expressions import compile_expression
+from durable_engine.ids import is_ulid, new_ulid
+from durable_engine.lifecycle.rerun import repeat_run, steps_before
+from durable_engine.lifecycle.resume import signal_arrived
+from durable_engine.model.changes import Changes
+from durable_engine.model.history import HistoryEntry, HistoryKind
+from durable_engine.model.json_value import JSONValue
+from durable_engine.model.reply import Ops
+from durable_engine.model.run import Run
+from durable_engine.model.step import Step
+from durable_engine.registry import Registry, closest
+from durable_engine.settle import Settled, Settlement, repair_stalled
+from durable_engine.signals import Signals
+from durable_engine.storage.database import Database
+from durable_engine.storage.tables import Tables
+
+_AT_ONCE: Final = 100
+"""Runs cancelled in one transaction: a bulk cancellation must not hold up everybody else."""
+_CANCELLED_BY: Final = "by request"
+_EVENT: Final = frozenset({"event", "vars"})
+
+
+class RunControl:
+    """Changes runs from outside, each change in a transaction of its own."""
+
+    def __init__(
+        self, database: Database, clock: Clock, signals: Signals, registry: Callable[[], Registry]
+    ) -> None:
+        self._database = database
+        self._clock = clock
+        self._signals = signals
+        self._registry = registry
+
+    async def cancel(self, run_id: str) -> None:
+        """Cancel a run. A step that is being executed runs to its end; its result is dropped.
+
+        Raises:
+            RunNotFoundError: no such run.
+            RunAlreadyEndedError: it has ended before.
+        """
+
+        def change(tables: Tables, now_ms: int) -> Settled:
+            run = _known(tables, run_id)
+            if run.status.is_terminal:
+                raise RunAlreadyEndedError(f"Run {run_id} has ended before: it is {run.status}.")
+            return self._cancel(tables, run, now_ms=now_ms)
+
+        await self._change(change)
+
+    async def cancel_many(
+        self,
+        function_id: str,
+        *,
+        started_after_ms: int | None = None,
+        started_before_ms: int,
+        expression: str | None = None,
+    ) -> list[str]:
+        """Cancel the open runs of a function (its UUID) that were queued in a span of time.
+
+        `expression` (CEL) sees the event that started the run as `event`. Returns the ids of the runs.
+
+        Raises:
+            InvalidExpressionError: the expression does not compile.
+        """
+        condition = None if expression is None else compile_expression(expression, variables=_EVENT)
+
+        def is_meant(tables: Tables, run: Run, now_ms: int) -> bool:
+            if run.status.is_terminal or run.queued_ms >= started_before_ms:
+                return False
+            if started_after_ms is not None and run.queued_ms <= started_after_ms:
+                return False
+            if condition is None:
+                return True
+            scope = {"event": tables.events.get(run.event_id).as_payload()}
+            return condition.matches(scope, now_ms=now_ms)
+
+        open_ids = await self._database.read(lambda tables: tables.runs.open_of_function(function_id))
+        cancelled: list[str] = []
+        for start in range(0, len(open_ids), _AT_ONCE):
+            chunk = open_ids[start : start + _AT_ONCE]
+
+            def change(tables: Tables, now_ms: int, chunk: Sequence[str] = chunk) -> Settled:
+                settled = Settled()
+                for run in filter(None, map(tables.runs.get, chunk)):
+                    if is_meant(tables, run, now_ms):
+                        settled.ended += self._cancel(tables, run, now_ms=now_ms).ended
+                        cancelled.append(run.id)
+                return settled
+
+            await self._change(change)
+        return cancelled
+
+    async def rerun(
+        self, run_id: str, *, from_step: str | None = None, given: Sequence[JSONValue] | None = None
+    ) -> str:
+        """Run a function again for the event of an earlier run; returns the id of the new run.
+
+        `from_step` (a step's id as in the code, or its hash) keeps the results of the steps that had ended
+        before it; `given` are then the arguments it gets instead of its own.
+
+        Raises:
+            RunNotFoundError: no such run.
+            InvalidInputError: the run has no such step, or its function is gone.
+        """
+        new_id = new_ulid(self._clock.now_ms())
+
+        def change(tables: Tables, now_ms: int) -> Settled:
+            run = _known(tables, run_id)
+            facts = run_facts(tables, self._registry(), run, now_ms=now_ms)
+            if facts.function.is_archived:
+                raise InvalidInputError(
+                    f"Function {facts.function.slug!r} of run {run_id} is not synced any more.",
+                    hint="Start its app again, or sync it.",
+                )
+            steps = tables.steps.all(run_id)
+            first = None if from_step is None else _step_named(steps, from_step)
+            kept = [] if first is None else steps_before(steps, first)
+            changes = Changes()
+            repeat_run(changes, facts, run_id=new_id, kept=kept, first=first, given=given)
+            return Settlement(tables, self._registry(), now_ms=now_ms).apply(changes)
+
+        await self._change(change)
+        return new_id
+
+    async def send_signal(self, signal: str, data: JSONValue = None) -> str | None:
+        """Wake the step that waits for a signal; returns the id of its run, None when nobody waits.
+
+        Raises:
+            InvalidInputError: the signal has no name.
+        """
+        if not signal:
+            raise InvalidInputError("A signal needs a name.", hint='Send {"signal": "...", "data": ...}.')
+        woken: list[str] = []
+
+        def change(tables: Tables, now_ms: int) -> Settled:
+            pause = tables.pauses.for_signal(signal)
+            run = None if pause is None else tables.runs.get(pause.run_id)
+            step = None if pause is None else tables.steps.get(pause.run_id, pause.step_id)
+            if run is None or step is None:
+                return Settled()
+            woken.append(run.id)
+            changes = signal_arrived(
+                run, step, signal, data, around=tables.around(run.id, step), now_ms=now_ms
+            )
+            return Settlement(tables, self._registry(), now_ms=now_ms).apply(changes)
+
+        await self._change(change)
+        return woken[0] if woken else None
+
+    async def checkpoint(self, run_id: str, *, item_ref: str, reply: Ops) -> None:
+        """Keep steps that an SDK reports while its call goes on; `item_ref` is the call's `qi_id`.
+
+        Raises:
+            StaleCallError: that call does not count any more.
+        """
+
+        def change(tables: Tables, now_ms: int) -> Settled:
+            return commit_checkpoint(
+                tables, self._registry(), run_id=run_id, item_ref=item_ref, reply=reply, now_ms=now_ms
+            )
+
+        await self._change(change)
+
+    async def note(self, run_id: str, text: str) -> None:
+        """Add a remark to a run, once; nothing happens when there is no such run."""
+
+        def change(tables: Tables, now_ms: int) -> Settled:
+            run = tables.runs.get(run_id) if is_ulid(run_id) else None
+            noted = [] if run is None else tables.history.of_run(run_id)
+            if run is not None and text not in {entry.detail.get("text") for entry in noted}:
+                tables.history.append(
+                    HistoryEntry(run_id=run_id, at_ms=now_ms, kind=HistoryKind.NOTE, detail={"text": text})
+                )
+            return Settled()
+
+        await self._change(change)
+
+    def _cancel(self, tables: Tables, run: Run, *, now_ms: int) -> Settled:
+        changes = cancellation(tables, self._registry(), run, reason=_CANCELLED_BY, now_ms=now_ms)
+        return Settlement(tables, self._registry(), now_ms=now_ms).apply(changes)
+
+    async def _change(self, change: Callable[[Tables, int], Settled]) -> None:
+        now_ms = self._clock.now_ms()
+
+        def commit(tables: Tables) -> Settled:
+            settled = change(tables, now_ms)
+            repair_stalled(tables, self._registry(), settled.resumed, settled, now_ms=now_ms)
+            return settled
+
+        settled = await self._database.transact(commit)
+        self._signals.runs_ended(settled.ended)
+        self._signals.work_changed()
+
+
+def _known(tables: Tables, run_id: str) -> Run:
+    run = tables.runs.get(run_id) if is_ulid(run_id) else None
+    if run is None:
+        raise RunNotFoundError(f"No run {run_id[:100]!r}.", hint="Run ids come from send_event.")
+    return run
+
+
+def _step_named(steps: Sequence[Step], wanted: str) -> Step:
+    for step in steps:
+        label = f"{step.ref.name}:{step.ref.index}" if step.ref.index else step.ref.name
+        if wanted in {step.ref.id, label}:
+            return step
+    names = list(dict.fromkeys(step.ref.name for step in steps))
+    near = ", ".join(map(repr, closest(wanted, names)))
+    raise InvalidInputError(
+        f"The run has no step {wanted[:100]!r}.", hint=f"Its steps: {near}." if near else "It has no steps."
+    )

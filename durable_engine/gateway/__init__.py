@@ -1,0 +1,1 @@
+"""Requests that the engine sends for an app: `step.fetch` and `step.ai.infer`."""

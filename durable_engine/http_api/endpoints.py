@@ -1,0 +1,162 @@
+"""Durable endpoints: `POST /v1/checkpoint` begins a run, `.../steps` reports, `.../output` waits for its end.
+
+Source: TypeScript SDK 4 as observed; `/v1/http/runs` is another name of `/v1/checkpoint`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from typing import Any, Final
+
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from durable_engine.engine import Engine
+from durable_engine.errors import RunNotFoundError
+from durable_engine.http_api.bodies import read_body, read_json
+from durable_engine.ids import uuid_for
+from durable_engine.model.endpoint import EndpointResponse
+from durable_engine.model.json_value import InvalidJSONError, parse_json
+from durable_engine.model.reply import Failed, Ops
+from durable_engine.model.status import RunStatus
+from durable_engine.model.views import RunView
+from durable_engine.sdk.function_config import MAX_RETRIES
+from durable_engine.sdk.opcodes import OpcodeError
+from durable_engine.sdk.reply import read_report
+
+OUTPUT_WAIT_S: Final = 300
+_PREFIXES: Final = ("/v1/checkpoint", "/v1/http/runs")
+_DEFAULT_RETRIES: Final = 3
+_LAST_EVENT: Final = "event: inngest.response"
+
+
+def routes(engine: Engine) -> list[Route]:
+    """Return the routes of this resource."""
+
+    async def begin(request: Request) -> Response:
+        body = await read_object(request)
+        run_id = str(body.get("run_id") or "")
+        event = body.get("event")
+        data = event.get("data") if isinstance(event, dict) else None
+        function = await engine.endpoints.start(
+            run_id,
+            data if isinstance(data, dict) else {},
+            sdk=request.headers.get("x-inngest-sdk", "").removeprefix("inngest-"),
+            retries=_retries(body.get("retries")),
+            reply=read_steps(body),
+        )
+        answer = {
+            "fn_id": function.id,
+            "app_id": uuid_for("app", function.app_name),
+            "run_id": run_id,
+            "token": _token(run_id),
+            "realtime_token": _token(run_id),
+        }
+        return JSONResponse({"data": answer})
+
+    async def report(request: Request) -> Response:
+        body = await read_object(request)
+        await engine.endpoints.report(request.path_params["run_id"], read_steps(body))
+        return Response(status_code=200)
+
+    async def output(request: Request) -> Response:
+        return await _output(engine, request)
+
+    async def take_stream(request: Request) -> Response:
+        response = _last_response(await read_body(request))
+        if response is not None:
+            engine.endpoints.keep_response(request.query_params.get("channel", ""), response)
+        return Response(status_code=200)
+
+    found = [Route("/v1/realtime/publish/tee", take_stream, methods=["POST"])]
+    for prefix in _PREFIXES:
+        found += [
+            Route(prefix, begin, methods=["POST"]),
+            Route(f"{prefix}/{{run_id}}/steps", report, methods=["POST"]),
+            Route(f"{prefix}/{{run_id}}/output", output, methods=["GET"]),
+        ]
+    return found
+
+
+async def _output(engine: Engine, request: Request) -> Response:
+    run_id = request.path_params["run_id"]
+    if not hmac.compare_digest(request.query_params.get("token", "").encode(), _token(run_id).encode()):
+        raise HTTPException(401, "The token is not that of this run.")
+    views = await engine.wait_for_runs([run_id], timeout_s=OUTPUT_WAIT_S)
+    if run_id not in views:
+        raise RunNotFoundError(f"No run {run_id[:40]!r}.")
+    # The SDK's own proxy asks for JSON and unwraps it; anybody else gets what the endpoint answered.
+    is_proxy = request.headers.get("content-type", "").startswith("application/json")
+    response = None if is_proxy else engine.endpoints.response(run_id)
+    return _response(views[run_id], response, is_proxy=is_proxy)
+
+
+async def read_object(request: Request) -> dict[str, Any]:
+    """Return the body, which must be a JSON object."""
+    body = await read_json(request)
+    if not isinstance(body, dict):
+        raise HTTPException(400, "The request body must be a JSON object.")
+    return body
+
+
+def read_steps(body: dict[str, Any]) -> Ops | Failed:
+    """Return what the `steps` of a report amount to."""
+    try:
+        return read_report(body.get("steps") or [], sdk_version=2)
+    except OpcodeError as fault:
+        raise HTTPException(400, f"`steps` cannot be read: {fault}.") from None
+
+
+def _retries(value: object) -> int:
+    is_number = isinstance(value, int) and not isinstance(value, bool)
+    return min(max(value, 0), MAX_RETRIES) if is_number and isinstance(value, int) else _DEFAULT_RETRIES
+
+
+def _token(run_id: str) -> str:
+    # It names the run to whoever was sent away with it; whoever knows a run's id may see it anyway.
+    return hashlib.sha256(f"output/{run_id}".encode()).hexdigest()[:32]
+
+
+def _response(run: RunView, response: EndpointResponse | None, *, is_proxy: bool) -> Response:
+    if not run.status.is_terminal:
+        return JSONResponse(
+            {"error": f"Run {run.id} has not ended within {OUTPUT_WAIT_S} s; ask again.", "status": 504},
+            status_code=504,
+        )
+    if response is not None:
+        return Response(response.body, status_code=response.status, headers=dict(response.headers))
+    if run.status is not RunStatus.COMPLETED:
+        return JSONResponse({"error": run.error, "status": 500}, status_code=500)
+    output = run.output if isinstance(run.output, dict) else {}
+    body = str(output.get("body", "null"))
+    if not is_proxy:
+        body = _unwrapped(body)
+    return Response(body, media_type="application/json")
+
+
+def _unwrapped(body: str) -> str:
+    """Undo the double encoding of a response's text."""
+    try:
+        inner = parse_json(body)
+    except InvalidJSONError:
+        return body
+    return inner if isinstance(inner, str) else body
+
+
+def _last_response(stream: bytes) -> EndpointResponse | None:
+    """Find the final response in the server-sent events that an app copies to us."""
+    _, found, rest = stream.decode("utf-8", "replace").rpartition(_LAST_EVENT)
+    line = next((line for line in rest.splitlines() if line.startswith("data:")), None)
+    if not found or line is None:
+        return None
+    try:
+        response = parse_json(line.removeprefix("data:").strip())["response"]
+        headers = {str(key): str(value) for key, value in dict(response.get("headers") or {}).items()}
+        return EndpointResponse(
+            status=int(response["statusCode"]), headers=headers, body=str(response["body"])
+        )
+    except (InvalidJSONError, KeyError, TypeError, ValueError, AttributeError):
+        return None

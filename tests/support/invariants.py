@@ -1,0 +1,38 @@
+"""What must hold of an engine's data whenever a test leaves it: no run hangs silently."""
+
+from __future__ import annotations
+
+from durable_engine import Engine
+from durable_engine.storage.tables import Tables
+
+_BROKEN = {
+    "runs that have not ended and that nothing will ever move": """
+        SELECT id FROM run WHERE status IN ('QUEUED', 'RUNNING')
+            AND id NOT IN (SELECT run_id FROM queue_item WHERE kind != 'deadline')
+            AND id NOT IN (SELECT run_id FROM pause)""",
+    "runs that were repaired": "SELECT DISTINCT run_id FROM history WHERE kind = 'run.repaired'",
+    "ended runs with work, waits or open steps": """
+        SELECT id FROM run WHERE status IN ('COMPLETED', 'FAILED', 'CANCELLED') AND (
+            id IN (SELECT run_id FROM queue_item) OR id IN (SELECT run_id FROM pause)
+            OR id IN (SELECT run_id FROM cancel_trigger)
+            OR id IN (SELECT run_id FROM step WHERE status IN ('QUEUED', 'RUNNING', 'WAITING')))""",
+    "waiting steps that nothing will ever wake": """
+        SELECT run_id FROM step WHERE status = 'WAITING' AND due_ms IS NOT NULL
+            AND kind IN ('SLEEP', 'WAIT_FOR_EVENT', 'WAIT_FOR_SIGNAL', 'INVOKE')
+            AND NOT EXISTS (SELECT 1 FROM queue_item
+                            WHERE queue_item.run_id = step.run_id AND queue_item.step_id = step.id)""",
+}
+
+
+async def check_nothing_hangs(engine: Engine, *, may_repair: bool = False) -> None:
+    """Fail the test that left a run which nothing will ever move. An engine that it closed is not asked."""
+
+    def look(tables: Tables) -> dict[str, list[str]]:
+        connection = tables.runs._connection
+        found = {what: [row[0] for row in connection.execute(sql)] for what, sql in _BROKEN.items()}
+        if may_repair:
+            del found["runs that were repaired"]
+        return {what: run_ids for what, run_ids in found.items() if run_ids}
+
+    if not engine._database._is_closed:
+        assert await engine._database.transact(look) == {}
