@@ -48,6 +48,7 @@ def direct_ms(app: str, count: int, run_id: str) -> float:
                 run_id=run_id,
                 function_id=uuid_for("function", slug),
                 item_id=number,
+                item_ref="1.1",
                 target=None,
                 attempt=0,
                 max_attempts=5,

@@ -70,6 +70,7 @@ def _answer(
         runs=started,
         resumed=list(receipt.resumed[:_MAX_IDS]) or None,
         resumed_runs=resumed_runs or None,
+        cancelled=list(receipt.cancelled[:_MAX_IDS]) or None,
         not_started=not_started or None,
         nearest_triggers=list(unmatched.nearest[:_MAX_NEAREST]) or None if unmatched else None,
         app_errors=_app_errors(unmatched, cut) or None,
@@ -131,6 +132,8 @@ def _message(
         parts.append(f"started {_count(len(receipt.started), 'run')}")
     if receipt.resumed:
         parts.append(f"resumed {_count(len(receipt.resumed), 'waiting run')}")
+    if receipt.cancelled:
+        parts.append(f"cancelled {_count(len(receipt.cancelled), 'run')}")
     if receipt.not_started:
         parts.append(f"did not start {_count(len(receipt.not_started), 'function')} (see notStarted)")
     text = f"Event {name!r} was accepted and {' and '.join(parts)}."
@@ -153,7 +156,8 @@ def _next(receipt: EventReceipt, runs: Mapping[str, RunView], unmatched: Unmatch
     if waiting:
         shown = ", ".join(f'"{run_id}"' for run_id in waiting[:10])
         return f"poll_run_status runIds=[{shown}] waits for the end; get_run_status shows the steps of one."
-    return f'get_run_status runId="{ids[0]}" shows its steps.' if ids else None
+    shown = [*ids, *receipt.cancelled]
+    return f'get_run_status runId="{shown[0]}" shows its steps.' if shown else None
 
 
 def _next_unmatched(unmatched: Unmatched) -> str:

@@ -108,10 +108,8 @@ def _function(function: Function, app: AppView | None, cut: Cutter) -> FunctionI
 
 
 def _not_enforced(function: Function, flow: Iterable[str]) -> list[str]:
-    """Name what the engine does not apply yet: flow control, cancelOn, timeouts, cron triggers."""
+    """Name what the engine does not apply yet: flow control and cron triggers."""
     names = list(flow)
-    names += ["cancelOn"] if function.config.get("cancel") else []
-    names += ["timeouts"] if function.config.get("timeouts") else []
     names += ["cron"] if any(trigger.cron for trigger in function.triggers) else []
     return names
 

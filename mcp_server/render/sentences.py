@@ -18,6 +18,8 @@ def run_sentence(run: RunView) -> str:
     start = f"Run {run.id} of {one_line(run.function_slug, 100)!r} is {run.status.value}"
     if run.status is RunStatus.COMPLETED:
         return f"{start} after {took or 'no time'}, {_steps(run)}."
+    if run.status is RunStatus.CANCELLED and run.cancelled:
+        start = f"{start} ({one_line(run.cancelled, 200)})"
     if run.status.is_terminal:
         return f"{start}{f' after {took}' if took else ''}, {_steps(run)}."
     return f"{start}{f' for {took}' if took else ''}: {_activity(run)}."

@@ -22,6 +22,7 @@ def wait_of(waiting: WaitingFor, *, now_ms: int, cut: Cutter) -> Wait:
         expression=None if waiting.expression is None else cut.text(waiting.expression),
         run_id=waiting.run_id,
         function_id=waiting.function_slug,
+        signal=None if waiting.signal is None else cut.text(waiting.signal),
         how=_how(waiting),
     )
 
@@ -39,6 +40,7 @@ def describe_wait(waiting: WaitingFor, *, now_ms: int) -> str:
     what = {
         "sleep": "the end of a sleep",
         "event": f"an event {one_line(waiting.event_name or '', 100)!r}",
+        "signal": f"a signal {one_line(waiting.signal or '', 100)!r}",
         "invoke": f"run {waiting.run_id or 'of another function'}",
         "retry": "the next attempt",
         "start": "its start time",
@@ -64,6 +66,10 @@ def _how(waiting: WaitingFor) -> str:
             f"send_event with this eventName{condition}. At `until` the wait times out and the run goes on."
         )
     return {
+        "signal": (
+            'POST {"signal": "...", "data": {}} to /v1/signals, or let the app send it. At `until` the wait '
+            "times out and the run goes on."
+        ),
         "sleep": "Nothing to do: it ends by itself at `until`.",
         "invoke": "It ends when the invoked run ends: see get_run_status of that runId.",
         "retry": "It is called again at `until`. A fix of the cause deployed before then counts.",

@@ -50,6 +50,7 @@ class SendEventResult(Result):
     runs: list[EventRun]
     resumed: list[str] | None = None
     resumed_runs: list[EventRun] | None = None
+    cancelled: list[str] | None = None
     not_started: list[NotStartedFunction] | None = None
     nearest_triggers: list[str] | None = None
     app_errors: list[AppProblem] | None = None

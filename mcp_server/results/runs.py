@@ -41,6 +41,7 @@ class Wait(Detail):
     expression: str | None = None
     run_id: str | None = None
     function_id: str | None = None
+    signal: str | None = None
     how: str
 
 
@@ -87,6 +88,7 @@ class RunFacts(Model):
     event_name: str
     output: AnyJSON = None
     error: ErrorInfo | None = None
+    cancelled: str | None = None
     failures: list[Failure] | None = None
     failures_omitted: int | None = None
     waiting_for: list[Wait] | None = None
@@ -103,6 +105,7 @@ class RunDetail(RunFacts, Result):
     max_attempts: int
     parent_run_id: str | None = None
     child_run_ids: list[str] | None = None
+    original_run_id: str | None = None
     steps: list[Step]
     truncated: str | None = None
     next_cursor: str | None = None

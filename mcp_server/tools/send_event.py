@@ -83,8 +83,8 @@ def make(backend: Backend, config: ServerConfig) -> Tool:
         function only and get its result, use invoke_function.
 
         Returns eventId, runIds and runs (started at once, never guessed), functions that did not start
-        with the reason, resumed run ids; when nothing matched, the nearest event names. With `wait`, also
-        each run's output or error. Next: poll_run_status with the runIds.
+        with the reason, resumed and cancelled run ids; when nothing matched, the nearest event names.
+        With `wait`, also each run's output or error. Next: poll_run_status with the runIds.
         """
         event = NewEvent(name=name, data=data or {}, user=user or {}, id=event_id, ts_ms=ts)
         with as_tool_errors():
@@ -99,7 +99,7 @@ def make(backend: Backend, config: ServerConfig) -> Tool:
 
 async def _unmatched(backend: Backend, config: ServerConfig, receipt: EventReceipt) -> Unmatched | None:
     """Gather what helps when the event reached no function; None when it did."""
-    if receipt.started or receipt.resumed or receipt.not_started:
+    if receipt.started or receipt.resumed or receipt.cancelled or receipt.not_started:
         return None
     inventory = await backend.inventory()
     nearest = await backend.nearest_triggers(receipt.event.name) if inventory.functions else ()

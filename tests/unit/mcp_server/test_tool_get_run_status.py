@@ -268,3 +268,35 @@ async def test_a_failure_that_no_reported_step_accounts_for_says_so(server, back
     answer = await ask(server, "get_run_status", THIS_RUN)
 
     assert "outside any reported step" in answer["message"]
+
+
+async def test_a_cancelled_run_says_what_cancelled_it(server, backend):
+    backend.runs[RUN_ID] = a_run(
+        status=RunStatus.CANCELLED,
+        output=None,
+        error={"name": "Error", "message": "function cancelled"},
+        cancelled="because it did not end within timeouts.finish of 5m",
+        original_run_id="01M7Z5WVGKJTHKSQ6DZMJBMJ3W",
+    )
+
+    answer = await ask(server, "get_run_status", THIS_RUN)
+
+    assert answer["cancelled"] == "Cancelled because it did not end within timeouts.finish of 5m."
+    assert "CANCELLED (because it did not end within timeouts.finish of 5m)" in answer["message"]
+    assert answer["originalRunId"] == "01M7Z5WVGKJTHKSQ6DZMJBMJ3W"
+    assert "error" not in answer
+
+
+async def test_a_wait_for_a_signal_says_how_to_send_it(server, backend):
+    wait = WaitingFor(
+        kind="signal", until_ms=NOW_MS + 62_000, step_id="hash-ok", step_name="ok", signal="ok/7"
+    )
+    step = a_step("ok", kind=StepKind.WAIT_FOR_SIGNAL, status=StepStatus.WAITING, waiting_for=wait)
+    backend.runs[RUN_ID] = a_waiting_run(waiting_for=(wait,), steps=(step,))
+
+    answer = await ask(server, "get_run_status", THIS_RUN)
+
+    shown = answer["steps"][0]["waitingFor"]
+    assert shown["signal"] == "ok/7"
+    assert "/v1/signals" in shown["how"]
+    assert "a signal 'ok/7'" in answer["message"]

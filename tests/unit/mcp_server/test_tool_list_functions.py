@@ -42,7 +42,7 @@ async def test_a_function_shows_what_starts_it_and_how_it_is_configured(server, 
             "flowControl": {"concurrency": [{"limit": 1}]},
             "cancelOn": [{"event": "shop/order.cancelled", "if": "async.data.id == event.data.id"}],
             "timeouts": {"finish": "1h"},
-            "notEnforced": ["concurrency", "cancelOn", "timeouts", "cron"],
+            "notEnforced": ["concurrency", "cron"],
             "reachable": True,
             "lastSync": "2026-09-21T14:13:20.000Z",
         }

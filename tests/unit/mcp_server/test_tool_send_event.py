@@ -200,3 +200,14 @@ async def test_many_started_runs_stay_within_the_budget(server, backend):
 
     assert len(answer["runIds"]) == 300
     assert "the first 60 of 300 runs" in answer["truncated"]
+
+
+async def test_runs_that_the_event_cancelled_are_named(server, backend):
+    backend.receipt = a_receipt(started=(), cancelled=(RUN_ID,))
+
+    answer = await ask(server, "send_event", EVENT)
+
+    assert answer["cancelled"] == [RUN_ID]
+    assert "cancelled 1 run" in answer["message"]
+    assert RUN_ID in answer["next"]
+    assert "nearestTriggers" not in answer
