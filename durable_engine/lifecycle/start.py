@@ -44,7 +44,7 @@ def start_run(
     )
     changes.new_runs.append(run)
     changes.items.append(NewItem(run_id=run.id, kind=ItemKind.DISCOVER, due_ms=due_ms))
-    _watch(changes, function, run, now_ms=now_ms, due_ms=due_ms)
+    _watch(changes, function, run, now_ms=now_ms)
     changes.history.append(HistoryEntry(run_id=run.id, at_ms=now_ms, kind=HistoryKind.RUN_QUEUED))
     changes.started.append(
         StartedRun(run_id=run.id, function_slug=function.slug, status=run.status, due_ms=due_ms)
@@ -52,8 +52,12 @@ def start_run(
     return run
 
 
-def _watch(changes: Changes, function: Function, run: Run, *, now_ms: int, due_ms: int) -> None:
-    """Register what cancels the run: events, and a first call that comes too late."""
+def _watch(changes: Changes, function: Function, run: Run, *, now_ms: int) -> None:
+    """Register what cancels the run: events, and a first call that comes too late.
+
+    Source: as documented, the time to start counts from the creation of the run, also when its
+    event lies in the future.
+    """
     for position, cancel in enumerate(function.cancels):
         changes.cancel_triggers.append(
             CancelTrigger(
@@ -65,5 +69,5 @@ def _watch(changes: Changes, function: Function, run: Run, *, now_ms: int, due_m
             )
         )
     if function.start_timeout_ms is not None:
-        deadline_ms = due_ms + function.start_timeout_ms
+        deadline_ms = now_ms + function.start_timeout_ms
         changes.items.append(NewItem(run_id=run.id, kind=ItemKind.DEADLINE, due_ms=deadline_ms))

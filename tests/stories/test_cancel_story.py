@@ -180,10 +180,18 @@ async def test_a_run_that_starts_in_time_is_not_bound_by_its_start_timeout() -> 
     async with lab(client, [_sleeper(client, timeouts=timeouts)]) as it:
         run_id = await it.start("t/order")
         assert (await it.advance(HOUR, run_id)).status is RunStatus.RUNNING
-        # The delay that an event asks for does not count.
-        later = await it.start("t/order", ts_ms=it.clock.now_ms() + HOUR * 1_000)
-        assert (await it.advance(HOUR, later)).status is RunStatus.RUNNING
-        assert (await it.advance(4 * 24 * HOUR, later)).output == "shipped"
+
+
+async def test_a_run_that_starts_too_late_is_cancelled_without_a_call() -> None:
+    client = new_client()
+    timeouts = inngest.Timeouts(start=datetime.timedelta(seconds=10))
+    async with lab(client, [_sleeper(client, timeouts=timeouts)]) as it:
+        run_id = await it.start("t/order", ts_ms=it.clock.now_ms() + HOUR * 1_000)
+        run = await it.advance(10, run_id)
+        assert run.status is RunStatus.CANCELLED
+        assert run.cancelled == "because it did not start within timeouts.start of 10s"
+        assert (await it.advance(HOUR, run_id)).started_ms is None
+        assert it.network.calls == 0
 
 
 async def test_cancelling_by_request_says_what_is_wrong() -> None:
