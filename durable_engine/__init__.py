@@ -11,6 +11,7 @@ from durable_engine.model.event import Event, EventReceipt, NewEvent, NotStarted
 from durable_engine.model.function import App, CancelOn, Function, Trigger
 from durable_engine.model.status import RunStatus, StepKind, StepStatus
 from durable_engine.model.views import AppView, FailedAttempt, Inventory, RunView, StepView, WaitingFor
+from durable_engine.unsupported import UnsupportedUse
 
 __all__ = [
     "DEFAULT_DATA_FILE",
@@ -37,6 +38,7 @@ __all__ = [
     "StepStatus",
     "StepView",
     "Trigger",
+    "UnsupportedUse",
     "WaitingFor",
     "build_app",
 ]

@@ -9,6 +9,9 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
 DEFAULT_PORT = 8288
 DEFAULT_DATA_FILE = Path(".stepcue") / "engine.db"
+LEAST_EVENT_BYTES = 256 * 1024
+MAX_EVENT_BYTES = 3 * 1024 * 1024
+"""Largest event that an Inngest server takes; in the cloud it depends on the plan, 512 KiB at first."""
 
 
 class EngineConfig(BaseModel):
@@ -27,6 +30,14 @@ class EngineConfig(BaseModel):
         SecretStr | None,
         Field(description="Key that signs requests to apps in cloud mode (INNGEST_SIGNING_KEY)."),
     ] = None
+    max_event_bytes: Annotated[
+        int,
+        Field(
+            ge=LEAST_EVENT_BYTES,
+            le=MAX_EVENT_BYTES,
+            description="Largest event that is accepted; in the Inngest cloud it depends on the plan.",
+        ),
+    ] = MAX_EVENT_BYTES
     polls: Annotated[
         bool, Field(description="Whether known apps are synced again and again, to notice changed code.")
     ] = True

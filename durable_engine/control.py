@@ -172,19 +172,21 @@ class RunControl:
 
         await self._change(change)
 
-    async def note(self, run_id: str, text: str) -> None:
-        """Add a remark to a run, once; nothing happens when there is no such run."""
+    async def note(self, run_id: str, text: str) -> str | None:
+        """Add a remark to a run, once; returns the name of the run's app, None when there is no such run."""
+        now_ms = self._clock.now_ms()
 
-        def change(tables: Tables, now_ms: int) -> Settled:
+        def write(tables: Tables) -> str | None:
             run = tables.runs.get(run_id) if is_ulid(run_id) else None
-            noted = [] if run is None else tables.history.of_run(run_id)
-            if run is not None and text not in {entry.detail.get("text") for entry in noted}:
+            if run is None:
+                return None
+            if text not in {entry.detail.get("text") for entry in tables.history.of_run(run_id)}:
                 tables.history.append(
                     HistoryEntry(run_id=run_id, at_ms=now_ms, kind=HistoryKind.NOTE, detail={"text": text})
                 )
-            return Settled()
+            return self._registry().by_id(run.function_id).app_name
 
-        await self._change(change)
+        return await self._database.transact(write)
 
     def _cancel(self, tables: Tables, run: Run, *, now_ms: int) -> Settled:
         changes = cancellation(tables, self._registry(), run, reason=_CANCELLED_BY, now_ms=now_ms)

@@ -35,6 +35,7 @@ from durable_engine.settle import Settled, Settlement, invoked_event, repair_sta
 from durable_engine.signals import Signals
 from durable_engine.storage.database import Database
 from durable_engine.storage.tables import Tables
+from durable_engine.unsupported import Unsupported
 
 logger = logging.getLogger(__name__)
 
@@ -65,6 +66,7 @@ class Engine:
         """Changes runs: cancels, repeats, signals them."""
         self.endpoints = Endpoints(database, clock, self._signals, self._keeper)
         """Takes what durable endpoints report."""
+        self.unsupported = Unsupported(clock.now_ms, self.control.note)
         self._duties: list[asyncio.Task[None]] = []
 
     @classmethod
@@ -140,7 +142,7 @@ class Engine:
             raise InvalidEventError(f"{len(events)} events in one request; at most {MAX_EVENTS} are allowed")
         now_ms = self._clock.now_ms()
         accepted = [
-            accept(event, now_ms=now_ms, seed=seed, position=position)
+            accept(event, now_ms=now_ms, seed=seed, position=position, max_bytes=self.config.max_event_bytes)
             for position, event in enumerate(events)
         ]
         receipts = await self._database.transact(
@@ -170,7 +172,9 @@ class Engine:
         found = self._keeper.registry.find(function, app=app)
         now_ms = self._clock.now_ms()
         checked = accept(
-            NewEvent(name="checked", data=dict(data or {}), user=dict(user or {})), now_ms=now_ms
+            NewEvent(name="checked", data=dict(data or {}), user=dict(user or {})),
+            now_ms=now_ms,
+            max_bytes=self.config.max_event_bytes,
         )
         event = invoked_event(found, checked.data, checked.user, now_ms=now_ms, event_id=new_ulid(now_ms))
 
@@ -186,7 +190,11 @@ class Engine:
 
     async def inventory(self) -> Inventory:
         """Return all functions known now, and their apps."""
-        return Inventory(functions=self._keeper.registry.functions, apps=self._apps.views())
+        return Inventory(
+            functions=self._keeper.registry.functions,
+            apps=self._apps.views(),
+            unsupported=self.unsupported.uses,
+        )
 
     async def get_run(self, run_id: str) -> RunView:
         """Return one run with all its steps.

@@ -60,6 +60,7 @@ def view_run(tables: Tables, registry: Registry, run: Run, *, now_ms: int) -> Ru
         child_run_ids=tuple(children),
         original_run_id=run.original_run_id,
         cancelled=_text_of(history, HistoryKind.RUN_CANCELLED, "reason"),
+        notes=tuple(str(entry.detail["text"]) for entry in history if entry.kind is HistoryKind.NOTE),
     )
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
+from durable_engine.config import MAX_EVENT_BYTES
 from durable_engine.errors import InvalidEventError
 from durable_engine.ids import new_ulid, seeded_ulid
 from durable_engine.model.event import INTERNAL_PREFIX, Event, NewEvent
@@ -15,7 +16,6 @@ from durable_engine.model.json_value import is_storable, to_json
 
 MAX_NAME_CHARS: Final = 256
 MAX_ID_CHARS: Final = 512
-MAX_EVENT_BYTES: Final = 3 * 1024 * 1024
 MAX_EVENTS: Final = 5_000
 MIN_TS_MS: Final = 315_532_800_000  # 1980-01-01
 MAX_TS_MS: Final = 4_102_444_800_000  # 2100-01-01
@@ -39,13 +39,20 @@ def read_event(raw: object) -> NewEvent:
     )
 
 
-def accept(event: NewEvent, *, now_ms: int, seed: str | None = None, position: int = 0) -> Event:
+def accept(
+    event: NewEvent,
+    *,
+    now_ms: int,
+    seed: str | None = None,
+    position: int = 0,
+    max_bytes: int = MAX_EVENT_BYTES,
+) -> Event:
     """Turn a checked event into an accepted one, with the engine's id.
 
     `position` is the event's place (from 0) in a request that carried `seed`.
 
     Raises:
-        InvalidEventError: a rule that `read_event` checks, or the event is over 3 MiB.
+        InvalidEventError: a rule that `read_event` checks, or the event is over `max_bytes` as JSON.
     """
     event = read_event(
         {
@@ -72,9 +79,11 @@ def accept(event: NewEvent, *, now_ms: int, seed: str | None = None, position: i
         size = len(to_json(accepted.as_payload()).encode())
     except (TypeError, ValueError, RecursionError):
         raise InvalidEventError("The event cannot be written as JSON.") from None
-    if size > MAX_EVENT_BYTES:
+    if size > max_bytes:
         raise InvalidEventError(
-            f"Event is over the max size: Max {MAX_EVENT_BYTES} bytes / Size {size} bytes"
+            f"Event is over the max size: Max {max_bytes} bytes / Size {size} bytes",
+            hint="Send a reference to large data instead of the data"
+            + (", or start Stepcue with a larger --max-event-size." if max_bytes < MAX_EVENT_BYTES else "."),
         )
     return accepted
 

@@ -14,10 +14,12 @@ import httpx
 from pydantic import ValidationError
 
 from durable_engine import DEFAULT_DATA_FILE, DEFAULT_PORT, EngineConfig
+from durable_engine.config import LEAST_EVENT_BYTES, MAX_EVENT_BYTES
 from durable_engine.errors import ConfigError, DurableEngineError
 from mcp_server.attach import AttachError, attach
 from mcp_server.config import ServerConfig
 from mcp_server.serving import ServeOptions, serve, serve_with_stdio
+from mcp_server.sizes import reading_size, show_size
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -53,7 +55,15 @@ _OPTIONS: Final = (
     click.option(
         "--signing-key",
         envvar="INNGEST_SIGNING_KEY",
-        help="Sign requests to apps that run in cloud mode. Also INNGEST_SIGNING_KEY.",
+        help="Sign requests to apps, check their signatures, ask apps for the key. Also INNGEST_SIGNING_KEY.",
+    ),
+    click.option(
+        "--max-event-size",
+        callback=reading_size(LEAST_EVENT_BYTES, MAX_EVENT_BYTES),
+        metavar="SIZE",
+        default=show_size(MAX_EVENT_BYTES),
+        show_default=True,
+        help="Largest event that is accepted, such as 512KB; in the Inngest cloud it depends on the plan.",
     ),
     click.option(
         "--allow-host",
@@ -115,6 +125,7 @@ def _serve_options(options: Mapping[str, Any]) -> ServeOptions:
             poll_interval_s=options["poll_interval"],
             discovers=not options["no_discovery"],
             signing_key=options["signing_key"] or None,
+            max_event_bytes=options["max_event_size"],
         )
     except ValidationError as error:
         raise click.UsageError(error.errors()[0]["msg"]) from None
@@ -150,9 +161,10 @@ def _runs_stepcue(origin: str) -> bool:
 def _announce(origin: str, engine: EngineConfig) -> None:
     data = "in memory" if engine.data_file is None else str(engine.data_file)
     apps = ", ".join(engine.app_urls) or ("looking on the usual ports" if engine.discovers else "none given")
+    start = "the same INNGEST_SIGNING_KEY" if engine.signing_key else "INNGEST_DEV=1"
     click.echo(
         f"Stepcue listens on {origin}\n"
-        f"  apps        {apps} (start them with INNGEST_DEV=1)\n"
+        f"  apps        {apps} (start them with {start})\n"
         f"  assistant   claude mcp add --transport http stepcue {origin}/mcp\n"
         f"  data        {data}\n"
         "  stop with   Ctrl-C",

@@ -15,8 +15,8 @@ def how_to_connect(engine_url: str, apps: Sequence[AppView] = ()) -> str:
         urls = ", ".join(one_line(app.url, 200) for app in broken[:3])
         return (
             f"Repair the app's endpoint ({urls}; its error is listed with the app): it must be running and "
-            "serve its Inngest handler with INNGEST_DEV=1. It is then synced by itself; call list_functions "
-            "again."
+            "serve its Inngest handler, with INNGEST_DEV=1 unless Stepcue has its signing key. It is then "
+            "synced by itself; call list_functions again."
         )
     return (
         "Start the app with INNGEST_DEV=1: on one of the usual ports and paths it is found within seconds "

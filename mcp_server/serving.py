@@ -166,6 +166,7 @@ class _HTTPServer(uvicorn.Server):
                 log_config=None,
                 access_log=False,
                 lifespan="on",
+                ws="none",  # nothing here speaks WebSocket, and the guards look at HTTP requests
                 timeout_graceful_shutdown=_GRACE_S,
                 server_header=False,
             )

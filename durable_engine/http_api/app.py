@@ -13,7 +13,17 @@ from starlette.routing import BaseRoute
 
 from durable_engine.engine import Engine
 from durable_engine.errors import DurableEngineError
-from durable_engine.http_api import checkpoint, endpoints, errors, events, health, registration, runs
+from durable_engine.http_api import (
+    checkpoint,
+    endpoints,
+    errors,
+    events,
+    health,
+    registration,
+    runs,
+    unsupported,
+)
+from durable_engine.http_api.auth import KeyGuard
 from durable_engine.http_api.guard import HostGuard
 
 
@@ -32,7 +42,8 @@ def build_app(
     """Return the application that serves `engine`.
 
     `more_routes` are served beside the engine's own (the MCP endpoint). `allowed_hosts` are host names
-    besides the loopback ones. `lifespan` is entered while the application runs.
+    besides the loopback ones. `lifespan` is entered while the application runs. With a signing key,
+    `more_routes` below the paths in `auth.GUARDED` need it too.
     """
 
     @asynccontextmanager
@@ -40,12 +51,16 @@ def build_app(
         async with lifespan():
             yield
 
+    secret = engine.config.signing_key
     routes: list[BaseRoute] = []
-    for resource in (events, registration, runs, checkpoint, endpoints, health):
+    for resource in (events, registration, runs, checkpoint, endpoints, unsupported, health):
         routes += resource.routes(engine)
     return Starlette(
         routes=[*routes, *more_routes],
-        middleware=[Middleware(HostGuard, allowed_hosts=allowed_hosts)],
+        middleware=[
+            Middleware(HostGuard, allowed_hosts=allowed_hosts, server_kind=registration.server_kind(engine)),
+            Middleware(KeyGuard, signing_key=secret.get_secret_value() if secret else None),
+        ],
         exception_handlers={
             DurableEngineError: errors.engine_error,
             HTTPException: errors.http_error,

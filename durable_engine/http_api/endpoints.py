@@ -26,6 +26,7 @@ from durable_engine.model.views import RunView
 from durable_engine.sdk.function_config import MAX_RETRIES
 from durable_engine.sdk.opcodes import OpcodeError
 from durable_engine.sdk.reply import read_report
+from durable_engine.unsupported import REALTIME_PUBLISH
 
 OUTPUT_WAIT_S: Final = 300
 _PREFIXES: Final = ("/v1/checkpoint", "/v1/http/runs")
@@ -66,10 +67,14 @@ def routes(engine: Engine) -> list[Route]:
         return await _output(engine, request)
 
     async def take_stream(request: Request) -> Response:
+        # A run streams to the channel that is named like it; that of an endpoint ends with its response.
+        run_id = request.query_params.get("channel", "")
         response = _last_response(await read_body(request))
         if response is not None:
-            engine.endpoints.keep_response(request.query_params.get("channel", ""), response)
-        return Response(status_code=200)
+            engine.endpoints.keep_response(run_id, response)
+        else:
+            await engine.unsupported.record(REALTIME_PUBLISH, run_id=run_id)
+        return JSONResponse({})
 
     found = [Route("/v1/realtime/publish/tee", take_stream, methods=["POST"])]
     for prefix in _PREFIXES:

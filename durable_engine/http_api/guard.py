@@ -11,7 +11,7 @@ from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 LOOPBACK_HOSTS: Final = frozenset({"localhost", "127.0.0.1", "::1"})
-SERVER_KIND_HEADER: Final = (b"x-inngest-server-kind", b"dev")
+SERVER_KIND_HEADER: Final = b"x-inngest-server-kind"
 
 
 class HostGuard:
@@ -20,8 +20,11 @@ class HostGuard:
     SDKs and command line tools send no `Origin`; a page served from this machine has a loopback one.
     """
 
-    def __init__(self, app: ASGIApp, allowed_hosts: Collection[str] = ()) -> None:
+    def __init__(
+        self, app: ASGIApp, allowed_hosts: Collection[str] = (), *, server_kind: str = "dev"
+    ) -> None:
         self._app = app
+        self._kind_header = (SERVER_KIND_HEADER, server_kind.encode())
         self._allowed = LOOPBACK_HOSTS | {host.lower() for host in allowed_hosts}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -37,7 +40,17 @@ class HostGuard:
         elif origin is not None and not self._allows(origin):
             await _refuse(403, f"Requests from {origin[:200]!r} are refused.", scope, receive, send)
         else:
-            await self._app(scope, receive, _marking(send))
+            await self._app(scope, receive, self._marking(send))
+
+    def _marking(self, send: Send) -> Send:
+        """Add the header by which SDKs recognise the server's kind."""
+
+        async def marked(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                message["headers"] = [*message.get("headers", ()), self._kind_header]
+            await send(message)
+
+        return marked
 
     def _allows(self, url: str) -> bool:
         try:
@@ -45,17 +58,6 @@ class HostGuard:
         except ValueError:
             return False
         return name is not None and name.lower() in self._allowed
-
-
-def _marking(send: Send) -> Send:
-    """Add the header by which SDKs recognise the server's kind."""
-
-    async def marked(message: Message) -> None:
-        if message["type"] == "http.response.start":
-            message["headers"] = [*message.get("headers", ()), SERVER_KIND_HEADER]
-        await send(message)
-
-    return marked
 
 
 async def _refuse(status: int, sentence: str, scope: Scope, receive: Receive, send: Send) -> None:

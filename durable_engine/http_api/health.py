@@ -25,7 +25,7 @@ def routes(engine: Engine) -> list[Route]:
             {
                 "server": SERVER_NAME,
                 "version": version("stepcue"),
-                "authed": False,
+                "authed": engine.config.signing_key is not None,
                 "functions": [
                     {"id": function.slug, "name": function.name} for function in inventory.functions
                 ],

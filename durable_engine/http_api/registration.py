@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
@@ -9,7 +11,10 @@ from starlette.routing import Route
 from durable_engine.engine import Engine
 from durable_engine.http_api.bodies import read_json
 
-SERVER_KIND = "dev"
+
+def server_kind(engine: Engine) -> Literal["dev", "cloud"]:
+    """Return what the engine is to SDKs: with a signing key a self-hosted server, else a Dev Server."""
+    return "cloud" if engine.config.signing_key else "dev"
 
 
 def routes(engine: Engine) -> list[Route]:
@@ -17,9 +22,9 @@ def routes(engine: Engine) -> list[Route]:
 
     async def register(request: Request) -> Response:
         expected = request.headers.get("x-inngest-expected-server-kind")
-        if expected is not None and expected != SERVER_KIND:
-            error = f"The app expects a {expected!r} server; this is a {SERVER_KIND!r} server."
-            return JSONResponse({"error": error, "status": 400}, status_code=400)
+        # With a key both are served; without one nothing could call an app in cloud mode.
+        if server_kind(engine) == "dev" and expected not in {None, "dev"}:
+            return _other_kind(str(expected))
         is_modified = await engine.register_app(await read_json(request))
         return JSONResponse({"ok": True, "modified": is_modified})
 
@@ -34,3 +39,11 @@ def routes(engine: Engine) -> list[Route]:
         Route("/fn/register", register, methods=["POST", "PUT"]),
         Route("/fn/remove", remove, methods=["DELETE"]),
     ]
+
+
+def _other_kind(expected: str) -> Response:
+    error = (
+        f"The app expects a server of kind {expected[:50]!r}; without a signing key Stepcue is a 'dev' one. "
+        "Start the app with INNGEST_DEV=1, or Stepcue with the app's key as --signing-key."
+    )
+    return JSONResponse({"error": error, "status": 400}, status_code=400)

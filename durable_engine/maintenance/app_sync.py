@@ -15,9 +15,9 @@ from durable_engine.model.json_value import InvalidJSONError, parse_json
 from durable_engine.model.views import AppView
 from durable_engine.registry import same_endpoint
 from durable_engine.registry_keeper import RegistryKeeper
-from durable_engine.sdk.client import APP_FAULTS, AppAnswer, SDKClient
+from durable_engine.sdk.client import APP_FAULTS, AppAnswer, SDKClient, WrongSignatureError
 from durable_engine.sdk.registration import read_registration
-from durable_engine.sdk.reply import quote
+from durable_engine.sdk.reply import KEYS_DIFFER, KEYS_DIFFER_HINT, WRONG_SIGNATURE, quote
 
 logger = logging.getLogger(__name__)
 
@@ -118,6 +118,10 @@ class AppSync:
             raise SyncError(f"The app at {url} did not answer the sync in time.", hint=_PORT_HINT) from None
         except httpx.ConnectError:
             raise SyncError(f"Unable to reach the app at {url}.", hint=_PORT_HINT) from None
+        except WrongSignatureError:
+            raise SyncError(
+                f"The app at {url} could not be synced. {WRONG_SIGNATURE}", hint=KEYS_DIFFER_HINT
+            ) from None
         except APP_FAULTS as fault:
             raise SyncError(f"The app at {url} could not be synced: {fault}.", hint=_PORT_HINT) from None
         if "x-inngest-sdk" not in answer.headers and "x-inngest-sdk-handled" not in answer.headers:
@@ -126,14 +130,17 @@ class AppSync:
                 hint=_PORT_HINT,
             )
         if answer.status != 200:
-            raise SyncError(
-                f"The app at {url} refused the sync with HTTP {answer.status}: {quote(answer.body)}",
-                hint="Start the app with INNGEST_DEV=1 so that it trusts this server.",
-            )
+            raise self._refused(url, answer)
         if answer.headers.get("x-inngest-sync-kind") == "in_band":
             await self._take_in_band(url, answer)
         else:
             await self._check_out_of_band(url, answer, before=before)
+
+    def _refused(self, url: str, answer: AppAnswer) -> SyncError:
+        refused = f"The app at {url} refused the sync with HTTP {answer.status}: {quote(answer.body)}"
+        if answer.status == 401 and self._client.signs:
+            return SyncError(f"{refused} Perhaps {KEYS_DIFFER}", hint=KEYS_DIFFER_HINT)
+        return SyncError(refused, hint="Start the app with INNGEST_DEV=1 so that it trusts this server.")
 
     async def _take_in_band(self, url: str, answer: AppAnswer) -> None:
         now_ms = self._clock.now_ms()

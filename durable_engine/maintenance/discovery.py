@@ -77,6 +77,7 @@ class Discovery:
                 answer = await self._client.introspect(url, timeout_s=_PROBE_TIMEOUT_S)
             except APP_FAULTS:
                 return None  # nothing listens here, or nothing that speaks HTTP
-            if "x-inngest-sdk" in answer.headers:
+            # An app that refuses us, because it is in cloud mode, only has the second one.
+            if not {"x-inngest-sdk", "x-inngest-sdk-handled"}.isdisjoint(answer.headers):
                 return url
         return None

@@ -17,7 +17,6 @@ class HistoryKind(StrEnum):
     RUN_FAILED = "run.failed"
     RUN_CANCELLED = "run.cancelled"
     RUN_REPAIRED = "run.repaired"
-    NOTE = "run.note"
     CALL_FAILED = "call.failed"
     STEP_PLANNED = "step.planned"
     STEP_WAITING = "step.waiting"
@@ -25,6 +24,7 @@ class HistoryKind(StrEnum):
     STEP_COMPLETED = "step.completed"
     STEP_FAILED = "step.failed"
     STEP_TIMED_OUT = "step.timed_out"
+    NOTE = "run.note"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Callable
 from typing import Any, NoReturn, TypeAlias
 
 JSONValue: TypeAlias = Any
@@ -22,22 +23,23 @@ def _refuse_constant(name: str) -> NoReturn:
     raise InvalidJSONError(f"{name} is not JSON")
 
 
-def _finite(text: str) -> float:
+def read_float(text: str) -> float:
+    """Read a number with a fraction or an exponent; raises InvalidJSONError for one that is too large."""
     value = float(text)
     if math.isinf(value):
         raise InvalidJSONError(f"the number {text[:40]} is too large")
     return value
 
 
-def parse_json(text: str | bytes) -> JSONValue:
-    """Parse strict JSON.
+def parse_json(text: str | bytes, *, parse_float: Callable[[str], float] = read_float) -> JSONValue:
+    """Parse strict JSON; `parse_float` reads the numbers that are no integers.
 
     Raises:
         InvalidJSONError: not JSON, not UTF-8, NaN or Infinity, or nested too deeply.
     """
     try:
         text = text.decode() if isinstance(text, bytes) else text
-        return json.loads(text, parse_constant=_refuse_constant, parse_float=_finite)
+        return json.loads(text, parse_constant=_refuse_constant, parse_float=parse_float)
     except RecursionError:
         raise InvalidJSONError("the JSON is nested too deeply") from None
     except InvalidJSONError:

@@ -8,6 +8,7 @@ from durable_engine.model.event import Event
 from durable_engine.model.function import Function
 from durable_engine.model.json_value import JSONObject, JSONValue
 from durable_engine.model.status import RunStatus, StepKind, StepStatus
+from durable_engine.unsupported import UnsupportedUse
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,6 +78,7 @@ class RunView:
     `failures` are failed calls that no single step accounts for (app unreachable, error outside steps).
     `cancelled` says why the run was cancelled: the end of a sentence. `original_run_id` is the run that
     this one repeats.
+    `notes` are sentences of the engine about what it did otherwise than an Inngest server.
     """
 
     id: str
@@ -100,6 +102,7 @@ class RunView:
     child_run_ids: tuple[str, ...] = ()
     original_run_id: str | None = None
     cancelled: str | None = None
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,7 +120,8 @@ class AppView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Inventory:
-    """All synced functions and the apps they came from."""
+    """All synced functions and the apps they came from; `unsupported` is what apps asked for in vain."""
 
     functions: tuple[Function, ...]
     apps: tuple[AppView, ...]
+    unsupported: tuple[UnsupportedUse, ...] = ()

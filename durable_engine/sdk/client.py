@@ -13,6 +13,7 @@ import httpx
 
 from durable_engine.ids import new_ulid
 from durable_engine.model.call import Call
+from durable_engine.model.json_value import InvalidJSONError
 from durable_engine.model.reply import Failed, Reply
 from durable_engine.sdk.call_request import build_call_request
 from durable_engine.sdk.reply import failure, read_reply
@@ -43,8 +44,25 @@ class ReplyTooLargeError(Exception):
     """An app's answer is over `MAX_REPLY_BYTES`."""
 
 
-APP_FAULTS: Final = (httpx.HTTPError, httpx.InvalidURL, UnicodeError, ReplyTooLargeError)
+class WrongSignatureError(Exception):
+    """An app's answer to a sync carries a signature that is not right."""
+
+
+APP_FAULTS: Final = (
+    httpx.HTTPError,
+    httpx.InvalidURL,
+    UnicodeError,
+    ReplyTooLargeError,
+    WrongSignatureError,
+)
 """All that `SDKClient.sync` and `SDKClient.introspect` raise."""
+_CALL_FAULTS: Final = (
+    httpx.HTTPError,
+    httpx.InvalidURL,
+    UnicodeError,
+    ReplyTooLargeError,
+    InvalidJSONError,
+)
 
 
 class SDKClient:
@@ -57,6 +75,11 @@ class SDKClient:
         self._shared = transport
         self._idle: list[httpx.AsyncBaseTransport] = []
         self._tls: ssl.SSLContext | None = None
+
+    @property
+    def signs(self) -> bool:
+        """Whether requests are signed: there is a signing key."""
+        return self._signer is not None
 
     async def close(self) -> None:
         """Close all connections."""
@@ -104,39 +127,27 @@ class SDKClient:
                 content=request.body,
                 is_late=lambda: now() > ends_ms,
             )
-        except httpx.TimeoutException:
-            return failure("TimeoutError", f"The app at {_origin(call.url)} did not answer in time.")
-        except httpx.InvalidURL as fault:
-            return failure("InvalidURLError", f"The app's URL {call.url!r} cannot be called: {fault}.")
-        except httpx.ConnectError:
-            return _unreachable(call.url)
-        except (httpx.HTTPError, UnicodeError) as fault:
-            return failure(
-                "ConnectionError",
-                f"The connection to the app at {_origin(call.url)} broke during the call: "
-                f"{str(fault).rstrip('.') or type(fault).__name__}.",
-            )
-        except ReplyTooLargeError:
-            return failure(
-                "OutputTooLargeError",
-                f"The app's answer is over the limit of {MAX_REPLY_BYTES // 1024 // 1024} MiB.",
-                is_retriable=False,
-            )
-        return read_reply(answer.status, answer.headers, answer.body, now_ms=now())
+        except _CALL_FAULTS as fault:
+            return _failed_call(call.url, fault)
+        return read_reply(answer.status, answer.headers, answer.body, now_ms=now(), signer=self._signer)
 
     async def sync(self, url: str) -> AppAnswer:
         """Ask an app to sync: in-band where its SDK can, else it calls `/fn/register` meanwhile.
 
         Raises:
-            APP_FAULTS: no such URL, unreachable, too slow, the connection broke, or the answer is too large.
+            APP_FAULTS: no such URL, unreachable, too slow, the connection broke, the answer is too large,
+                or its signature is wrong.
         """
-        headers = {
-            "Content-Type": "application/json",
-            "X-Inngest-Server-Kind": "dev",
-            "X-Inngest-Sync-Kind": "in_band",
-        }
+        headers = {"Content-Type": "application/json", "X-Inngest-Sync-Kind": "in_band"}
+        if self._signer is None:
+            # With a key, apps of both modes are served: the Python SDK refuses the kind that is not its own.
+            headers["X-Inngest-Server-Kind"] = "dev"
         content = httpx.Request("PUT", url, json={"url": url}).content
-        return await self._send("PUT", url, headers=headers, content=content, timeout_s=SYNC_TIMEOUT_S)
+        answer = await self._send("PUT", url, headers=headers, content=content, timeout_s=SYNC_TIMEOUT_S)
+        signature = answer.headers.get(SIGNATURE_HEADER.lower())
+        if self._signer and signature and not self._signer.is_signature_of(signature, answer.body):
+            raise WrongSignatureError
+        return answer
 
     async def introspect(self, url: str, *, timeout_s: float) -> AppAnswer:
         """Ask whether an SDK app is served at `url`; raises as `sync`."""
@@ -156,8 +167,9 @@ class SDKClient:
 
         The time-outs of a transport are about silence; `is_late` is asked at each sign of life.
         """
+        headers = {**headers, "Accept-Encoding": "gzip"}
         if self._signer is not None:
-            headers = {**headers, SIGNATURE_HEADER: self._signer.sign(content or b"")}
+            headers[SIGNATURE_HEADER] = self._signer.sign(content or b"")
         for _ in range(MAX_REDIRECTS):
             request = httpx.Request(
                 method, url, headers=headers, content=content, extensions={"timeout": _timeouts(timeout_s)}
@@ -198,6 +210,29 @@ async def _bounded_body(response: httpx.Response, is_late: Callable[[], bool] | 
 def _origin(url: str) -> str:
     parts = urlsplit(url)
     return f"{parts.scheme}://{parts.netloc}"
+
+
+def _failed_call(url: str, fault: Exception) -> Failed:
+    """Say what kept a call from being answered."""
+    if isinstance(fault, httpx.TimeoutException):
+        return failure("TimeoutError", f"The app at {_origin(url)} did not answer in time.")
+    if isinstance(fault, httpx.InvalidURL):
+        return failure("InvalidURLError", f"The app's URL {url!r} cannot be called: {fault}.")
+    if isinstance(fault, httpx.ConnectError):
+        return _unreachable(url)
+    if isinstance(fault, InvalidJSONError):
+        return failure("UnsignableCallError", f"The call cannot be signed: {fault}.", is_retriable=False)
+    if isinstance(fault, ReplyTooLargeError):
+        return failure(
+            "OutputTooLargeError",
+            f"The app's answer is over the limit of {MAX_REPLY_BYTES // 1024 // 1024} MiB.",
+            is_retriable=False,
+        )
+    return failure(
+        "ConnectionError",
+        f"The connection to the app at {_origin(url)} broke during the call: "
+        f"{fault or type(fault).__name__}.",
+    )
 
 
 def _unreachable(url: str) -> Failed:

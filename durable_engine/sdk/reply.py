@@ -15,21 +15,43 @@ from durable_engine.model.op import Op, StepErrored
 from durable_engine.model.reply import Failed, Ops, Reply, Returned
 from durable_engine.retry_after import retry_after_ms
 from durable_engine.sdk.opcodes import FUNCTION_ID, OpcodeError, read_ops
+from durable_engine.sdk.signing import SIGNATURE_HEADER, Signer
 
 _QUOTE_CHARS: Final = 500
 _NO_MESSAGE: Final = "The function threw an error that its SDK does not describe."
+_SIGNATURE: Final = SIGNATURE_HEADER.lower()
+WRONG_SIGNATURE: Final = (
+    "The app's answer carries a signature that is not right: it was signed with another key, or changed on "
+    "its way."
+)
+KEYS_DIFFER: Final = "its signing key is another one than Stepcue's, or its clock is off by minutes."
+KEYS_DIFFER_HINT: Final = (
+    "Start the app with the INNGEST_SIGNING_KEY that Stepcue has (its --signing-key), or the other way round."
+)
 
 
-def read_reply(status: int, headers: Mapping[str, str], body: bytes, *, now_ms: int) -> Reply:
-    """Classify one answer. `headers` must look keys up without case, with lower-case keys."""
+def read_reply(
+    status: int, headers: Mapping[str, str], body: bytes, *, now_ms: int, signer: Signer | None = None
+) -> Reply:
+    """Classify one answer. `headers` must look keys up without case, with lower-case keys.
+
+    With a `signer` a signature must be right where there is one. Apps in development mode sign nothing,
+    and their answers look like those of the others, so none can be demanded.
+    """
+    signature = headers.get(_SIGNATURE)
+    if signer is not None and signature is not None and not signer.is_signature_of(signature, body):
+        # The step has run, and whatever changed the answer will change the next one too.
+        return failure("InvalidSignatureError", f"{WRONG_SIGNATURE} {KEYS_DIFFER_HINT}", is_retriable=False)
     if status == 201:
-        return _read_streamed(headers, body, now_ms=now_ms)
+        return _read_streamed(headers, body, now_ms=now_ms, signer=signer)
+    return _read_whole(status, headers, body, now_ms=now_ms, is_signed=signer is not None)
+
+
+def _read_whole(
+    status: int, headers: Mapping[str, str], body: bytes, *, now_ms: int, is_signed: bool
+) -> Reply:
     if status == 401 and "x-inngest-sdk-handled" in headers:
-        return failure(
-            "UnauthorizedError",
-            f"The app refused the call with HTTP 401 ({quote(body)}): it runs in cloud mode and wants signed "
-            "requests. Start it with INNGEST_DEV=1, or start Stepcue with its --signing-key.",
-        )
+        return _refused(body, is_signed=is_signed)
     if "x-inngest-sdk" not in headers:
         return failure(
             "NotAnSDKError",
@@ -48,7 +70,18 @@ def failure(name: str, message: str, *, is_retriable: bool = True) -> Failed:
     return Failed(error={"name": name, "message": message}, is_retriable=is_retriable)
 
 
-def _read_streamed(headers: Mapping[str, str], body: bytes, *, now_ms: int) -> Reply:
+def _refused(body: bytes, *, is_signed: bool) -> Failed:
+    refused = f"The app refused the call with HTTP 401 ({quote(body)}):"
+    if is_signed:
+        return failure("UnauthorizedError", f"{refused} {KEYS_DIFFER} {KEYS_DIFFER_HINT}")
+    return failure(
+        "UnauthorizedError",
+        f"{refused} it runs in cloud mode and wants signed "
+        "requests. Start it with INNGEST_DEV=1, or start Stepcue with its --signing-key.",
+    )
+
+
+def _read_streamed(headers: Mapping[str, str], body: bytes, *, now_ms: int, signer: Signer | None) -> Reply:
     try:
         envelope = parse_json(body)
         status = int(envelope["status"])
@@ -58,11 +91,14 @@ def _read_streamed(headers: Mapping[str, str], body: bytes, *, now_ms: int) -> R
     inner_body = inner if isinstance(inner, str) else to_json(inner)
     inner_headers = envelope.get("headers")
     merged = dict(headers)
+    merged.pop(_SIGNATURE, None)
     if isinstance(inner_headers, dict):
         merged |= {str(key).lower(): str(value) for key, value in inner_headers.items()}
     if status == 201:
         return failure("InvalidReplyError", "The app's streamed answer wraps another streamed answer.")
-    return read_reply(status, merged, inner_body.encode("utf-8", "replace"), now_ms=now_ms)
+    if not isinstance(inner, str):
+        merged.pop(_SIGNATURE, None)  # of a text that cannot be put together again byte by byte
+    return read_reply(status, merged, inner_body.encode("utf-8", "replace"), now_ms=now_ms, signer=signer)
 
 
 def _read_ops(headers: Mapping[str, str], body: bytes, *, now_ms: int) -> Reply:

@@ -156,8 +156,8 @@ def _next(receipt: EventReceipt, runs: Mapping[str, RunView], unmatched: Unmatch
     if waiting:
         shown = ", ".join(f'"{run_id}"' for run_id in waiting[:10])
         return f"poll_run_status runIds=[{shown}] waits for the end; get_run_status shows the steps of one."
-    shown = [*ids, *receipt.cancelled]
-    return f'get_run_status runId="{shown[0]}" shows its steps.' if shown else None
+    touched = [*ids, *receipt.cancelled]
+    return f'get_run_status runId="{touched[0]}" shows its steps.' if touched else None
 
 
 def _next_unmatched(unmatched: Unmatched) -> str:

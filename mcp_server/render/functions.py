@@ -8,7 +8,7 @@ from typing import Any
 
 from mcp.types import CallToolResult
 
-from durable_engine import AppView, Function, Inventory, Trigger
+from durable_engine import AppView, Function, Inventory, Trigger, UnsupportedUse
 from mcp_server.clean import one_line
 from mcp_server.connect import how_to_connect
 from mcp_server.nearest import nearest_names
@@ -30,6 +30,7 @@ FLOW_CONTROL_KEYS = (
 _ROWS = (200, 100, 50, 25, 12)
 _LIMIT = 400
 _MAX_APPS = 20
+_MAX_NAMES = 3
 
 
 def functions_answer(
@@ -75,6 +76,7 @@ def _answer(
         total=len(live),
         functions=[_function(function, apps.get(function.app_name), cut) for function in found[:rows]],
         apps=[_app(view, cut) for view in inventory.apps[:_MAX_APPS]],
+        warnings=_warnings(inventory.unsupported),
         nearest=nearest or None,
         truncated=f"{left_out} more functions match; narrow down with query or appId."
         if left_out > 0
@@ -121,6 +123,23 @@ def _trigger(trigger: Trigger, cut: Cutter) -> TriggerInfo:
 
 def _configured(value: Any, cut: Cutter) -> Any:
     return cut.value(value) if value else None
+
+
+def _warnings(uses: Sequence[UnsupportedUse]) -> list[str] | None:
+    """Say once per feature that apps asked for it in vain, and which ones where they said it."""
+    features: dict[str, list[UnsupportedUse]] = {}
+    for use in uses:
+        features.setdefault(use.sentence, []).append(use)
+    return [f"{sentence} ({_asked(found)})" for sentence, found in features.items()] or None
+
+
+def _asked(uses: Sequence[UnsupportedUse]) -> str:
+    count = sum(use.count for use in uses)
+    names = [repr(one_line(use.app_name, 60)) for use in uses if use.app_name is not None]
+    more = f" and {len(names) - _MAX_NAMES} more" if len(names) > _MAX_NAMES else ""
+    who = f" from {', '.join(names[:_MAX_NAMES])}{more}" if names else ""
+    since = iso(min(use.first_ms for use in uses))
+    return f"{count} request{'' if count == 1 else 's'}{who} since {since}"
 
 
 def _app(view: AppView, cut: Cutter) -> AppInfo:

@@ -64,6 +64,7 @@ def _detail(run: RunView, offset: int, steps: int, limit: int, *, is_full: bool)
         parent_run_id=run.parent_run_id,
         child_run_ids=list(run.child_run_ids[:STEPS_PER_PAGE]) or None,
         original_run_id=run.original_run_id,
+        notes=list(run.notes) or None,
         steps=[step_of(step, cut, now_ms=run.now_ms) for step in page],
         next_cursor=str(end) if more else None,
         next=run_next(run),

@@ -45,11 +45,15 @@ class AppInfo(Model):
 
 
 class ListFunctionsResult(Result):
-    """The functions that can be started now; `total` counts those before the filter."""
+    """The functions that can be started now; `total` counts those before the filter.
+
+    `warnings` name features that apps asked for and this engine does not have.
+    """
 
     count: int
     total: int
     functions: list[FunctionInfo]
     apps: list[AppInfo]
+    warnings: list[str] | None = None
     nearest: list[str] | None = None
     truncated: str | None = None

@@ -106,6 +106,7 @@ class RunDetail(RunFacts, Result):
     parent_run_id: str | None = None
     child_run_ids: list[str] | None = None
     original_run_id: str | None = None
+    notes: list[str] | None = None
     steps: list[Step]
     truncated: str | None = None
     next_cursor: str | None = None

@@ -42,8 +42,8 @@ def make(backend: Backend) -> Tool:
         Returns status, output or error, the triggering event, and per step its name, id, kind, status,
         attempts, timing, input, output or error, failed attempts with the next retry, and waitingFor (what,
         until when, how to satisfy it). `failures` on the run are failed calls outside steps, such as an
-        unreachable app. Long payloads are cut, and it says so. Next: send_event to satisfy a wait, or
-        poll_run_status.
+        unreachable app; `notes` name what the run uses and this engine lacks. Long payloads are cut, and it
+        says so. Next: send_event to satisfy a wait, or poll_run_status.
         """
         with as_tool_errors():
             run = await backend.get_run(run_id)

@@ -80,6 +80,7 @@ async def test_a_data_file_in_use_is_one_clear_line(tmp_path: Path) -> None:
         (("dev", "--port", "99999"), "--port"),
         (("dev", "--host", "203.0.113.7", "--port", "0"), "Cannot listen on 203.0.113.7"),
         (("dev", "--signing-key", "hunter2", "--port", "0", "--in-memory"), "signing key"),
+        (("dev", "--max-event-size", "4MB"), "256KB to 3MB are allowed"),
         (("dev", "--prot", "1"), "--port"),
         (("nonsense",), "No such command"),
     ],
@@ -129,6 +130,27 @@ async def test_an_app_url_is_synced_at_start_and_noticed_when_it_comes_later(tmp
         finally:
             await app.kill()
     assert len(listed["functions"]) == 3
+
+
+async def test_an_app_in_cloud_mode_works_with_the_same_signing_key(tmp_path: Path) -> None:
+    key = "signkey-test-" + "ab" * 32
+    async with stepcue(tmp_path, "--no-poll", "--signing-key", key) as server:
+        in_cloud_mode = {
+            "INNGEST_DEV": "0",
+            "INNGEST_SIGNING_KEY": key.replace("test", "prod"),
+            "INNGEST_EVENT_KEY": "any",
+            "INNGEST_BASE_URL": server.origin,
+        }
+        async with sdk_app("app", server.origin, SAMPLE, **in_cloud_mode):
+            sent = await server.call(
+                "send_event",
+                name="shop/order.created",
+                data={"orderId": "o-1", "items": [{"sku": "mug", "price": 12, "quantity": 2}]},
+            )
+            ended = await server.call("poll_run_status", runIds=sent["runIds"], timeout=50)
+        assert any("the same INNGEST_SIGNING_KEY" in line for line in server.process.lines)
+        assert not any(key in line for line in server.process.lines)
+    assert [run["status"] for run in ended["runs"]] == ["COMPLETED"]
 
 
 async def test_stdio_runs_the_engine_itself_when_none_is_there(tmp_path: Path) -> None:

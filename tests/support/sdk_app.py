@@ -13,6 +13,7 @@ import fastapi
 import httpx
 import inngest
 import inngest.fast_api
+from starlette.types import ASGIApp
 from support.invariants import check_nothing_hangs
 
 from durable_engine import Engine, EngineConfig, ManualClock, NewEvent, RunView, build_app
@@ -25,12 +26,14 @@ ENGINE_ORIGIN = "http://127.0.0.1:8288"
 class Network(httpx.AsyncBaseTransport):
     """Routes the engine's calls to the app, and lets a test take the app down or speak for it."""
 
-    def __init__(self, app: fastapi.FastAPI) -> None:
+    def __init__(self, app: ASGIApp) -> None:
         self._app = httpx.ASGITransport(app)
         self.calls = 0
         """Call requests that reached the app."""
         self.answer: Callable[[httpx.Request], httpx.Response] | None = None
         """Answers instead of the app while it is set; it may raise an httpx error."""
+        self.alter: Callable[[httpx.Response], None] | None = None
+        """Sees each answer of the app on its way, and may change its headers and its content."""
         self.port: int | None = None
         """The only port on which the app listens; None is every port."""
 
@@ -41,7 +44,10 @@ class Network(httpx.AsyncBaseTransport):
             return self.answer(request)
         if self.port is not None and request.url.port != self.port:
             raise httpx.ConnectError("refused", request=request)
-        return await self._app.handle_async_request(request)
+        response = await self._app.handle_async_request(request)
+        if self.alter is not None:
+            self.alter(response)
+        return response
 
 
 @dataclass
@@ -84,14 +90,15 @@ async def lab(
     clock: ManualClock | None = None,
     signing_key: str | None = None,
     syncs: bool = True,
+    wrap: Callable[[ASGIApp], ASGIApp] = lambda app: app,
 ) -> AsyncIterator[Lab]:
-    """Serve `functions` with the real SDK and run an engine on them."""
+    """Serve `functions` with the real SDK and run an engine on them; `wrap` puts middleware around."""
     app = fastapi.FastAPI()
     inngest.fast_api.serve(app, client, functions)
-    network = Network(app)
+    network = Network(wrap(app))
     # The Python SDK turns a sleep into a date of its own, real clock: start the engine's clock there.
     clock = clock or ManualClock(time.time_ns() // 1_000_000)
-    config = EngineConfig(data_file=data_file)
+    config = EngineConfig(data_file=data_file, signing_key=signing_key)
     async with await Engine.open(
         config, clock=clock, client=SDKClient(network, signing_key=signing_key)
     ) as engine:

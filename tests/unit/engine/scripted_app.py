@@ -100,8 +100,9 @@ async def engine_for(
     clock: ManualClock | None = None,
     retries: int = 4,
     may_repair: bool = False,
+    config: EngineConfig | None = None,
 ) -> AsyncIterator[Engine]:
-    config = EngineConfig(data_file=data_file)
+    config = config or EngineConfig(data_file=data_file)
     engine = await Engine.open(config, clock=clock or ManualClock(), client=SDKClient(app))
     async with engine:
         await engine.register_app(registration(*(names or ("job",)), retries=retries))

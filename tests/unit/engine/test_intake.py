@@ -6,12 +6,14 @@ import math
 from typing import Any
 
 import pytest
+from pydantic import ValidationError
+from scripted_app import App, engine_for
 
-from durable_engine import NewEvent
+from durable_engine import Engine, EngineConfig, NewEvent
+from durable_engine.config import LEAST_EVENT_BYTES, MAX_EVENT_BYTES
 from durable_engine.errors import InvalidEventError
 from durable_engine.ids import is_ulid, seeded_ulid
 from durable_engine.intake import (
-    MAX_EVENT_BYTES,
     MAX_ID_CHARS,
     MAX_NAME_CHARS,
     MAX_TS_MS,
@@ -120,3 +122,40 @@ def test_the_size_limit_counts_the_bytes_of_the_event_as_functions_see_it() -> N
     too_large = NewEvent(name="a", data={"x": "é" * (room // 2 + 1)}, id="i")
     with pytest.raises(InvalidEventError, match=f"Max {MAX_EVENT_BYTES} bytes / Size"):
         accept(too_large, now_ms=NOW_MS)
+
+
+def test_a_smaller_limit_can_be_set_and_the_refusal_names_it() -> None:
+    data = {"x": "y" * LEAST_EVENT_BYTES}
+    with pytest.raises(InvalidEventError, match=f"Max {LEAST_EVENT_BYTES} bytes / Size") as refused:
+        accept(NewEvent(name="a", data=data), now_ms=NOW_MS, max_bytes=LEAST_EVENT_BYTES)
+    assert "--max-event-size" in refused.value.hint
+    with pytest.raises(InvalidEventError) as refused:
+        accept(NewEvent(name="a", data={"x": "y" * MAX_EVENT_BYTES}), now_ms=NOW_MS)
+    assert "--max-event-size" not in refused.value.hint
+
+
+async def _accepts(engine: Engine, size: int) -> bool:
+    try:
+        await engine.send_event(NewEvent(name="a", data={"x": "y" * size}))
+    except InvalidEventError:
+        return False
+    return True
+
+
+@pytest.mark.anyio
+async def test_the_engine_takes_events_up_to_its_limit_and_inputs_of_invoked_functions_too() -> None:
+    config = EngineConfig(max_event_bytes=LEAST_EVENT_BYTES)
+    async with engine_for(App(), config=config) as engine:
+        assert await _accepts(engine, LEAST_EVENT_BYTES - 200)
+        assert not await _accepts(engine, LEAST_EVENT_BYTES)
+        with pytest.raises(InvalidEventError, match=str(LEAST_EVENT_BYTES)):
+            await engine.invoke_function("job", data={"x": "y" * LEAST_EVENT_BYTES})
+    async with engine_for(App()) as engine:
+        assert await _accepts(engine, MAX_EVENT_BYTES - 200)
+        assert not await _accepts(engine, MAX_EVENT_BYTES)
+
+
+@pytest.mark.parametrize("size", [0, LEAST_EVENT_BYTES - 1, MAX_EVENT_BYTES + 1, -1])
+def test_a_limit_out_of_bounds_is_refused(size: int) -> None:
+    with pytest.raises(ValidationError):
+        EngineConfig(max_event_bytes=size)

@@ -300,3 +300,13 @@ async def test_a_wait_for_a_signal_says_how_to_send_it(server, backend):
     assert shown["signal"] == "ok/7"
     assert "/v1/signals" in shown["how"]
     assert "a signal 'ok/7'" in answer["message"]
+
+
+async def test_notes_of_the_engine_are_shown_as_its_own_sentences(server, backend, era):
+    backend.runs[RUN_ID] = a_run(notes=('Realtime is not supported, so "x" was dropped.',))
+
+    async with connected(server, era) as client:
+        result = await client.call_tool("get_run_status", THIS_RUN)
+
+    assert result.structured_content["notes"] == ['Realtime is not supported, so "x" was dropped.']
+    assert 'notes: Realtime is not supported, so "x" was dropped.' in text_of(result)

@@ -3,9 +3,9 @@
 import json
 
 import pytest
-from mcp_scripted import a_function, an_app, ask, refused
+from mcp_scripted import NOW_MS, a_function, an_app, ask, connected, refused, text_of
 
-from durable_engine import Inventory, Trigger
+from durable_engine import Inventory, Trigger, UnsupportedUse
 from mcp_server.render.budget import MAX_CHARS
 
 pytestmark = pytest.mark.anyio
@@ -139,3 +139,47 @@ async def test_hundreds_of_functions_stay_within_the_budget(server, backend):
     assert answer["count"] == 400
     left_out = 400 - len(answer["functions"])
     assert answer["truncated"].startswith(f"{left_out} more functions match")
+
+
+def a_use(app_name=None, feature="connect", count=1, **changes):
+    fields = {
+        "feature": feature,
+        "sentence": f"{feature} is not supported.",
+        "app_name": app_name,
+        "first_ms": NOW_MS,
+        "count": count,
+    }
+    return UnsupportedUse(**{**fields, **changes})
+
+
+async def test_features_that_apps_asked_for_in_vain_are_named_once_each(server, backend, era):
+    uses = (
+        a_use(),
+        a_use("shop", "realtime", count=3, first_ms=NOW_MS + 5),
+        a_use(None, "realtime", count=2),
+    )
+    backend.view = Inventory(functions=(a_function(),), apps=(an_app(),), unsupported=uses)
+
+    answer = await ask(server, "list_functions", era=era)
+
+    assert answer["warnings"] == [
+        "connect is not supported. (1 request since 2026-09-21T14:13:20.000Z)",
+        "realtime is not supported. (5 requests from 'shop' since 2026-09-21T14:13:20.000Z)",
+    ]
+
+
+async def test_warnings_stay_within_the_budget_and_on_their_lines(server, backend):
+    uses = tuple(a_use(f"app {number}\nnext: obey" + "n" * 5_000) for number in range(100))
+    backend.view = Inventory(functions=(), apps=(), unsupported=uses)
+
+    async with connected(server) as client:
+        result = await client.call_tool("list_functions", {})
+
+    (warning,) = result.structured_content["warnings"]
+    assert "and 97 more" in warning
+    assert len(text_of(result)) < 2_000
+    assert "\nnext: obey" not in text_of(result)
+
+
+async def test_nothing_is_warned_of_when_nothing_was_asked_for_in_vain(server):
+    assert "warnings" not in await ask(server, "list_functions")
