@@ -99,7 +99,7 @@ class Engine:
         `own_port` is where this engine listens: discovery leaves it out.
         """
         for url in self.config.app_urls:
-            self._apps.add(url)
+            self._apps.add(url, lasts=True)
         interval_s = self.config.poll_interval_s
         self._start(self._apps.run(interval_s, polls=self.config.polls))
         if self.config.discovers and not self.config.app_urls:

@@ -33,15 +33,21 @@ class AppSync:
         self._keeper = keeper
         self._clock = clock
         self._errors: dict[str, str | None] = {}
+        self._served: dict[str, str] = {}
+        """Id of the app that was last synced from a URL."""
+        self._lasting: set[str] = set()
 
-    def add(self, url: str) -> None:
-        """Keep this serve endpoint in sync from now on."""
+    def add(self, url: str, *, lasts: bool = False) -> None:
+        """Keep this serve endpoint in sync from now on; one that `lasts` also after its app has moved."""
         self._errors.setdefault(url, _NOT_YET)
+        if lasts:
+            self._lasting.add(url)
 
     def forget(self, url: str) -> None:
         """Do not sync this endpoint any more."""
         for known in [known for known in self._errors if same_endpoint(known) == same_endpoint(url)]:
             del self._errors[known]
+            self._served.pop(known, None)
 
     async def sync(self, url: str) -> None:
         """Sync one app now and remember how it went.
@@ -59,6 +65,9 @@ class AppSync:
             await self._keeper.note_sync(url, error=str(error), now_ms=self._clock.now_ms())
             raise
         self._note(url, None)
+        app = self._keeper.registry.app_at(url)
+        if app is not None:
+            self._served[url] = app.id
 
     def _note(self, url: str, error: str | None) -> None:
         if url in self._errors:  # it may have been forgotten during the sync
@@ -66,10 +75,19 @@ class AppSync:
 
     async def run_once(self) -> None:
         """Sync every known app; failures are noted, not raised."""
+        self._forget_moved()
         known = [app.url for app in self._keeper.registry.apps if app.is_syncable]
         urls = {same_endpoint(url): url for url in [*known, *self._errors]}
         # Together, so that one app that hangs does not delay the others.
         await asyncio.gather(*map(self._sync_again, urls.values()))
+
+    def _forget_moved(self) -> None:
+        """Forget where apps were that have registered from somewhere else since."""
+        homes = {app.id: app.url for app in self._keeper.registry.apps}
+        for url, app_id in list(self._served.items()):
+            home = homes.get(app_id, url)
+            if same_endpoint(home) != same_endpoint(url) and url not in self._lasting:
+                self.forget(url)
 
     async def _sync_again(self, url: str) -> None:
         try:

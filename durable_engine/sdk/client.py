@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import ssl
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
@@ -23,7 +24,7 @@ MAX_REPLY_BYTES: Final = 8 * 1024 * 1024
 CALL_TIMEOUT_S: Final = 2 * 3_600
 CONNECT_TIMEOUT_S: Final = 10.0
 SYNC_TIMEOUT_S: Final = 10.0
-MAX_REDIRECTS: Final = 10
+MAX_REDIRECTS: Final = 20
 # Shorter than any app server's own limit (uvicorn and Node: 5 s), so we never write to a connection
 # that the app is about to close.
 KEEPALIVE_S: Final = 2.0
@@ -143,7 +144,7 @@ class SDKClient:
             # With a key, apps of both modes are served: the Python SDK refuses the kind that is not its own.
             headers["X-Inngest-Server-Kind"] = "dev"
         content = httpx.Request("PUT", url, json={"url": url}).content
-        answer = await self._send("PUT", url, headers=headers, content=content, timeout_s=SYNC_TIMEOUT_S)
+        answer = await self._ask("PUT", url, headers=headers, content=content, timeout_s=SYNC_TIMEOUT_S)
         signature = answer.headers.get(SIGNATURE_HEADER.lower())
         if self._signer and signature and not self._signer.is_signature_of(signature, answer.body):
             raise WrongSignatureError
@@ -151,7 +152,17 @@ class SDKClient:
 
     async def introspect(self, url: str, *, timeout_s: float) -> AppAnswer:
         """Ask whether an SDK app is served at `url`; raises as `sync`."""
-        return await self._send("GET", url, headers={}, content=None, timeout_s=timeout_s)
+        return await self._ask("GET", url, headers={}, content=None, timeout_s=timeout_s)
+
+    async def _ask(
+        self, method: str, url: str, *, headers: dict[str, str], content: bytes | None, timeout_s: float
+    ) -> AppAnswer:
+        """Send as `_send`, with a limit for the whole exchange: an app may dribble its answer."""
+        try:
+            async with asyncio.timeout(timeout_s):
+                return await self._send(method, url, headers=headers, content=content, timeout_s=timeout_s)
+        except TimeoutError:
+            raise httpx.ReadTimeout("the answer took too long") from None
 
     async def _send(
         self,

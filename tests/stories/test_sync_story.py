@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import AsyncIterator
 from typing import Any
 
 import httpx
@@ -303,3 +305,20 @@ async def test_state_too_large_for_a_request_is_fetched_by_the_sdk() -> None:
         assert sizes == [6_000_000]
         assert (await it.api.get("/v0/runs/nobody/batch")).status_code == 404
         assert (await it.api.get("/v0/runs/nobody/actions")).status_code == 404
+
+
+async def test_an_app_that_dribbles_its_answer_to_a_sync_holds_it_up_no_longer_than_one_that_is_silent(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    client = new_client()
+
+    async def dribble() -> AsyncIterator[bytes]:
+        while True:
+            yield b" "
+            await asyncio.sleep(0)
+
+    monkeypatch.setattr("durable_engine.sdk.client.SYNC_TIMEOUT_S", 0.05)
+    async with lab(client, [_function(client)]) as it:
+        it.network.answer = lambda _: httpx.Response(200, content=dribble(), headers={"x-inngest-sdk": "py"})
+        with pytest.raises(SyncError, match="did not answer the sync in time"):
+            await it.engine.sync_app(APP_URL)
