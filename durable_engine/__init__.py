@@ -9,6 +9,16 @@ from durable_engine.engine import Engine
 from durable_engine.http_api.app import build_app
 from durable_engine.model.event import Event, EventReceipt, NewEvent, NotStarted, StartedRun
 from durable_engine.model.function import App, CancelOn, Function, Trigger
+from durable_engine.model.records import (
+    EventFilter,
+    EventPage,
+    RunFilter,
+    RunMoment,
+    RunPage,
+    RunRecord,
+    Span,
+    SpanStatus,
+)
 from durable_engine.model.status import RunStatus, StepKind, StepStatus
 from durable_engine.model.views import AppView, FailedAttempt, Inventory, RunView, StepView, WaitingFor
 from durable_engine.unsupported import UnsupportedUse
@@ -23,6 +33,8 @@ __all__ = [
     "Engine",
     "EngineConfig",
     "Event",
+    "EventFilter",
+    "EventPage",
     "EventReceipt",
     "FailedAttempt",
     "Function",
@@ -31,8 +43,14 @@ __all__ = [
     "NewEvent",
     "NotStarted",
     "RealClock",
+    "RunFilter",
+    "RunMoment",
+    "RunPage",
+    "RunRecord",
     "RunStatus",
     "RunView",
+    "Span",
+    "SpanStatus",
     "StartedRun",
     "StepKind",
     "StepStatus",

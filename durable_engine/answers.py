@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from functools import partial
+from typing import Final
 
 from durable_engine.errors import StaleCallError
 from durable_engine.lifecycle.decide import checkpoint, decide
@@ -17,6 +18,9 @@ from durable_engine.settle import Settled, Settlement
 from durable_engine.storage.tables import Tables
 
 logger = logging.getLogger(__name__)
+
+_MAX_DIGITS: Final = 18
+"""Longer numbers are none that SQLite can hold."""
 
 
 def commit_answer(
@@ -51,7 +55,8 @@ def commit_checkpoint(
         StaleCallError: that call does not count any more: the run has ended, or the call was made again.
     """
     item_id, _, lease = item_ref.partition(".")
-    held = tables.queue.held(int(item_id), int(lease)) if item_id.isdecimal() and lease.isdecimal() else None
+    is_ref = all(part.isdecimal() and len(part) <= _MAX_DIGITS for part in (item_id, lease))
+    held = tables.queue.held(int(item_id), int(lease)) if is_ref else None
     if held is None or held.run_id != run_id:
         raise StaleCallError(
             f"The call {item_ref[:40]!r} of run {run_id[:40]!r} does not count any more: the run has ended, "

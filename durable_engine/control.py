@@ -14,6 +14,7 @@ from durable_engine.ids import is_ulid, new_ulid
 from durable_engine.lifecycle.rerun import repeat_run, steps_before
 from durable_engine.lifecycle.resume import signal_arrived
 from durable_engine.model.changes import Changes
+from durable_engine.model.function import Function
 from durable_engine.model.history import HistoryEntry, HistoryKind
 from durable_engine.model.json_value import JSONValue
 from durable_engine.model.reply import Ops
@@ -111,7 +112,7 @@ class RunControl:
 
         Raises:
             RunNotFoundError: no such run.
-            InvalidInputError: the run has no such step, or its function is gone.
+            InvalidInputError: the run has no such step, its function is gone, or its SDK takes no arguments.
         """
         new_id = new_ulid(self._clock.now_ms())
 
@@ -125,6 +126,8 @@ class RunControl:
                 )
             steps = tables.steps.all(run_id)
             first = None if from_step is None else _step_named(steps, from_step)
+            if given is not None:
+                self._check_takes_input(facts.function)
             kept = [] if first is None else steps_before(steps, first)
             changes = Changes()
             repeat_run(changes, facts, run_id=new_id, kept=kept, first=first, given=given)
@@ -187,6 +190,15 @@ class RunControl:
             return self._registry().by_id(run.function_id).app_name
 
         return await self._database.transact(write)
+
+    def _check_takes_input(self, function: Function) -> None:
+        """As observed, the Python SDK takes the input of a step for its result."""
+        app = self._registry().app(function.app_name)
+        if app.sdk.startswith("py:"):
+            raise InvalidInputError(
+                "The Python SDK cannot run a step with other arguments than those in the code.",
+                hint="Rerun from the step without an input, or invoke the function with other data.",
+            )
 
     def _cancel(self, tables: Tables, run: Run, *, now_ms: int) -> Settled:
         changes = cancellation(tables, self._registry(), run, reason=_CANCELLED_BY, now_ms=now_ms)

@@ -12,21 +12,23 @@ from durable_engine.config import EngineConfig
 from durable_engine.control import RunControl
 from durable_engine.dispatcher import Dispatcher
 from durable_engine.endpoints import Endpoints
-from durable_engine.errors import InvalidEventError, RunNotFoundError
+from durable_engine.errors import InvalidEventError, RunAlreadyEndedError, RunNotFoundError
 from durable_engine.executor import Executor
 from durable_engine.expressions import compile_expression
 from durable_engine.gateway.client import GatewayClient
 from durable_engine.ids import is_ulid, new_ulid
-from durable_engine.ingest import existing_runs
+from durable_engine.ingest import IDEMPOTENCY_MS, existing_runs
 from durable_engine.inspection import view_run
 from durable_engine.intake import MAX_EVENTS, accept
 from durable_engine.lifecycle.start import start_run
 from durable_engine.maintenance.app_sync import AppSync
 from durable_engine.maintenance.discovery import Discovery
 from durable_engine.model.changes import Changes
-from durable_engine.model.event import Event, EventReceipt, NewEvent
+from durable_engine.model.event import Event, EventReceipt, NewEvent, StartedRun
+from durable_engine.model.function import Function
 from durable_engine.model.json_value import JSONValue
 from durable_engine.model.views import Inventory, RunView
+from durable_engine.records import Records
 from durable_engine.registry import Registry, closest
 from durable_engine.registry_keeper import RegistryKeeper
 from durable_engine.sdk.client import SDKClient
@@ -41,6 +43,8 @@ logger = logging.getLogger(__name__)
 
 _DRAIN_S: Final = 0.5
 _RECENT: Final = 200
+_INVOKE_KEY: Final = "inngest/invoke:"
+"""Keeps keys of direct starts apart from the ids of events, which are kept in the same table."""
 
 
 class Engine:
@@ -67,6 +71,8 @@ class Engine:
         self.endpoints = Endpoints(database, clock, self._signals, self._keeper)
         """Takes what durable endpoints report."""
         self.unsupported = Unsupported(clock.now_ms, self.control.note)
+        self.records = Records(database, clock, self._registry)
+        """Lists runs and events, and what belongs to one of them."""
         self._duties: list[asyncio.Task[None]] = []
 
     @classmethod
@@ -159,10 +165,12 @@ class Engine:
         app: str | None = None,
         data: Mapping[str, object] | None = None,
         user: Mapping[str, object] | None = None,
+        key: str | None = None,
     ) -> EventReceipt:
         """Start one function directly, whatever triggers it.
 
-        `function` is a slug, UUID, slug without the app, or name.
+        `function` is a slug, UUID, slug without the app, or name. For 24 h the same `key` starts it only
+        once: the receipt then tells of the run that exists, as that of a known event.
 
         Raises:
             FunctionNotFoundError: nothing fits, or a short form fits several functions.
@@ -178,9 +186,16 @@ class Engine:
         )
         event = invoked_event(found, checked.data, checked.user, now_ms=now_ms, event_id=new_ulid(now_ms))
 
+        start_key = None if key is None else f"{_INVOKE_KEY}{key}"
+
         def start(tables: Tables) -> EventReceipt:
+            known = None if start_key is None else _started_before(tables, found, start_key, now_ms=now_ms)
+            if known is not None:
+                return known
             changes = Changes(events=[event])
-            start_run(changes, found, event, now_ms=now_ms)
+            run = start_run(changes, found, event, now_ms=now_ms)
+            if start_key is not None:
+                changes.start_keys.append((found.id, start_key, run.id, now_ms + IDEMPOTENCY_MS))
             settled = Settlement(tables, self._registry(), now_ms=now_ms).apply(changes)
             return EventReceipt(event=event, started=tuple(settled.started))
 
@@ -266,12 +281,18 @@ class Engine:
         return app is not None
 
     async def run_state(self, run_id: str) -> tuple[str, Mapping[str, str]] | None:
-        """Return a run's event and its memos by step id, all as JSON text; None for no run."""
+        """Return a run's event and its memos by step id, all as JSON text; None for no run.
+
+        Raises:
+            RunAlreadyEndedError: nobody needs that any more.
+        """
 
         def load(tables: Tables) -> tuple[str, Mapping[str, str]] | None:
             run = tables.runs.get(run_id) if is_ulid(run_id) else None
             if run is None:
                 return None
+            if run.status.is_terminal:
+                raise RunAlreadyEndedError(f"Run {run_id} has ended: it is {run.status}.")
             return tables.events.payload(run.event_id), tables.steps.memos(run_id)
 
         return await self._database.read(load)
@@ -323,6 +344,21 @@ class Engine:
         task = asyncio.create_task(duty)
         task.add_done_callback(_log_failure)
         self._duties.append(task)
+
+
+def _started_before(tables: Tables, function: Function, key: str, *, now_ms: int) -> EventReceipt | None:
+    run_id = tables.runs.started_by_key(function.id, key, now_ms=now_ms)
+    run = None if run_id is None else tables.runs.get(run_id)
+    if run is None:
+        return None
+    started = StartedRun(
+        run_id=run.id,
+        function_slug=function.slug,
+        status=run.status,
+        due_ms=run.queued_ms,
+        existed=True,
+    )
+    return EventReceipt(event=tables.events.get(run.event_id), is_known=True, started=(started,))
 
 
 def _warm_up() -> None:

@@ -48,6 +48,11 @@ def uuid_for(kind: str, name: str) -> str:
     return str(uuid5(_NAMESPACE, f"{kind}:{name}"))
 
 
+def span_id(*parts: str) -> str:
+    """Return the id, 16 hex digits, of the span that belongs to `parts`."""
+    return hashlib.sha256("\0".join(parts).encode("utf-8", "surrogatepass")).hexdigest()[:16]
+
+
 def is_ulid(text: str) -> bool:
     """Whether `text` is a well-formed ULID."""
     try:

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from typing import Final
 
 from durable_engine.errors import AppNotFoundError, FunctionNotFoundError
+from durable_engine.ids import uuid_for
 from durable_engine.model.function import App, Function, Trigger
 
 _NEAREST: Final = 5
@@ -63,38 +64,68 @@ class Registry:
             AppNotFoundError: `app` is not known.
             FunctionNotFoundError: nothing fits, or a short form fits several functions.
         """
-        functions = self._of_app(app)
+        functions = self.of_app(app)
         wanted = reference.strip()
-        for form in (_slug, _uuid, _short_slug, _name):
-            fitting = [function for function in functions if form(function) == wanted]
-            if len(fitting) == 1:
-                return fitting[0]
-            if fitting:
-                slugs = [function.slug for function in fitting]
-                raise FunctionNotFoundError(
-                    f"{wanted!r} fits several functions: {', '.join(slugs)}.",
-                    nearest=slugs,
-                    hint="Use one of these full ids.",
-                )
+        fitting = _fitting(wanted, functions)
+        if len(fitting) == 1:
+            return fitting[0]
+        if fitting:
+            slugs = [function.slug for function in fitting]
+            raise FunctionNotFoundError(
+                f"{wanted!r} fits several functions: {', '.join(slugs)}.",
+                nearest=slugs,
+                hint="Use one of these full ids.",
+            )
         raise self._not_found(wanted, functions)
+
+    def ever_known(self, *, app: str | None, function: str | None) -> list[Function] | None:
+        """Return the functions that both references mean, archived ones too; None without references.
+
+        Raises:
+            AppNotFoundError: no function ever belonged to an app of this name or UUID.
+            FunctionNotFoundError: nothing fits `function`.
+        """
+        if app is None and function is None:
+            return None
+        known = list(self._by_id.values())
+        if app is not None:
+            known = [entry for entry in known if app in {entry.app_name, uuid_for("app", entry.app_name)}]
+            if not known:
+                known = list(self.of_app(app))
+        if function is None:
+            return known
+        fitting = _fitting(function.strip(), known)
+        if not fitting:
+            raise self._not_found(function, known)
+        return fitting
+
+    def app(self, reference: str) -> App:
+        """Find an app by name or UUID.
+
+        Raises:
+            AppNotFoundError: no such app is synced.
+        """
+        for app in self.apps:
+            if reference in {app.name, app.id}:
+                return app
+        raise AppNotFoundError(
+            f"No app named {reference[:_LONGEST]!r} is synced.",
+            nearest=closest(reference, [app.name for app in self.apps]),
+            hint="Leave the app out, or use one of the synced apps.",
+        )
+
+    def of_app(self, app: str | None) -> tuple[Function, ...]:
+        """Return the functions of an app (its name or UUID), of all apps for None; raises as `app`."""
+        if app is None:
+            return self.functions
+        name = self.app(app).name
+        return tuple(function for function in self.functions if function.app_name == name)
 
     def nearest_triggers(self, event_name: str) -> list[str]:
         """Return event names that functions listen to, the closest first."""
         names = {trigger.event for function in self.functions for trigger in function.triggers}
         known = sorted(name for name in names if name and not name.startswith("inngest/"))
         return closest(event_name, known)
-
-    def _of_app(self, app: str | None) -> tuple[Function, ...]:
-        if app is None:
-            return self.functions
-        known = [entry.name for entry in self.apps]
-        if app not in known:
-            raise AppNotFoundError(
-                f"No app named {app!r} is synced.",
-                nearest=closest(app, known),
-                hint="Leave the app out, or use one of the synced apps.",
-            )
-        return tuple(function for function in self.functions if function.app_name == app)
 
     def _not_found(self, wanted: str, functions: Sequence[Function]) -> FunctionNotFoundError:
         if not self.functions:
@@ -130,6 +161,15 @@ def closest(wanted: str, known: Sequence[str]) -> list[str]:
     ranked = sorted(scores, key=lambda name: (-scores[name], name))
     similar = [name for name in ranked if scores[name] >= _SIMILAR]
     return (similar or ranked)[:_NEAREST]
+
+
+def _fitting(wanted: str, functions: Sequence[Function]) -> list[Function]:
+    """Return the functions that `wanted` means, in the first of its forms that means any."""
+    for form in (_slug, _uuid, _short_slug, _name):
+        fitting = [function for function in functions if form(function) == wanted]
+        if fitting:
+            return fitting
+    return []
 
 
 def _slug(function: Function) -> str:

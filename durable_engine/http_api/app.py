@@ -22,6 +22,8 @@ from durable_engine.http_api import (
     registration,
     runs,
     unsupported,
+    v1,
+    v2,
 )
 from durable_engine.http_api.auth import KeyGuard
 from durable_engine.http_api.guard import HostGuard
@@ -53,7 +55,7 @@ def build_app(
 
     secret = engine.config.signing_key
     routes: list[BaseRoute] = []
-    for resource in (events, registration, runs, checkpoint, endpoints, unsupported, health):
+    for resource in (events, registration, runs, checkpoint, endpoints, unsupported, health, v1, v2):
         routes += resource.routes(engine)
     return Starlette(
         routes=[*routes, *more_routes],

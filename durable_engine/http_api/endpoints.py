@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-from typing import Any, Final
+from typing import Final
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -16,10 +16,11 @@ from starlette.routing import Route
 
 from durable_engine.engine import Engine
 from durable_engine.errors import RunNotFoundError
-from durable_engine.http_api.bodies import read_body, read_json
+from durable_engine.http_api.bodies import read_body
+from durable_engine.http_api.fields import FieldError, read_object
 from durable_engine.ids import uuid_for
 from durable_engine.model.endpoint import EndpointResponse
-from durable_engine.model.json_value import InvalidJSONError, parse_json
+from durable_engine.model.json_value import InvalidJSONError, JSONObject, parse_json
 from durable_engine.model.reply import Failed, Ops
 from durable_engine.model.status import RunStatus
 from durable_engine.model.views import RunView
@@ -47,7 +48,7 @@ def routes(engine: Engine) -> list[Route]:
             data if isinstance(data, dict) else {},
             sdk=request.headers.get("x-inngest-sdk", "").removeprefix("inngest-"),
             retries=_retries(body.get("retries")),
-            reply=read_steps(body),
+            reply=_steps(body),
         )
         answer = {
             "fn_id": function.id,
@@ -60,7 +61,7 @@ def routes(engine: Engine) -> list[Route]:
 
     async def report(request: Request) -> Response:
         body = await read_object(request)
-        await engine.endpoints.report(request.path_params["run_id"], read_steps(body))
+        await engine.endpoints.report(request.path_params["run_id"], _steps(body))
         return Response(status_code=200)
 
     async def output(request: Request) -> Response:
@@ -99,20 +100,12 @@ async def _output(engine: Engine, request: Request) -> Response:
     return _response(views[run_id], response, is_proxy=is_proxy)
 
 
-async def read_object(request: Request) -> dict[str, Any]:
-    """Return the body, which must be a JSON object."""
-    body = await read_json(request)
-    if not isinstance(body, dict):
-        raise HTTPException(400, "The request body must be a JSON object.")
-    return body
-
-
-def read_steps(body: dict[str, Any]) -> Ops | Failed:
+def _steps(body: JSONObject) -> Ops | Failed:
     """Return what the `steps` of a report amount to."""
     try:
         return read_report(body.get("steps") or [], sdk_version=2)
     except OpcodeError as fault:
-        raise HTTPException(400, f"`steps` cannot be read: {fault}.") from None
+        raise FieldError(f"`steps` cannot be read: {fault}.") from None
 
 
 def _retries(value: object) -> int:

@@ -8,7 +8,7 @@ from typing import Final
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 
 from durable_engine.errors import (
     ConfigError,
@@ -20,6 +20,9 @@ from durable_engine.errors import (
     StorageError,
     SyncError,
 )
+from durable_engine.http_api.answers import JSONAnswer
+from durable_engine.http_api.fields import FieldError
+from durable_engine.model.json_value import JSONObject
 
 logger = logging.getLogger(__name__)
 
@@ -33,22 +36,46 @@ STATUS: Final[Mapping[type[DurableEngineError], int]] = {
     ConfigError: 500,
 }
 
+_CODES: Final[Mapping[int, str]] = {
+    400: "invalid_request",
+    404: "not_found",
+    405: "method_not_allowed",
+    409: "conflict",
+    413: "request_too_large",
+    502: "sync_failed",
+    503: "unavailable",
+}
+"""What API v2 calls an answer of this status, where the error has no name of its own."""
+_INTERNAL: Final = "internal_error"
+
 
 def status_of(error: DurableEngineError) -> int:
     """Return the HTTP status for an error: that of its nearest mapped class."""
     return next((STATUS[kind] for kind in type(error).__mro__ if kind in STATUS), 500)
 
 
-async def engine_error(_: Request, error: Exception) -> Response:
+def _answer(request: Request, status: int, sentence: str, *, code: str, more: JSONObject) -> JSONAnswer:
+    """Write an error in the form of the API that was called."""
+    path = request.url.path
+    if path.startswith(("/v2/", "/api/v2/")):
+        return JSONAnswer({"errors": [{"code": code, "message": sentence, **more}]}, status_code=status)
+    body: JSONObject = {"error": sentence, "status": status, **more}
+    if path.startswith(("/v1/", "/v0/")):
+        body["data"] = None
+    return JSONAnswer(body, status_code=status)
+
+
+async def engine_error(request: Request, error: Exception) -> Response:
     """Answer an error of the engine with its sentence, its hint, and what was meant perhaps."""
     if not isinstance(error, DurableEngineError):
         raise error
-    body: dict[str, object] = {"error": str(error), "status": status_of(error)}
+    more: JSONObject = {}
     if error.hint:
-        body["hint"] = error.hint
+        more["hint"] = error.hint
     if isinstance(error, NotFoundError) and error.nearest:
-        body["nearest"] = list(error.nearest)
-    return JSONResponse(body, status_code=status_of(error))
+        more["nearest"] = list(error.nearest)
+    status = status_of(error)
+    return _answer(request, status, str(error), code=_CODES.get(status, _INTERNAL), more=more)
 
 
 async def http_error(request: Request, error: Exception) -> Response:
@@ -60,11 +87,10 @@ async def http_error(request: Request, error: Exception) -> Response:
         sentence = f"Nothing is served at {request.method} {request.url.path}."
     elif error.status_code == 405:
         sentence = f"{request.method} is not allowed at {request.url.path}."
-    return JSONResponse(
-        {"error": sentence, "status": error.status_code},
-        status_code=error.status_code,
-        headers=error.headers,
-    )
+    code = error.code if isinstance(error, FieldError) else _CODES.get(error.status_code, _INTERNAL)
+    response = _answer(request, error.status_code, sentence, code=code, more={})
+    response.headers.update(error.headers or {})
+    return response
 
 
 async def client_gone(_: Request, __: Exception) -> Response:
@@ -75,7 +101,5 @@ async def client_gone(_: Request, __: Exception) -> Response:
 async def unexpected_error(request: Request, error: Exception) -> Response:
     """Answer a bug of ours without its traceback, which goes to the log."""
     logger.error("request failed: %s %s", request.method, request.url.path, exc_info=error)
-    return JSONResponse(
-        {"error": "Stepcue failed on this request; its log has the details.", "status": 500},
-        status_code=500,
-    )
+    sentence = "Stepcue failed on this request; its log has the details."
+    return _answer(request, 500, sentence, code=_INTERNAL, more={})

@@ -1,12 +1,17 @@
-"""`/v0/runs/...`: state that was too large for a call request, fetched by the SDK (`use_api`)."""
+"""`/v0/runs/...`: state that was too large for a call request (`use_api`), and cancelling a run."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 from starlette.routing import Route
 
 from durable_engine.engine import Engine
+from durable_engine.errors import RunAlreadyEndedError, RunNotFoundError
+from durable_engine.ids import is_ulid
 from durable_engine.model.json_value import to_json
 
 
@@ -14,24 +19,38 @@ def routes(engine: Engine) -> list[Route]:
     """Return the routes of this resource."""
 
     async def get_batch(request: Request) -> Response:
-        state = await engine.run_state(request.path_params["run_id"])
-        if state is None:
-            return _unknown(request)
-        return Response(f"[{state[0]}]", media_type="application/json")
+        event, _ = await _state(engine, request)
+        return Response(f"[{event}]", media_type="application/json")
 
     async def get_actions(request: Request) -> Response:
-        state = await engine.run_state(request.path_params["run_id"])
-        if state is None:
-            return _unknown(request)
-        memos = ",".join(f"{to_json(step_id)}:{memo}" for step_id, memo in state[1].items())
-        return Response(f"{{{memos}}}", media_type="application/json")
+        _, memos = await _state(engine, request)
+        entries = ",".join(f"{to_json(step_id)}:{memo}" for step_id, memo in memos.items())
+        return Response(f"{{{entries}}}", media_type="application/json")
+
+    async def cancel_run(request: Request) -> Response:
+        await engine.control.cancel(_run_id(request))
+        return Response(status_code=204)
 
     return [
         Route("/v0/runs/{run_id}/batch", get_batch, methods=["GET"]),
         Route("/v0/runs/{run_id}/actions", get_actions, methods=["GET"]),
+        Route("/v0/runs/{run_id}", cancel_run, methods=["DELETE"]),
     ]
 
 
-def _unknown(request: Request) -> Response:
-    error = f"No run {request.path_params['run_id']!r}."
-    return JSONResponse({"error": error, "data": None, "status": 404}, status_code=404)
+async def _state(engine: Engine, request: Request) -> tuple[str, Mapping[str, str]]:
+    run_id = _run_id(request)
+    try:
+        state = await engine.run_state(run_id)
+    except RunAlreadyEndedError as fault:
+        raise HTTPException(410, str(fault)) from None
+    if state is None:
+        raise RunNotFoundError(f"No run {run_id!r}.")
+    return state
+
+
+def _run_id(request: Request) -> str:
+    run_id = str(request.path_params["run_id"])
+    if not is_ulid(run_id):
+        raise HTTPException(400, "The run ID specified is invalid")
+    return run_id

@@ -11,6 +11,7 @@ FUNCTION_INVOKED = "inngest/function.invoked"
 FUNCTION_FINISHED = "inngest/function.finished"
 FUNCTION_FAILED = "inngest/function.failed"
 FUNCTION_CANCELLED = "inngest/function.cancelled"
+SCHEDULED_TIMER = "inngest/scheduled.timer"
 LIFECYCLE_EVENTS = frozenset({FUNCTION_FINISHED, FUNCTION_FAILED, FUNCTION_CANCELLED})
 
 

@@ -6,15 +6,28 @@ import sqlite3
 from collections.abc import Mapping
 from typing import Any, Final
 
-from durable_engine.model.event import Event
+from durable_engine.model.event import INTERNAL_PREFIX, Event
 from durable_engine.model.json_value import parse_json, to_json
+from durable_engine.model.records import EventFilter
 
 _INSERT: Final = """
 INSERT INTO event (id, name, payload, ts_ms, received_ms, source) VALUES (?, ?, ?, ?, ?, ?)
 ON CONFLICT (id) DO NOTHING
 """
 _GET: Final = "SELECT id, name, payload, ts_ms, received_ms, source FROM event WHERE id = ?"
+_NAME: Final = "SELECT name FROM event WHERE id = ?"
+_POSITION: Final = "SELECT received_ms, rowid FROM event WHERE id = ?"
+# Events of the same millisecond keep the order in which they came.
+_SPAN: Final = "received_ms >= :from_ms AND (received_ms, rowid) < (:end_ms, :end_row)"
+_ORDER: Final = "ORDER BY received_ms DESC, rowid DESC LIMIT :limit"
+_NEWEST: Final = f"SELECT id FROM event WHERE {_SPAN} {_ORDER}"  # noqa: S608 - parts of statements only
+_NEWEST_BY_NAME: Final = f"SELECT id FROM event WHERE name = :name AND {_SPAN} {_ORDER}"  # noqa: S608
+# The condition of the index `event_sent`, word for word: the engine's own events are left out.
+_NEWEST_SENT: Final = f"""
+SELECT id FROM event WHERE substr(name, 1, 8) != 'inngest/' AND {_SPAN} {_ORDER}
+"""  # noqa: S608
 _PAYLOAD: Final = "SELECT payload FROM event WHERE id = ?"
+_ALWAYS_MS: Final = 2**62
 
 
 class EventTable:
@@ -37,6 +50,38 @@ class EventTable:
     def get(self, event_id: str) -> Event:
         """Return an event that a run refers to."""
         return _read(self._connection.execute(_GET, (event_id,)).fetchone())
+
+    def name(self, event_id: str) -> str:
+        """Return the name of an event that a run refers to."""
+        return str(self._connection.execute(_NAME, (event_id,)).fetchone()[0])
+
+    def newest(self, wanted: EventFilter, *, after: str | None, limit: int) -> list[str]:
+        """Return the ids of up to `limit` events that fit, newest first; `after` ended the last page.
+
+        Raises:
+            LookupError: `after` is no event.
+        """
+        end: tuple[int, int] = (_ALWAYS_MS if wanted.until_ms is None else wanted.until_ms, 0)
+        if after is not None:
+            row = self._connection.execute(_POSITION, (after,)).fetchone()
+            if row is None:
+                raise LookupError(after)
+            end = min(end, (row[0], row[1]))
+        is_hidden = wanted.name is not None and wanted.name.startswith(INTERNAL_PREFIX)
+        if is_hidden and not wanted.with_internal:
+            return []
+        values = {
+            "name": wanted.name,
+            "from_ms": wanted.from_ms or 0,
+            "end_ms": end[0],
+            "end_row": end[1],
+            "limit": limit,
+        }
+        if wanted.name is not None:
+            statement = _NEWEST_BY_NAME
+        else:
+            statement = _NEWEST if wanted.with_internal else _NEWEST_SENT
+        return [row[0] for row in self._connection.execute(statement, values)]
 
     def payload(self, event_id: str) -> str:
         """Return the event as JSON text, the way functions see it."""

@@ -19,6 +19,7 @@ INSERT INTO run ({_COLUMNS}) VALUES (:id, :function_id, :event_id, :status, :que
     :original_run_id, :state_bytes)
 """  # noqa: S608 - column names only
 _GET: Final = f"SELECT {_COLUMNS} FROM run WHERE id = ?"  # noqa: S608
+_GET_LEAN: Final = _GET.replace("output, error", "NULL AS output, NULL AS error")
 _OF_EVENT: Final = f"SELECT {_COLUMNS} FROM run WHERE event_id = ? ORDER BY rowid"  # noqa: S608
 _RECENT_IDS: Final = "SELECT id FROM run ORDER BY rowid DESC LIMIT ?"
 _CHILDREN: Final = "SELECT id FROM run WHERE parent_run_id = ? ORDER BY rowid"
@@ -74,6 +75,11 @@ class RunTable:
     def get(self, run_id: str) -> Run | None:
         """Return a run."""
         row = self._connection.execute(_GET, (run_id,)).fetchone()
+        return None if row is None else _read(row)
+
+    def get_lean(self, run_id: str) -> Run | None:
+        """Return a run without its output and error, which may be large."""
+        row = self._connection.execute(_GET_LEAN, (run_id,)).fetchone()
         return None if row is None else _read(row)
 
     def stalled(self, run_id: str) -> Run | None:

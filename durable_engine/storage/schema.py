@@ -144,8 +144,8 @@ CREATE TABLE history (
 CREATE INDEX history_by_run ON history (run_id);
 """
 
-# Cancellation, signals, requests that the engine sends itself, reruns. The next sync of each app fills the
-# new columns of its functions.
+# Cancellation, signals, requests that the engine sends itself, reruns, lists of runs and events. The
+# next sync of each app fills the new columns of its functions.
 _VERSION_2: Final = """
 ALTER TABLE function ADD COLUMN cancels TEXT NOT NULL DEFAULT '[]';
 ALTER TABLE function ADD COLUMN start_timeout_ms INTEGER;
@@ -158,7 +158,14 @@ UPDATE run SET state_bytes = (
     SELECT coalesce(sum(length(CAST(memo AS BLOB))), 0) FROM step WHERE run_id = run.id
 ) WHERE status IN ('QUEUED', 'RUNNING');
 
-CREATE INDEX run_open ON run (function_id) WHERE status IN ('QUEUED', 'RUNNING');
+CREATE INDEX run_by_queued ON run (queued_ms);
+CREATE INDEX run_by_started ON run (started_ms) WHERE started_ms IS NOT NULL;
+CREATE INDEX run_by_ended ON run (ended_ms) WHERE ended_ms IS NOT NULL;
+CREATE INDEX run_by_status ON run (status, queued_ms);
+CREATE INDEX run_by_function ON run (function_id, status, queued_ms);
+CREATE INDEX event_by_received ON event (received_ms);
+CREATE INDEX event_sent ON event (received_ms) WHERE substr(name, 1, 8) != 'inngest/';
+CREATE INDEX event_by_name ON event (name, received_ms);
 
 CREATE TABLE cancel_trigger (
     run_id TEXT NOT NULL REFERENCES run (id),

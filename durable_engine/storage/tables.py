@@ -11,6 +11,7 @@ from durable_engine.storage.history_table import HistoryTable
 from durable_engine.storage.pause_table import PauseTable
 from durable_engine.storage.queue_table import QueueTable
 from durable_engine.storage.registry_table import RegistryTable
+from durable_engine.storage.run_list_table import RunListTable
 from durable_engine.storage.run_table import RunTable
 from durable_engine.storage.step_table import StepTable
 
@@ -22,6 +23,7 @@ class Tables:
         self.registry = RegistryTable(connection)
         self.events = EventTable(connection)
         self.runs = RunTable(connection)
+        self.run_lists = RunListTable(connection)
         self.steps = StepTable(connection)
         self.queue = QueueTable(connection)
         self.pauses = PauseTable(connection)

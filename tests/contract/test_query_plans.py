@@ -54,6 +54,21 @@ def test_a_query_uses_an_index(name: str) -> None:
     assert not scans, plan
 
 
+_LISTS = [
+    name
+    for name in STATEMENTS
+    # An event has few runs, so that those may be sorted.
+    if name.startswith(("run_list_table._", "event_table._NEWEST")) and "BY_EVENT" not in name
+]
+
+
+@pytest.mark.parametrize("name", sorted(_LISTS))
+def test_a_page_of_a_list_is_read_through_an_index_in_its_order(name: str) -> None:
+    plan = _plan(STATEMENTS[name])
+    assert re.match(r"SEARCH (run|event) USING", plan[0])
+    assert not [line for line in plan if "TEMP B-TREE" in line]
+
+
 @pytest.mark.parametrize("name", ["queue_table._LEASE", "queue_table._NEXT_DUE", "step_table._MEMOS"])
 def test_a_query_of_every_call_sorts_nothing(name: str) -> None:
     assert not [line for line in _plan(STATEMENTS[name]) if "TEMP B-TREE" in line]

@@ -303,8 +303,8 @@ async def test_state_too_large_for_a_request_is_fetched_by_the_sdk() -> None:
 
         assert run.output == 5
         assert sizes == [6_000_000]
-        assert (await it.api.get("/v0/runs/nobody/batch")).status_code == 404
-        assert (await it.api.get("/v0/runs/nobody/actions")).status_code == 404
+        assert (await it.api.get(f"/v0/runs/{run.id}/batch")).status_code == 410
+        assert (await it.api.get("/v0/runs/nobody/actions")).status_code == 400
 
 
 async def test_an_app_that_dribbles_its_answer_to_a_sync_holds_it_up_no_longer_than_one_that_is_silent(

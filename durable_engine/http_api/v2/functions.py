@@ -1,0 +1,80 @@
+"""`/v2/apps/{app}/functions`: the functions of an app; ids in these paths are without that of the app."""
+
+from __future__ import annotations
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from durable_engine.engine import Engine
+from durable_engine.http_api.fields import limit_of
+from durable_engine.http_api.v2.configuration import as_configuration
+from durable_engine.http_api.v2.envelope import answer, answer_page, both, compact
+from durable_engine.http_api.v2.run_fields import answer_runs, read_filter, short_id
+from durable_engine.model.function import Function, Trigger
+from durable_engine.model.json_value import JSONObject
+
+
+def routes(engine: Engine) -> list[Route]:
+    """Return the routes of this resource."""
+
+    async def list_functions(request: Request) -> Response:
+        limit = limit_of(request, default=100, most=100)
+        after = request.query_params.get("cursor", "")
+        functions = [
+            function
+            for function in engine.records.functions(request.path_params["app"])
+            if function.slug > after
+        ]
+        shown = [_as_function(function) for function in functions[:limit]]
+        next_cursor = functions[limit - 1].slug if len(functions) > limit else None
+        return answer_page(engine, shown, limit=limit, next_cursor=next_cursor)
+
+    async def get_function(request: Request) -> Response:
+        return answer(engine, _as_function(function_of(engine, request)))
+
+    async def list_runs(request: Request) -> Response:
+        function = function_of(engine, request)
+        wanted = read_filter(request, app=function.app_name, function=function.id)
+        return await answer_runs(engine, request, wanted)
+
+    return [
+        *both("/apps/{app}/functions", list_functions),
+        *both("/apps/{app}/functions/{function}", get_function),
+        *both("/apps/{app}/functions/{function}/runs", list_runs),
+    ]
+
+
+def function_of(engine: Engine, request: Request) -> Function:
+    """Return the function that the path names.
+
+    Raises:
+        AppNotFoundError, FunctionNotFoundError: there is none.
+    """
+    app = engine.records.app(request.path_params["app"])
+    wanted = request.path_params["function"]
+    for function in engine.records.functions(app.id):
+        if function.slug == f"{app.name}-{wanted}":
+            return function
+    return engine.records.function(wanted, app=app.id)
+
+
+def _as_function(function: Function) -> JSONObject:
+    return compact(
+        {
+            "id": short_id(function.slug, function.app_name),
+            "name": function.name,
+            "slug": function.slug,
+            "isPaused": False,
+            "isArchived": function.is_archived,
+            "app": {"id": function.app_name},
+            "triggers": [_as_trigger(trigger) for trigger in function.triggers],
+            "configuration": as_configuration(function),
+        }
+    )
+
+
+def _as_trigger(trigger: Trigger) -> JSONObject:
+    if trigger.cron is not None:
+        return {"type": "CRON", "value": trigger.cron}
+    return compact({"type": "EVENT", "value": trigger.event, "if": trigger.expression})

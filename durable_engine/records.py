@@ -1,0 +1,206 @@
+"""What callers read about many runs and events: lists, page by page, and what belongs to one of them."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from typing import Final
+
+from durable_engine.clock import Clock
+from durable_engine.errors import EventNotFoundError, InvalidInputError, RunNotFoundError
+from durable_engine.ids import is_ulid
+from durable_engine.inspection import view_run
+from durable_engine.model.event import SCHEDULED_TIMER, Event
+from durable_engine.model.function import App, Function
+from durable_engine.model.json_value import JSONValue, parse_json
+from durable_engine.model.queue_item import QueueItem
+from durable_engine.model.records import EventFilter, EventPage, RunFilter, RunPage, RunRecord, Span
+from durable_engine.model.run import Run
+from durable_engine.registry import Registry
+from durable_engine.spans import root_span
+from durable_engine.storage.database import Database
+from durable_engine.storage.tables import Tables
+
+MAX_PAGE: Final = 100
+DEFAULT_PAGE: Final = 20
+
+
+class Records:
+    """Reads the newest committed state; changes nothing."""
+
+    def __init__(self, database: Database, clock: Clock, registry: Callable[[], Registry]) -> None:
+        self._database = database
+        self._clock = clock
+        self._registry = registry
+
+    def now_ms(self) -> int:
+        """Return the engine's time."""
+        return self._clock.now_ms()
+
+    async def events(
+        self, wanted: EventFilter | None = None, *, cursor: str | None = None, limit: int = DEFAULT_PAGE
+    ) -> EventPage:
+        """Return a page of at most `limit` (1 to 100) events, newest first.
+
+        Raises:
+            InvalidInputError: the cursor is not one of this list, or the limit is out of its range.
+        """
+        _check_limit(limit)
+
+        def load(tables: Tables) -> EventPage:
+            try:
+                ids = tables.events.newest(wanted or EventFilter(), after=cursor, limit=limit + 1)
+            except LookupError:
+                raise _bad_cursor(cursor) from None
+            return EventPage(events=tuple(map(tables.events.get, ids[:limit])), next_cursor=_next(ids, limit))
+
+        return await self._database.read(load)
+
+    async def event(self, event_id: str) -> Event:
+        """Return one event by its ULID.
+
+        Raises:
+            EventNotFoundError: no such event.
+        """
+        event = await self._database.read(lambda tables: tables.events.find(event_id))
+        if event is None:
+            raise EventNotFoundError(
+                f"No event {event_id[:100]!r}.", hint="Event ids are those that sending an event returned."
+            )
+        return event
+
+    async def runs(
+        self,
+        wanted: RunFilter | None = None,
+        *,
+        cursor: str | None = None,
+        limit: int = DEFAULT_PAGE,
+        with_output: bool = False,
+    ) -> RunPage:
+        """Return a page of at most `limit` (1 to 100) runs.
+
+        Raises:
+            AppNotFoundError, FunctionNotFoundError: the filter names something that never was synced.
+            InvalidInputError: the cursor is not one of this list, or the limit is out of its range.
+        """
+        _check_limit(limit)
+        wanted = wanted or RunFilter()
+        functions = self._registry().ever_known(app=wanted.app, function=wanted.function)
+        function_ids = None if functions is None else [function.id for function in functions]
+
+        def load(tables: Tables) -> RunPage:
+            try:
+                ids = tables.run_lists.ids(wanted, functions=function_ids, after=cursor, limit=limit + 1)
+            except LookupError:
+                raise _bad_cursor(cursor) from None
+            get = tables.runs.get if with_output else tables.runs.get_lean
+            runs = filter(None, map(get, ids[:limit]))
+            return RunPage(
+                runs=tuple(self._record(tables, run) for run in runs), next_cursor=_next(ids, limit)
+            )
+
+        return await self._database.read(load)
+
+    async def run(self, run_id: str) -> RunRecord:
+        """Return one run without its steps.
+
+        Raises:
+            RunNotFoundError: no such run.
+        """
+        return await self._database.read(lambda tables: self._record(tables, _known(tables, run_id)))
+
+    async def jobs(self, run_id: str) -> tuple[QueueItem, ...]:
+        """Return the work of a run that is due now or later; raises as `run`."""
+        return await self._database.read(lambda tables: tuple(tables.queue.of_run(_known(tables, run_id).id)))
+
+    async def trace(self, run_id: str) -> Span:
+        """Return a run as spans, one inside the other; raises as `run`."""
+        now_ms = self._clock.now_ms()
+
+        def load(tables: Tables) -> Span:
+            view = view_run(tables, self._registry(), _known(tables, run_id), now_ms=now_ms)
+            children: dict[str, list[str]] = defaultdict(list)
+            for child in filter(None, map(tables.runs.get_lean, view.child_run_ids)):
+                children[child.parent_step_id or ""].append(child.id)
+            return root_span(view, children)
+
+        return await self._database.read(load)
+
+    def apps(self) -> tuple[App, ...]:
+        """Return the apps that are synced, by name."""
+        return self._registry().apps
+
+    def app(self, reference: str) -> App:
+        """Return an app by name or UUID.
+
+        Raises:
+            AppNotFoundError: no such app is synced.
+        """
+        return self._registry().app(reference)
+
+    def functions(self, app: str | None = None) -> tuple[Function, ...]:
+        """Return the functions of an app, or of all, by slug; raises as `app`."""
+        return self._registry().of_app(app)
+
+    def function(self, reference: str, *, app: str | None = None) -> Function:
+        """Return a function by slug, UUID, slug without the app, or name.
+
+        Raises:
+            AppNotFoundError: `app` is not synced.
+            FunctionNotFoundError: nothing fits, or a short form fits several functions.
+        """
+        return self._registry().find(reference, app=app)
+
+    def _record(self, tables: Tables, run: Run) -> RunRecord:
+        function = self._registry().by_id(run.function_id)
+        event_name = tables.events.name(run.event_id)
+        return RunRecord(
+            id=run.id,
+            status=run.status,
+            function_id=function.id,
+            function_slug=function.slug,
+            function_name=function.name,
+            app_name=function.app_name,
+            event_id=run.event_id,
+            event_name=event_name,
+            queued_ms=run.queued_ms,
+            started_ms=run.started_ms,
+            ended_ms=run.ended_ms,
+            output=_parsed(run.output),
+            error=_parsed(run.error),
+            parent_run_id=run.parent_run_id,
+            original_run_id=run.original_run_id,
+            cron=_cron(tables.events.get(run.event_id)) if event_name == SCHEDULED_TIMER else None,
+        )
+
+
+def _parsed(text: str | None) -> JSONValue:
+    return None if text is None else parse_json(text)
+
+
+def _cron(event: Event) -> str | None:
+    cron = event.data.get("cron")
+    return cron if isinstance(cron, str) else None
+
+
+def _known(tables: Tables, run_id: str) -> Run:
+    run = tables.runs.get(run_id) if is_ulid(run_id) else None
+    if run is None:
+        raise RunNotFoundError(f"No run {run_id[:100]!r}.", hint="Run ids come from send_event.")
+    return run
+
+
+def _check_limit(limit: int) -> None:
+    if not 1 <= limit <= MAX_PAGE:
+        raise InvalidInputError(f"A page holds 1 to {MAX_PAGE} entries, not {limit}.")
+
+
+def _bad_cursor(cursor: str | None) -> InvalidInputError:
+    return InvalidInputError(
+        f"The cursor {(cursor or '')[:100]!r} does not belong to this list.",
+        hint="Use the cursor of the page before with the same filters, or none for the first page.",
+    )
+
+
+def _next(ids: Sequence[str], limit: int) -> str | None:
+    return ids[limit - 1] if len(ids) > limit else None
