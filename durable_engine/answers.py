@@ -6,6 +6,7 @@ import logging
 from functools import partial
 from typing import Final
 
+from durable_engine.cancelling import cancellation, too_late
 from durable_engine.errors import StaleCallError
 from durable_engine.lifecycle.decide import checkpoint, decide
 from durable_engine.lifecycle.facts import CallFacts
@@ -41,6 +42,12 @@ def commit_answer(
     settlement = Settlement(tables, registry, now_ms=now_ms)
     settled = settlement.apply(decide(facts, reply))
     tables.queue.done(held)
+    if facts.function.finish_timeout_ms is not None and tables.queue.is_overdue(held.run_id, now_ms=now_ms):
+        # Source: the SDK's documentation; a call that began in time may still end the run, nothing follows.
+        run = tables.runs.get(held.run_id)
+        if run is not None and not run.status.is_terminal:
+            reason = too_late(run, facts.function)
+            settlement.apply(cancellation(tables, registry, run, reason=reason, now_ms=now_ms))
     return settled
 
 

@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import partial
 
+from durable_engine.durations import format_duration
 from durable_engine.expressions import compile_expression
 from durable_engine.lifecycle import finish
 from durable_engine.lifecycle.facts import RunFacts
 from durable_engine.model.changes import Changes
 from durable_engine.model.event import Event
+from durable_engine.model.function import Function
 from durable_engine.model.run import Run
+from durable_engine.model.status import RunStatus
 from durable_engine.registry import Registry
 from durable_engine.storage.tables import Tables
 
@@ -33,6 +36,16 @@ def cancellation(tables: Tables, registry: Registry, run: Run, *, reason: str, n
     changes = Changes()
     finish.cancel(changes, run_facts(tables, registry, run, now_ms=now_ms), reason=reason)
     return changes
+
+
+def too_late(run: Run, function: Function) -> str:
+    """Say which of the function's time-outs has passed; a sync may have changed its length meanwhile."""
+    is_start = run.status is RunStatus.QUEUED
+    limit_ms = function.start_timeout_ms if is_start else function.finish_timeout_ms
+    limit = f" of {format_duration(limit_ms)}" if limit_ms is not None else ""
+    if is_start:
+        return f"because it did not start within timeouts.start{limit}"
+    return f"because it did not end within timeouts.finish{limit}"
 
 
 def cancelled_by(tables: Tables, registry: Registry, event: Event, *, now_ms: int) -> Iterator[Changes]:

@@ -12,28 +12,24 @@ from durable_engine.config import EngineConfig
 from durable_engine.control import RunControl
 from durable_engine.dispatcher import Dispatcher
 from durable_engine.endpoints import Endpoints
-from durable_engine.errors import InvalidEventError, RunAlreadyEndedError, RunNotFoundError
+from durable_engine.errors import RunAlreadyEndedError, RunNotFoundError
 from durable_engine.executor import Executor
 from durable_engine.expressions import compile_expression
 from durable_engine.gateway.client import GatewayClient
-from durable_engine.ids import is_ulid, new_ulid
-from durable_engine.ingest import IDEMPOTENCY_MS, existing_runs
+from durable_engine.ids import is_ulid
 from durable_engine.inspection import view_run
-from durable_engine.intake import MAX_EVENTS, accept
-from durable_engine.lifecycle.start import start_run
 from durable_engine.maintenance.app_sync import AppSync
 from durable_engine.maintenance.discovery import Discovery
-from durable_engine.model.changes import Changes
-from durable_engine.model.event import Event, EventReceipt, NewEvent, StartedRun
-from durable_engine.model.function import Function
+from durable_engine.model.event import EventReceipt, NewEvent
 from durable_engine.model.json_value import JSONValue
 from durable_engine.model.views import Inventory, RunView
+from durable_engine.reception import Reception
 from durable_engine.records import Records
 from durable_engine.registry import Registry, closest
 from durable_engine.registry_keeper import RegistryKeeper
 from durable_engine.sdk.client import SDKClient
 from durable_engine.sdk.registration import read_registration
-from durable_engine.settle import Settled, Settlement, invoked_event, repair_stalled
+from durable_engine.settle import Settled, repair_stalled
 from durable_engine.signals import Signals
 from durable_engine.storage.database import Database
 from durable_engine.storage.tables import Tables
@@ -43,8 +39,6 @@ logger = logging.getLogger(__name__)
 
 _DRAIN_S: Final = 0.5
 _RECENT: Final = 200
-_INVOKE_KEY: Final = "inngest/invoke:"
-"""Keeps keys of direct starts apart from the ids of events, which are kept in the same table."""
 
 
 class Engine:
@@ -65,6 +59,9 @@ class Engine:
             clock,
             self._signals,
             self._registry,
+        )
+        self._reception = Reception(
+            database, clock, self._signals, self._registry, max_event_bytes=config.max_event_bytes
         )
         self.control = RunControl(database, clock, self._signals, self._registry)
         """Changes runs: cancels, repeats, signals them."""
@@ -144,19 +141,7 @@ class Engine:
 
     async def send_events(self, events: Sequence[NewEvent], *, seed: str | None = None) -> list[EventReceipt]:
         """Accept up to 5,000 events, all of them or none; raises as `send_event`."""
-        if len(events) > MAX_EVENTS:
-            raise InvalidEventError(f"{len(events)} events in one request; at most {MAX_EVENTS} are allowed")
-        now_ms = self._clock.now_ms()
-        accepted = [
-            accept(event, now_ms=now_ms, seed=seed, position=position, max_bytes=self.config.max_event_bytes)
-            for position, event in enumerate(events)
-        ]
-        receipts = await self._database.transact(
-            lambda tables: [self._ingest(tables, event, now_ms) for event in accepted]
-        )
-        self._signals.runs_ended(run_id for receipt in receipts for run_id in receipt.cancelled)
-        self._signals.work_changed()
-        return receipts
+        return await self._reception.send(events, seed=seed)
 
     async def invoke_function(
         self,
@@ -175,33 +160,10 @@ class Engine:
         Raises:
             FunctionNotFoundError: nothing fits, or a short form fits several functions.
             AppNotFoundError: `app` is not synced.
+            InvalidInputError: it is a durable endpoint, which requests to the app itself start.
             InvalidEventError: `data` cannot be an event's data.
         """
-        found = self._keeper.registry.find(function, app=app)
-        now_ms = self._clock.now_ms()
-        checked = accept(
-            NewEvent(name="checked", data=dict(data or {}), user=dict(user or {})),
-            now_ms=now_ms,
-            max_bytes=self.config.max_event_bytes,
-        )
-        event = invoked_event(found, checked.data, checked.user, now_ms=now_ms, event_id=new_ulid(now_ms))
-
-        start_key = None if key is None else f"{_INVOKE_KEY}{key}"
-
-        def start(tables: Tables) -> EventReceipt:
-            known = None if start_key is None else _started_before(tables, found, start_key, now_ms=now_ms)
-            if known is not None:
-                return known
-            changes = Changes(events=[event])
-            run = start_run(changes, found, event, now_ms=now_ms)
-            if start_key is not None:
-                changes.start_keys.append((found.id, start_key, run.id, now_ms + IDEMPOTENCY_MS))
-            settled = Settlement(tables, self._registry(), now_ms=now_ms).apply(changes)
-            return EventReceipt(event=event, started=tuple(settled.started))
-
-        receipt = await self._database.transact(start)
-        self._signals.work_changed()
-        return receipt
+        return await self._reception.invoke(function, app=app, data=data, user=user, key=key)
 
     async def inventory(self) -> Inventory:
         """Return all functions known now, and their apps."""
@@ -297,22 +259,6 @@ class Engine:
 
         return await self._database.read(load)
 
-    def _ingest(self, tables: Tables, event: Event, now_ms: int) -> EventReceipt:
-        registry = self._registry()
-        known = tables.events.find(event.id)
-        if known is not None:
-            started = existing_runs(tables, registry, event.id)
-            return EventReceipt(event=known, is_known=True, started=started)
-        settled = Settlement(tables, registry, now_ms=now_ms).ingest(event)
-        repair_stalled(tables, registry, settled.resumed, settled, now_ms=now_ms)
-        return EventReceipt(
-            event=event,
-            started=tuple(settled.started),
-            resumed=tuple(dict.fromkeys(settled.resumed)),
-            cancelled=tuple(settled.ended),
-            not_started=tuple(settled.not_started),
-        )
-
     def _repair_all(self, tables: Tables) -> None:
         settled, now_ms = Settled(), self._clock.now_ms()
         repair_stalled(tables, self._registry(), tables.runs.open_ids(), settled, now_ms=now_ms)
@@ -344,21 +290,6 @@ class Engine:
         task = asyncio.create_task(duty)
         task.add_done_callback(_log_failure)
         self._duties.append(task)
-
-
-def _started_before(tables: Tables, function: Function, key: str, *, now_ms: int) -> EventReceipt | None:
-    run_id = tables.runs.started_by_key(function.id, key, now_ms=now_ms)
-    run = None if run_id is None else tables.runs.get(run_id)
-    if run is None:
-        return None
-    started = StartedRun(
-        run_id=run.id,
-        function_slug=function.slug,
-        status=run.status,
-        due_ms=run.queued_ms,
-        existed=True,
-    )
-    return EventReceipt(event=tables.events.get(run.event_id), is_known=True, started=(started,))
 
 
 def _warm_up() -> None:

@@ -45,7 +45,8 @@ class Settled:
     resumed: list[str] = field(default_factory=list)
     not_started: list[NotStarted] = field(default_factory=list)
     ended: list[str] = field(default_factory=list)
-    """Ids of the runs that ended."""
+    """Ids of the runs that ended, in whatever way."""
+    cancelled: list[str] = field(default_factory=list)
 
 
 class Settlement:
@@ -84,6 +85,8 @@ class Settlement:
             self._next.append(partial(self._invoke, invocation))
         for end in changes.ends:
             self.settled.ended.append(end.run.id)
+            if end.status is RunStatus.CANCELLED:
+                self.settled.cancelled.append(end.run.id)
             if end.run.parent_run_id is not None:
                 self._next.append(partial(self._wake_parent, end))
         for event in changes.emitted:
@@ -99,7 +102,7 @@ class Settlement:
 
     def _invoke(self, invocation: Invocation) -> Iterable[Changes]:
         function = self._registry.exact(invocation.function)
-        if function is None:
+        if function is None or function.is_endpoint:
             yield from self._unknown_function(invocation)
             return
         event = invoked_event(

@@ -7,6 +7,7 @@ empty token or no header at all.
 
 from __future__ import annotations
 
+import re
 from typing import Final
 
 from starlette.datastructures import Headers
@@ -17,6 +18,8 @@ from durable_engine.sdk.signing import Signer
 
 GUARDED: Final = ("/fn/register", "/fn/remove", "/v0/", "/v1/", "/v2/", "/api/v2/")
 """Events, `/health`, `/dev`, `/mcp` and `/` stay open: an Inngest server asks for no signing key there."""
+_OUTPUT: Final = re.compile(r"/v1/(?:checkpoint|http/runs)/[^/]+/output")
+"""The token of the query opens this one: the client of a durable endpoint is sent there, who has no key."""
 _TOKENLESS: Final = frozenset({"", "undefined", "null"})
 
 
@@ -29,7 +32,9 @@ class KeyGuard:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve or refuse one request."""
-        if self._signer is None or scope["type"] != "http" or not scope["path"].startswith(GUARDED):
+        path = scope.get("path", "")
+        is_guarded = path.startswith(GUARDED) and not _OUTPUT.fullmatch(path)
+        if self._signer is None or scope["type"] != "http" or not is_guarded:
             await self._app(scope, receive, send)
             return
         kind, _, token = Headers(scope=scope).get("authorization", "").partition(" ")

@@ -54,8 +54,8 @@ def routes(engine: Engine) -> list[Route]:
             "fn_id": function.id,
             "app_id": uuid_for("app", function.app_name),
             "run_id": run_id,
-            "token": _token(run_id),
-            "realtime_token": _token(run_id),
+            "token": _token(engine, run_id),
+            "realtime_token": _token(engine, run_id),
         }
         return JSONResponse({"data": answer})
 
@@ -89,7 +89,9 @@ def routes(engine: Engine) -> list[Route]:
 
 async def _output(engine: Engine, request: Request) -> Response:
     run_id = request.path_params["run_id"]
-    if not hmac.compare_digest(request.query_params.get("token", "").encode(), _token(run_id).encode()):
+    if not hmac.compare_digest(
+        request.query_params.get("token", "").encode(), _token(engine, run_id).encode()
+    ):
         raise HTTPException(401, "The token is not that of this run.")
     views = await engine.wait_for_runs([run_id], timeout_s=OUTPUT_WAIT_S)
     if run_id not in views:
@@ -113,9 +115,11 @@ def _retries(value: object) -> int:
     return min(max(value, 0), MAX_RETRIES) if is_number and isinstance(value, int) else _DEFAULT_RETRIES
 
 
-def _token(run_id: str) -> str:
-    # It names the run to whoever was sent away with it; whoever knows a run's id may see it anyway.
-    return hashlib.sha256(f"output/{run_id}".encode()).hexdigest()[:32]
+def _token(engine: Engine, run_id: str) -> str:
+    # Without a signing key, whoever knows a run's id may see it anyway.
+    key = engine.config.signing_key
+    secret = key.get_secret_value() if key else ""
+    return hmac.new(secret.encode(), f"output/{run_id}".encode(), hashlib.sha256).hexdigest()[:32]
 
 
 def _response(run: RunView, response: EndpointResponse | None, *, is_proxy: bool) -> Response:

@@ -75,6 +75,7 @@ class SDKClient:
         self._signer = None if signing_key is None else Signer(signing_key)
         self._shared = transport
         self._idle: list[httpx.AsyncBaseTransport] = []
+        self._open = 0
         self._tls: ssl.SSLContext | None = None
 
     @property
@@ -92,6 +93,9 @@ class SDKClient:
     async def _transport(self) -> AsyncIterator[httpx.AsyncBaseTransport]:
         """Lend a transport for one call; the one given back last is warm and goes out first.
 
+        While many calls are open none is warm: an app that is busy for seconds, as a burst makes it, closes
+        an idle connection before it reads the request that came over it, and that attempt would be lost.
+
         A transport of its own per open call, because a pool looks at each of its connections for every
         request: with hundreds of calls open that costs more than the calls. Transports alone, not
         clients: cookies, proxies and authentication are nothing that an app call needs.
@@ -99,11 +103,14 @@ class SDKClient:
         if self._shared is not None:
             yield self._shared
             return
-        transport = self._idle.pop() if self._idle else self._new_transport()
+        is_burst = self._open >= _MAX_IDLE
+        transport = self._idle.pop() if self._idle and not is_burst else self._new_transport()
+        self._open += 1
         try:
             yield transport
         finally:
-            if len(self._idle) < _MAX_IDLE:
+            self._open -= 1
+            if len(self._idle) < _MAX_IDLE and not is_burst:
                 self._idle.append(transport)
             else:
                 await transport.aclose()

@@ -16,6 +16,13 @@ _INSERT: Final = """
 INSERT INTO queue_item (run_id, kind, step_id, due_ms, attempt) VALUES (?, ?, ?, ?, ?)
 ON CONFLICT DO NOTHING
 """
+# A discovery that is due and not yet taken sees everything that a second one would see.
+_INSERT_DISCOVERY: Final = """
+INSERT INTO queue_item (run_id, kind, step_id, due_ms, attempt)
+SELECT :run_id, 'discover', NULL, :due_ms, :attempt WHERE NOT EXISTS (
+    SELECT 1 FROM queue_item
+    WHERE run_id = :run_id AND kind = 'discover' AND is_leased = 0 AND attempt = 0 AND due_ms <= :due_ms)
+"""
 # Each taking gets a new number, so that an old holder can be told apart.
 _LEASE: Final = """
 UPDATE queue_item SET is_leased = 1, lease = lease + 1
@@ -43,6 +50,10 @@ _RELEASE_ALL: Final = "UPDATE queue_item SET is_leased = 0 WHERE is_leased = 1"
 _CLOSE_WAIT: Final = "DELETE FROM queue_item WHERE run_id = ? AND step_id = ? AND kind = 'timer'"
 _CLOSE_RUN: Final = "DELETE FROM queue_item WHERE run_id = ?"
 # A deadline moves nothing forward: it is no work of the run.
+_IS_CALLED: Final = """
+SELECT 1 FROM queue_item WHERE run_id = ? AND is_leased = 1 AND kind IN ('discover', 'step') LIMIT 1
+"""
+_IS_OVERDUE: Final = "SELECT 1 FROM queue_item WHERE run_id = ? AND kind = 'deadline' AND due_ms <= ?"
 _OTHERS: Final = "SELECT 1 FROM queue_item WHERE run_id = ? AND id != ? AND kind != 'deadline' LIMIT 1"
 _AT_WORK: Final = "SELECT step_id FROM queue_item WHERE run_id = ? AND id != ? AND step_id IS NOT NULL"
 _BESIDES: Final = """
@@ -61,6 +72,10 @@ class QueueTable:
 
     def insert(self, item: NewItem) -> None:
         """Enqueue; a second item of the same kind for the same step is dropped."""
+        if item.kind is ItemKind.DISCOVER:
+            named = {"run_id": item.run_id, "due_ms": item.due_ms, "attempt": item.attempt}
+            self._connection.execute(_INSERT_DISCOVERY, named)
+            return
         row = (item.run_id, item.kind.value, item.step_id, item.due_ms, item.attempt)
         self._connection.execute(_INSERT, row)
 
@@ -105,6 +120,14 @@ class QueueTable:
     def close_wait(self, run_id: str, step_id: str) -> None:
         """Drop the timer of a wait that is over."""
         self._connection.execute(_CLOSE_WAIT, (run_id, step_id))
+
+    def is_called(self, run_id: str) -> bool:
+        """Whether a call of the run is open."""
+        return self._connection.execute(_IS_CALLED, (run_id,)).fetchone() is not None
+
+    def is_overdue(self, run_id: str, *, now_ms: int) -> bool:
+        """Whether the deadline of the run has passed."""
+        return self._connection.execute(_IS_OVERDUE, (run_id, now_ms)).fetchone() is not None
 
     def close_deadline(self, run_id: str) -> None:
         """Drop the deadline of a run."""

@@ -189,7 +189,11 @@ def _next(
     event = next(
         (trigger.event for function in found for trigger in function.triggers if trigger.event), None
     )
-    start = f"invoke_function functionId={one_line(found[0].slug, 100)!r} starts one and waits for its result"
+    startable = next((function for function in found if not function.is_endpoint), None)
+    if startable is None:
+        return f"Requests to the app start these: {one_line(found[0].url, 200)}."
+    slug = one_line(startable.slug, 100)
+    start = f"invoke_function functionId={slug!r} starts one and waits for its result"
     return (
         f"send_event name={one_line(event, 100)!r} triggers by event; {start}."
         if event

@@ -276,3 +276,39 @@ async def test_a_run_is_repeated_from_the_start_and_from_a_step() -> None:
         half = await it.engine.control.rerun(first, from_step="b")
         assert (await it.settle(half)).output == [1, 2, 3]
         assert ran == ["b", "c"]
+
+
+async def test_a_call_that_is_open_when_the_time_is_up_may_still_end_the_run_and_nothing_follows() -> None:
+    client = new_client()
+    ran: list[str] = []
+    labs: list[Lab] = []
+
+    async def too_slow() -> str:
+        (it,) = labs
+        await it.clock.advance(10)
+        return "slow"
+
+    options: dict[str, Any] = {
+        "timeouts": inngest.Timeouts(finish=datetime.timedelta(seconds=5)),
+        "retries": 0,
+    }
+
+    @client.create_function(fn_id="ends", trigger=inngest.TriggerEvent(event="t/ends"), **options)
+    async def ends(ctx: inngest.Context) -> str:
+        return await too_slow()
+
+    @client.create_function(fn_id="goes-on", trigger=inngest.TriggerEvent(event="t/goes-on"), **options)
+    async def goes_on(ctx: inngest.Context) -> None:
+        await ctx.step.run("slow", too_slow)
+        await ctx.step.run("next", lambda: ran.append("next"))
+
+    async with lab(client, [ends, goes_on]) as it:
+        labs.append(it)
+        run = await it.settle(await it.start("t/ends"))
+        assert (run.status, run.output) == (RunStatus.COMPLETED, "slow")
+
+        run = await it.settle(await it.start("t/goes-on"))
+        assert run.status is RunStatus.CANCELLED
+        assert run.cancelled == "because it did not end within timeouts.finish of 5s"
+        assert [step.output for step in run.steps] == ["slow"]
+        assert ran == []

@@ -126,15 +126,25 @@ def test_from_version_2_on_one_call_follows_a_whole_group() -> None:
 def test_in_version_1_a_call_follows_each_step_and_steps_stay_planned_from_then_on() -> None:
     world = World()
     run_id = _answered(world, ops(planned("a"), planned("b"), version=1))
-    for work, name in zip(world.take(), "ab", strict=True):
-        world.answer(work, ops(ran(name), version=1))
-    assert _queue(world, run_id) == [(ItemKind.DISCOVER, None, 0)] * 2
-    first, second = world.take()
+    a, b = world.take()
+    world.answer(a, ops(ran("a"), version=1))
+    first = world.take_one()
+    world.answer(b, ops(ran("b"), version=1))
+    second = world.take_one()
     for work in (first, second):
         assert work.call is not None
         assert work.call.plans_only
         world.answer(work, ops(planned("after"), version=1))
     assert _queue(world, run_id) == [(ItemKind.STEP, "hash-after", 0)]
+
+
+def test_a_call_that_is_due_and_not_yet_made_serves_all_steps_that_end_until_then() -> None:
+    world = World()
+    run_id = _answered(world, ops(planned("a"), planned("b"), version=1))
+    for work, name in zip(world.take(), "ab", strict=True):
+        world.answer(work, ops(ran(name), version=1))
+    assert _queue(world, run_id) == [(ItemKind.DISCOVER, None, 0)]
+    assert list(_next_call(world).memos) == ["hash-a", "hash-b"]
 
 
 def test_the_version_that_the_sdk_chose_first_stays() -> None:

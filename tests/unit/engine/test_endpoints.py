@@ -17,8 +17,9 @@ import pytest
 from scripted_app import SDK, settle
 from support.invariants import check_nothing_hangs
 
-from durable_engine import Engine, EngineConfig, ManualClock, RunStatus, build_app
+from durable_engine import Engine, EngineConfig, ManualClock, NewEvent, RunStatus, build_app
 from durable_engine.endpoints import SILENCE_MS
+from durable_engine.errors import InvalidInputError
 from durable_engine.ids import new_ulid
 from durable_engine.sdk.client import SDKClient
 from durable_engine.sdk.opcodes import FUNCTION_ID
@@ -98,10 +99,10 @@ async def lab() -> AsyncIterator[Lab]:
 
 
 @asynccontextmanager
-async def _lab() -> AsyncIterator[Lab]:
+async def _lab(**settings: Any) -> AsyncIterator[Lab]:
     it = Lab()
     it.run_id = new_ulid(it.clock.now_ms())
-    async with await Engine.open(EngineConfig(), clock=it.clock, client=SDKClient(it)) as it.engine:
+    async with await Engine.open(EngineConfig(**settings), clock=it.clock, client=SDKClient(it)) as it.engine:
         transport = httpx.ASGITransport(build_app(it.engine))
         async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1:8288") as it.api:
             yield it
@@ -282,3 +283,36 @@ async def test_a_signal_of_life_for_no_run_is_refused(lab: Lab) -> None:
     lab.run_id = "no-run"
     assert (await lab.report(_ran("a"))).status_code == 409
     assert (await lab.begin(_ran("a"))).status_code == 400
+
+
+async def test_only_a_request_to_the_app_starts_an_endpoint(lab: Lab) -> None:
+    await lab.begin(DONE)
+    with pytest.raises(InvalidInputError, match="a request to the app itself starts it"):
+        await lab.engine.invoke_function("GET /pay")
+
+
+async def test_with_a_signing_key_reports_need_it_and_the_output_needs_its_token_only() -> None:
+    key = "signkey-test-12345678"
+    async with _lab(signing_key=key) as lab:
+        assert (await lab.begin(DONE)).status_code == 401
+        lab.api.headers["authorization"] = f"Bearer {key}"
+        token = (await lab.begin(DONE)).json()["data"]["token"]
+        del lab.api.headers["authorization"]
+        output = f"/v1/http/runs/{lab.run_id}/output"
+        assert (await lab.api.get(output, params={"token": token})).json() == {"ok": 1}
+        assert (await lab.api.get(output)).status_code == 401
+        assert (await lab.api.get(f"/v1/runs/{lab.run_id}")).status_code == 401
+    async with _lab() as lab:
+        assert (await lab.begin(DONE)).json()["data"]["token"] != token
+
+
+async def test_a_run_that_an_event_pushes_over_a_limit_counts_as_ended_not_as_cancelled(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("durable_engine.settle.MAX_STATE_BYTES", 200)
+    wait = {"op": "WaitForEvent", "id": "w", "name": "t/go", "opts": {"timeout": "1h"}}
+    async with _lab() as lab:
+        await lab.begin(wait)
+        receipt = await lab.engine.send_event(NewEvent(name="t/go", data={"text": "x" * 200}))
+        assert (receipt.resumed, receipt.cancelled) == ((lab.run_id,), ())
+        assert (await lab.run()).error["name"] == "InngestErrStateOverflowed"
