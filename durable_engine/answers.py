@@ -42,7 +42,7 @@ def commit_answer(
     settlement = Settlement(tables, registry, now_ms=now_ms)
     settled = settlement.apply(decide(facts, reply))
     tables.queue.done(held)
-    if facts.function.finish_timeout_ms is not None and tables.queue.is_overdue(held.run_id, now_ms=now_ms):
+    if facts.function.has_timeouts and tables.queue.is_overdue(held.run_id, now_ms=now_ms):
         # Source: the SDK's documentation; a call that began in time may still end the run, nothing follows.
         run = tables.runs.get(held.run_id)
         if run is not None and not run.status.is_terminal:

@@ -40,7 +40,7 @@ _STORAGE_RETRY_S: Final = 5.0
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Work:
     """A leased item and what it asks for: a call to the app, a request of the engine's own (`gateway`),
-    nothing for a timer; or why that could not be loaded.
+    nothing for a timer and for a call that comes too late; or why that could not be loaded.
     """
 
     item: QueueItem
@@ -155,6 +155,8 @@ def _load_work(tables: Tables, registry: Registry, item: QueueItem, *, now_ms: i
     if run is None:
         raise LookupError(f"queue item {item.id} belongs to no run")
     function = registry.by_id(run.function_id)
+    if function.has_timeouts and tables.queue.is_overdue(run.id, now_ms=now_ms):
+        return Work(item=item)
     if tables.runs.start(run.id, now_ms=now_ms):
         _note_start(tables, run, finish_timeout_ms=function.finish_timeout_ms, now_ms=now_ms)
     target = None

@@ -11,13 +11,16 @@ from durable_engine.storage.tables import Tables
 
 
 def fire_timer(tables: Tables, registry: Registry, *, item: QueueItem, now_ms: int) -> Settled:
-    """Do what a leased item without a call stands for; nothing happens when that is over already."""
+    """Do what a leased item without a call stands for; nothing happens when that is over already.
+
+    The item of a call that comes too late for its run stands for the deadline.
+    """
     if tables.queue.held(item.id, item.lease) is None:
         return Settled()
     run = tables.runs.get(item.run_id)
     settlement = Settlement(tables, registry, now_ms=now_ms)
-    if run is not None and item.kind is ItemKind.DEADLINE:
-        if tables.queue.is_called(run.id):
+    if run is not None and (item.kind is ItemKind.DEADLINE or item.kind.is_call):
+        if item.kind is ItemKind.DEADLINE and tables.queue.is_called(run.id):
             return Settled()  # the open call may still end the run; its answer decides
         reason = too_late(run, registry.by_id(run.function_id))
         return settlement.apply(cancellation(tables, registry, run, reason=reason, now_ms=now_ms))

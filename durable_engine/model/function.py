@@ -69,6 +69,11 @@ class Function:
         return bool(self.config.get("endpoint"))
 
     @property
+    def has_timeouts(self) -> bool:
+        """Whether runs are cancelled when they take too long."""
+        return self.start_timeout_ms is not None or self.finish_timeout_ms is not None
+
+    @property
     def max_attempts(self) -> int:
         """Calls allowed for one queue item, the first included."""
         return self.retries + 1

@@ -30,10 +30,12 @@ class Process:
     _grew: asyncio.Condition = field(default_factory=asyncio.Condition)
 
     @classmethod
-    async def start(cls, *arguments: str, cwd: Path, env: Mapping[str, str] | None = None) -> Process:
-        """Start `python arguments...`."""
+    async def start(
+        cls, *arguments: str, cwd: Path, env: Mapping[str, str] | None = None, program: str = sys.executable
+    ) -> Process:
+        """Start `program arguments...`, Python unless told otherwise."""
         child = await asyncio.create_subprocess_exec(
-            sys.executable,
+            program,
             *arguments,
             cwd=cwd,
             env={**os.environ, "PYTHONPATH": str(REPOSITORY / "tests"), **(env or {})},
