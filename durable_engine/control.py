@@ -8,7 +8,7 @@ from typing import Final
 from durable_engine.answers import commit_checkpoint
 from durable_engine.cancelling import cancellation, run_facts
 from durable_engine.clock import Clock
-from durable_engine.errors import InvalidInputError, RunAlreadyEndedError, RunNotFoundError
+from durable_engine.errors import InvalidInputError, RunAlreadyEndedError, RunNotFoundError, StaleCallError
 from durable_engine.expressions import compile_expression
 from durable_engine.ids import is_ulid, new_ulid
 from durable_engine.lifecycle.rerun import repeat_run, steps_before
@@ -165,7 +165,7 @@ class RunControl:
         """Keep steps that an SDK reports while its call goes on; `item_ref` is the call's `qi_id`.
 
         Raises:
-            StaleCallError: that call does not count any more.
+            StaleCallError: that call does not count any more, or these steps have ended the run (a limit).
         """
 
         def change(tables: Tables, now_ms: int) -> Settled:
@@ -173,7 +173,9 @@ class RunControl:
                 tables, self._registry(), run_id=run_id, item_ref=item_ref, reply=reply, now_ms=now_ms
             )
 
-        await self._change(change)
+        settled = await self._change(change)
+        if run_id in settled.ended:
+            raise StaleCallError(f"Run {run_id} has ended with these steps.", hint="Stop working on it.")
 
     async def note(self, run_id: str, text: str) -> str | None:
         """Add a remark to a run, once; returns the name of the run's app, None when there is no such run."""
@@ -204,7 +206,7 @@ class RunControl:
         changes = cancellation(tables, self._registry(), run, reason=_CANCELLED_BY, now_ms=now_ms)
         return Settlement(tables, self._registry(), now_ms=now_ms).apply(changes)
 
-    async def _change(self, change: Callable[[Tables, int], Settled]) -> None:
+    async def _change(self, change: Callable[[Tables, int], Settled]) -> Settled:
         now_ms = self._clock.now_ms()
 
         def commit(tables: Tables) -> Settled:
@@ -215,6 +217,7 @@ class RunControl:
         settled = await self._database.transact(commit)
         self._signals.runs_ended(settled.ended)
         self._signals.work_changed()
+        return settled
 
 
 def _known(tables: Tables, run_id: str) -> Run:

@@ -50,6 +50,15 @@ async def test_a_cancellation_tells_the_world_and_is_no_failure(ts_lab: Lab) -> 
     assert (await ts_lab.journal(run.id)).ran == ["a", "cancelled ts-cancel-in-a-group"]
 
 
+async def test_a_run_cancelled_during_a_call_does_nothing_after_the_step_that_runs(ts_lab: Lab) -> None:
+    run = await ts_lab.run("cancels-itself")
+    assert run.status is RunStatus.CANCELLED
+    run = await ts_lab.advance(DAY_S, run.id)
+
+    assert run.status is RunStatus.CANCELLED
+    assert sorted((await ts_lab.journal(run.id)).ran) == ["cancelled ts-cancels-itself", "first"]
+
+
 async def test_a_cancellation_can_have_a_time_limit(ts_lab: Lab) -> None:
     early = await ts_lab.run("cancel-for-an-hour")
     await ts_lab.send("ts/cancel")

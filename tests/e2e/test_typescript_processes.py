@@ -158,6 +158,27 @@ async def test_a_function_invokes_another_in_real_time(served: Served) -> None:
     assert run["output"] == {"doubled": 8, "event": "inngest/function.invoked"}
 
 
+@pytest.mark.parametrize("version", VERSIONS)
+async def test_an_app_in_cloud_mode_works_with_signed_calls_both_ways(tmp_path: Path, version: str) -> None:
+    app, key = APPS / version, "signkey-test-" + "ab" * 32
+    packages(app)
+    keys = {"INNGEST_DEV": "0", "INNGEST_SIGNING_KEY": key, "INNGEST_EVENT_KEY": "any"}
+    async with (
+        stepcue(tmp_path, "--no-poll", "--signing-key", key) as server,
+        node_app(app, server.origin, **keys) as origin,
+    ):
+        await register(f"{origin}/api/inngest")
+        async with httpx.AsyncClient(trust_env=False) as http:
+            unsigned = await http.post(f"{origin}/api/inngest?fnId=ts-none&stepId=step", json={})
+        assert unsigned.status_code == 401
+        served = Served(server, origin)
+        assert (await served.finish("ts/values", text="é \u2028", n=1e21))["status"] == "COMPLETED"
+        assert (await served.finish("ts/together"))["output"] == ["a", "b", "c", "after"]
+        assert (await served.finish("ts/large"))["output"] == [2 * 1024 * 1024] * 3
+        refused = await served.finish("ts/no-retries")
+        assert (refused["status"], refused["error"]["message"]) == ("FAILED", "declined")
+
+
 async def test_an_app_that_restarts_goes_on_with_its_runs(tmp_path: Path) -> None:
     app = APPS / "v4"
     packages(app)

@@ -43,7 +43,7 @@ class Target:
     received: list[Received] = field(default_factory=list)
 
     async def answer(self, request: Request) -> Response:
-        """Answer by path: `/status/N` with that status, `/refused/` with 400, else with text or JSON."""
+        """Answer by path: `/status/N` with that status, `/refused/` with 400, `/busy/` with 429 at first."""
         body = (await request.body()).decode()
         path = request.url.path
         seen = Received(request.method, path, request.url.query, dict(request.headers), body)
@@ -52,6 +52,8 @@ class Target:
             return JSONResponse({"status": path}, status_code=int(path.rpartition("/")[2]))
         if path.startswith("/refused/"):
             return JSONResponse({"error": "no"}, status_code=400)
+        if path.startswith("/busy/") and len(self.received) == 1:
+            return JSONResponse({"error": "busy"}, status_code=429, headers={"retry-after": "120"})
         if path == "/text":
             return PlainTextResponse("plain ✓", headers={"x-answer": "yes"})
         return JSONResponse({"path": path}, headers={"x-answer": "yes"})
@@ -188,6 +190,18 @@ async def test_a_fetch_of_a_server_that_is_down_fails_the_step(ts_lab: Lab) -> N
     assert run.steps[0].status is StepStatus.FAILED
 
 
+async def test_a_fetch_that_nobody_answers_is_tried_again_as_often_as_the_function_may(ts_lab: Lab) -> None:
+    run_id = await ts_lab.start("fetch-patiently", url=NOBODY)
+    for backoff_s in (15, 30):
+        delay_s, run = await ts_lab.next_due(run_id)
+        assert backoff_s <= delay_s <= backoff_s + 30
+
+    assert run.status is RunStatus.FAILED
+    assert (run.steps[0].attempts, run.steps[0].status) == (3, StepStatus.FAILED)
+    assert (run.steps[0].error or {})["name"] == "GatewayError"
+    assert (await ts_lab.journal(run_id)).ran == []
+
+
 async def test_fetches_can_be_made_in_parallel(ts_lab: Lab, target: Target) -> None:
     urls = [f"{target.origin}/{name}" for name in ("a", "b", "c")]
     assert await ts_lab.output("fetch-both", urls=urls) == [{"path": "/a"}, {"path": "/b"}, {"path": "/c"}]
@@ -226,3 +240,12 @@ async def test_a_model_that_refuses_fails_the_step(ts_lab: Lab, target: Target) 
 
     assert run.status is RunStatus.COMPLETED, run.error
     assert run.output["name"] == "AIGatewayError"
+
+
+async def test_a_model_that_is_busy_is_asked_again_when_it_says(ts_lab: Lab, target: Target) -> None:
+    run_id = await ts_lab.start("infer-patiently", baseUrl=f"{target.origin}/busy/")
+    delay_s, run = await ts_lab.next_due(run_id)
+
+    assert delay_s == 120
+    assert run.output == {"path": "/busy/chat/completions"}
+    assert len(target.received) == run.steps[0].attempts == 2

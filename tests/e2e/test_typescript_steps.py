@@ -56,6 +56,15 @@ async def test_a_step_shows_its_id_and_takes_input(ts_lab: Lab) -> None:
     assert [(step.name, step.input) for step in run.steps] == [("add", [2, 3])]
 
 
+async def test_a_run_repeated_from_a_step_with_other_input_runs_that_step_with_it(ts_lab: Lab) -> None:
+    first = await ts_lab.finish("input")
+    again = await ts_lab.engine.control.rerun(first.id, from_step="add", given=[20, 30])
+    run = await ts_lab.settle(again)
+
+    assert (run.status, run.output) == (RunStatus.COMPLETED, 50)
+    assert run.original_run_id == first.id
+
+
 async def test_results_come_back_as_they_were(ts_lab: Lab) -> None:
     assert await ts_lab.output("values") == [
         None,
@@ -79,6 +88,32 @@ async def test_state_too_large_for_a_request_is_fetched_by_the_sdk(ts_lab: Lab) 
     assert run.status is RunStatus.COMPLETED, run.error
     assert run.output == [2 * 1024 * 1024] * 3
     assert (await ts_lab.journal(run.id)).ran == ["x", "y", "z"]
+
+
+async def test_a_step_that_returns_more_than_four_mebibytes_fails_the_run_by_name_and_limit(
+    ts_lab: Lab,
+) -> None:
+    run = await ts_lab.run("too-large")
+
+    assert run.status is RunStatus.FAILED
+    assert run.error is not None
+    assert run.error["name"] == "StepOutputTooLargeError"
+    assert "'big'" in run.error["message"]
+    assert (await ts_lab.journal(run.id)).ran == ["small", "big"]
+
+
+@pytest.mark.parametrize("ts_app", ["v4"], indirect=True)
+@pytest.mark.parametrize("steps", [1_000, 1_001])
+async def test_a_run_that_reports_its_steps_has_a_thousand_and_not_one_more(ts_lab: Lab, steps: int) -> None:
+    run = await ts_lab.run("many", steps=steps)
+
+    assert len(run.steps) == 1_000
+    if steps == 1_000:
+        assert run.output == "all"
+    else:
+        assert run.status is RunStatus.FAILED
+        assert run.error is not None
+        assert run.error["name"] == "InngestErrFunctionOverflowed"
 
 
 @pytest.mark.parametrize(

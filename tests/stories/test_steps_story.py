@@ -185,3 +185,49 @@ async def test_a_wait_of_more_than_a_year_ends_the_run_with_the_limit() -> None:
         assert run.error is not None
         assert run.error["name"] == "InngestErrTimeoutTooLong"
         assert "366 days" in run.error["message"]
+
+
+async def test_a_function_that_is_not_async_has_the_same_steps() -> None:
+    client, ran = new_client(), Counter[str]()
+
+    @client.create_function(fn_id="sync", trigger=inngest.TriggerEvent(event="t/sync"))
+    def work(ctx: inngest.ContextSync) -> Any:
+        def body(name: str) -> str:
+            ran[name] += 1
+            if name == "flaky" and ctx.attempt == 0:
+                raise ConnectionError("not yet")
+            return name
+
+        first = ctx.step.run("first", body, "first")
+        both = ctx.group.parallel(
+            (lambda: ctx.step.run("a", body, "a"), lambda: ctx.step.run("flaky", body, "flaky"))
+        )
+        ctx.step.sleep("nap", datetime.timedelta(hours=1))
+        found = ctx.step.wait_for_event("go", event="t/go", timeout=datetime.timedelta(hours=1))
+        return [first, *both, found]
+
+    async with lab(client, [work]) as it:
+        run_id = await it.start("t/sync")
+        await it.advance(45, run_id)
+        await it.advance(3_700, run_id)
+        run = await it.advance(3_700, run_id)
+
+        assert (run.status, run.output) == (RunStatus.COMPLETED, ["first", "a", "flaky", None])
+        assert ran == {"first": 1, "a": 1, "flaky": 2}
+
+
+async def test_sleep_until_a_date_ends_then() -> None:
+    client, until = new_client(), list[datetime.datetime]()
+
+    @client.create_function(fn_id="until", trigger=inngest.TriggerEvent(event="t/until"))
+    async def sleeper(ctx: inngest.Context) -> str:
+        await ctx.step.sleep_until("until", until[0])
+        return "awake"
+
+    async with lab(client, [sleeper]) as it:
+        due_ms = it.clock.now_ms() + 3_600_000
+        until.append(datetime.datetime.fromtimestamp(due_ms / 1_000, tz=datetime.UTC))
+        run_id = await it.start("t/until")
+        (wait,) = (await it.settle(run_id)).waiting_for
+        assert wait.until_ms == due_ms
+        assert (await it.advance(3_600, run_id)).output == "awake"

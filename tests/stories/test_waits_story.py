@@ -80,6 +80,17 @@ async def test_one_event_wakes_every_run_that_waits_for_it() -> None:
             assert (await it.settle(run_id)).status is RunStatus.COMPLETED
 
 
+async def test_an_event_from_before_the_wait_does_not_end_it() -> None:
+    client = new_client()
+
+    async with lab(client, [_waiting_function(client)]) as it:
+        await it.send("t/approved", {"early": True})
+        run_id = await it.start("t/wait")
+        assert (await it.settle(run_id)).status is RunStatus.RUNNING
+        await it.send("t/approved", {"early": False})
+        assert (await it.settle(run_id)).output["data"] == {"early": False}
+
+
 async def test_an_invalid_wait_expression_ends_the_run_and_says_where() -> None:
     client = new_client()
 

@@ -45,8 +45,8 @@ def packages(folder: Path) -> Path:
 
 
 @asynccontextmanager
-async def node_app(folder: Path, engine_origin: str) -> AsyncIterator[str]:
-    """Run `app.mjs` of this folder for an engine; yields the app's origin.
+async def node_app(folder: Path, engine_origin: str, **env: str) -> AsyncIterator[str]:
+    """Run `app.mjs` of this folder for an engine; yields the app's origin. `env` adds to its environment.
 
     The app says where it listens on stderr, as a line that ends with its origin.
     """
@@ -58,6 +58,7 @@ async def node_app(folder: Path, engine_origin: str) -> AsyncIterator[str]:
             "INNGEST_BASE_URL": engine_origin,
             "NODE_ENV": "test",
             "PORT": "0",
+            **env,
         },
         program=node(),
     )

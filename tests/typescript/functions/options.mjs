@@ -44,6 +44,14 @@ export default ({ define, journal, sdk }) => [
     async ({ run, step }) => Promise.all([run("a"), step.sleep("nap", "1d")]),
   ),
 
+  define("cancels-itself", async ({ run, runId }) => {
+    await run("first", async () => {
+      const answer = await fetch(new URL(`/v1/runs/${runId}`, process.env.INNGEST_BASE_URL), { method: "DELETE" });
+      return answer.status;
+    });
+    return run("second");
+  }),
+
   define("cancelled-event", { triggers: [{ event: "inngest/function.cancelled" }] }, ({ event }) =>
     journal.note(event.data.run_id, `cancelled ${event.data.function_id}`),
   ),

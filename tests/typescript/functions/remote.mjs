@@ -31,6 +31,16 @@ export default ({ client, define, sdk }) => [
     }
   }),
 
+  define("fetch-patiently", { retries: 2 }, async ({ event, run, step }) => {
+    const response = await step.fetch(event.data.url);
+    return [response.status, await run("after")];
+  }),
+
+  define("infer-patiently", { retries: 2 }, ({ event, step }) => {
+    const model = step.ai.models.openai({ model: "m", apiKey: "k", baseUrl: event.data.baseUrl });
+    return step.ai.infer("ask", { model, body: { messages: [] } });
+  }),
+
   define("fetch-both", ({ event, step }) =>
     Promise.all(event.data.urls.map(async (url) => (await step.fetch(url)).json())),
   ),

@@ -44,6 +44,17 @@ export default ({ client, define, journal }) => [
     return lengths;
   }),
 
+  define("too-large", async ({ run }) => {
+    await run("small");
+    const { length } = await run("big", () => "x".repeat(4 * MEBIBYTE + 1));
+    return run("after", () => length);
+  }),
+
+  define("many", async ({ event, run }) => {
+    for (let n = 0; n < event.data.steps; n++) await run(`step ${n}`, () => n);
+    return "all";
+  }),
+
   define("sleep", async ({ event, run, step }) => {
     await run("before");
     await step.sleep("nap", event.data.time);
