@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterable
+from dataclasses import replace
 from functools import partial
 from typing import Final
 
@@ -32,13 +34,18 @@ def commit_answer(
     reply: Reply,
     started_ms: int,
     now_ms: int,
+    sent: Iterable[str] | None = None,
 ) -> Settled:
-    """Write what `reply` to the call for `item` changes; a late one changes nothing."""
+    """Write what `reply` to the call for `item` changes; a late one changes nothing.
+
+    `sent` are the ids of the steps whose memos the call carried.
+    """
     held = tables.queue.held(item.id, item.lease)
     if held is None:
         logger.warning("late answer dropped", extra={"run_id": item.run_id, "item_id": item.id})
         return Settled()
     facts = _load_facts(tables, registry, held, reply, started_ms=started_ms, now_ms=now_ms)
+    facts = replace(facts, sent=None if sent is None else frozenset(sent))
     settlement = Settlement(tables, registry, now_ms=now_ms)
     settled = settlement.apply(decide(facts, reply))
     tables.queue.done(held)

@@ -19,9 +19,10 @@ from durable_engine.model.history import HistoryEntry, HistoryKind
 from durable_engine.model.json_value import JSONValue
 from durable_engine.model.reply import Ops
 from durable_engine.model.run import Run
+from durable_engine.model.status import StepKind
 from durable_engine.model.step import Step
 from durable_engine.registry import Registry, closest
-from durable_engine.settle import Settled, Settlement, repair_stalled
+from durable_engine.settle import MAX_STATE_BYTES, Settled, Settlement, repair_stalled
 from durable_engine.signals import Signals
 from durable_engine.storage.database import Database
 from durable_engine.storage.tables import Tables
@@ -29,6 +30,7 @@ from durable_engine.storage.tables import Tables
 _AT_ONCE: Final = 100
 """Runs cancelled in one transaction: a bulk cancellation must not hold up everybody else."""
 _CANCELLED_BY: Final = "by request"
+_WITH_ARGUMENTS: Final = frozenset({StepKind.RUN, StepKind.AI, StepKind.SEND_EVENT})
 _EVENT: Final = frozenset({"event", "vars"})
 
 
@@ -95,7 +97,9 @@ class RunControl:
                 settled = Settled()
                 for run in filter(None, map(tables.runs.get, chunk)):
                     if is_meant(tables, run, now_ms):
-                        settled.ended += self._cancel(tables, run, now_ms=now_ms).ended
+                        done = self._cancel(tables, run, now_ms=now_ms)
+                        settled.ended += done.ended
+                        settled.resumed += done.resumed
                         cancelled.append(run.id)
                 return settled
 
@@ -126,9 +130,14 @@ class RunControl:
                 )
             steps = tables.steps.all(run_id)
             first = None if from_step is None else _step_named(steps, from_step)
-            if given is not None:
-                self._check_takes_input(facts.function)
+            if given is not None and first is not None:
+                self._check_takes_input(facts.function, first)
             kept = [] if first is None else steps_before(steps, first)
+            if sum(len((step.memo or "").encode()) for step in kept) > MAX_STATE_BYTES:
+                raise InvalidInputError(
+                    "The results of the steps before are over the limit of 32 MiB for a run.",
+                    hint="Rerun from an earlier step, or from the start.",
+                )
             changes = Changes()
             repeat_run(changes, facts, run_id=new_id, kept=kept, first=first, given=given)
             return Settlement(tables, self._registry(), now_ms=now_ms).apply(changes)
@@ -193,8 +202,13 @@ class RunControl:
 
         return await self._database.transact(write)
 
-    def _check_takes_input(self, function: Function) -> None:
+    def _check_takes_input(self, function: Function, step: Step) -> None:
         """As observed, the Python SDK takes the input of a step for its result."""
+        if step.kind not in _WITH_ARGUMENTS:
+            raise InvalidInputError(
+                f"Step {step.ref.name!r} runs no code of the app, so that it takes no arguments.",
+                hint="Rerun from it without an input, or from another step.",
+            )
         app = self._registry().app(function.app_name)
         if app.sdk.startswith("py:"):
             raise InvalidInputError(

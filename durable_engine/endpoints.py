@@ -16,13 +16,14 @@ from typing import Final
 from durable_engine.answers import commit_report
 from durable_engine.clock import Clock
 from durable_engine.errors import ConflictError, InvalidInputError
-from durable_engine.ids import is_ulid, uuid_for
+from durable_engine.ids import derived_ulid, is_ulid, uuid_for
 from durable_engine.model.changes import Changes
 from durable_engine.model.endpoint import EndpointCall, EndpointResponse
 from durable_engine.model.event import Event
 from durable_engine.model.function import ENDPOINT_FRAMEWORK, App, Function
 from durable_engine.model.history import HistoryEntry, HistoryKind
 from durable_engine.model.json_value import JSONObject
+from durable_engine.model.op import RunReturned, StepRan
 from durable_engine.model.queue_item import ItemKind, NewItem
 from durable_engine.model.reply import Failed, Ops
 from durable_engine.model.run import Run
@@ -37,6 +38,7 @@ from durable_engine.storage.tables import Tables
 SILENCE_MS: Final = 10 * 60_000
 """How long an app may say nothing of a run that it works on before the engine calls it again."""
 _KEPT_RESPONSES: Final = 200
+_KEPT_CHARS: Final = 32 * 1024 * 1024
 
 
 class Endpoints:
@@ -98,17 +100,23 @@ class Endpoints:
     def keep_response(self, run_id: str, response: EndpointResponse) -> None:
         """Remember what an endpoint has answered at last, for whoever was sent away to wait."""
         self._responses[run_id] = response
-        while len(self._responses) > _KEPT_RESPONSES:
+        while len(self._responses) > _KEPT_RESPONSES or self._kept_chars() > _KEPT_CHARS:
             self._responses.popitem(last=False)
 
     def response(self, run_id: str) -> EndpointResponse | None:
         """Return what the endpoint has answered, if that is still remembered."""
         return self._responses.get(run_id)
 
+    def _kept_chars(self) -> int:
+        return sum(len(response.body) for response in self._responses.values())
+
     def _report(self, tables: Tables, run_id: str, reply: Ops | Failed, *, now_ms: int) -> Settled:
         run = tables.runs.get(run_id) if is_ulid(run_id) else None
-        item = None if run is None else tables.queue.take_silent(run_id, now_ms=now_ms)
-        if run is None or item is None or not self._registry().by_id(run.function_id).is_endpoint:
+        is_ours = run is not None and self._registry().by_id(run.function_id).is_endpoint
+        item = tables.queue.take_silent(run_id, now_ms=now_ms) if is_ours else None
+        if run is not None and is_ours and item is None and _is_known(tables, run, reply):
+            return Settled()
+        if item is None:
             raise ConflictError(
                 f"Run {run_id[:40]!r} is not being answered by its endpoint any more.",
                 hint="Start a new one with another request.",
@@ -127,6 +135,19 @@ class Endpoints:
         return self._keeper.registry
 
 
+def _is_known(tables: Tables, run: Run, reply: Ops | Failed) -> bool:
+    """Whether a report that hands the run over came before: its sender did not get our answer.
+
+    One of steps that just ran would let its sender go on beside us.
+    """
+    if not isinstance(reply, Ops) or all(isinstance(op, StepRan) for op in reply.ops):
+        return False
+    asked = {op.step.id for op in reply.ops if not isinstance(op, RunReturned)}
+    returned = any(isinstance(op, RunReturned) for op in reply.ops)
+    is_over = run.status is RunStatus.COMPLETED or not returned
+    return is_over and tables.steps.some(run.id, asked).keys() == asked
+
+
 def _function(call: EndpointCall, *, named: str, retries: int) -> Function:
     app_name = call.origin.partition("//")[2]
     name = named or f"{call.method} {call.path}"
@@ -143,7 +164,8 @@ def _function(call: EndpointCall, *, named: str, retries: int) -> Function:
 
 
 def _new_run(function: Function, run_id: str, data: JSONObject, *, now_ms: int) -> Changes:
-    event_id = run_id
+    # Not the id of the run: that is the id of the event that tells of its failure.
+    event_id = derived_ulid(now_ms, run_id, "http.request")
     event = Event(
         id=event_id,
         public_id=event_id,

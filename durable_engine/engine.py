@@ -255,7 +255,8 @@ class Engine:
                 return None
             if run.status.is_terminal:
                 raise RunAlreadyEndedError(f"Run {run_id} has ended: it is {run.status}.")
-            return tables.events.payload(run.event_id), tables.steps.memos(run_id)
+            memos = tables.steps.memos(run_id) | tables.steps.given(run_id)
+            return tables.events.payload(run.event_id), memos
 
         return await self._database.read(load)
 

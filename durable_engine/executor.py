@@ -7,7 +7,7 @@ free: a run of sequential steps costs one transaction a step.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
 from typing import Final
@@ -97,7 +97,8 @@ class Executor:
             reply = await self._client.call(work.call, now=self._clock.now_ms)
         else:
             return await self._commit(item, partial(fire_timer, item=item))
-        return await self._commit_answer(item, reply, started_ms=started_ms)
+        sent = None if work.call is None or work.call.endpoint is not None else work.call.memos
+        return await self._commit_answer(item, reply, started_ms=started_ms, sent=sent)
 
     async def abandon(self, item: QueueItem, fault: Exception) -> Done:
         """End the run of an item that a bug of ours keeps from being done: never a silent hang."""
@@ -113,8 +114,11 @@ class Executor:
             logger.exception("run could not be ended", extra={"run_id": item.run_id})
             return Done(settled=Settled())
 
-    async def _commit_answer(self, item: QueueItem, reply: Reply, *, started_ms: int) -> Done:
-        return await self._commit(item, partial(commit_answer, item=item, reply=reply, started_ms=started_ms))
+    async def _commit_answer(
+        self, item: QueueItem, reply: Reply, *, started_ms: int, sent: Iterable[str] | None = None
+    ) -> Done:
+        commit = partial(commit_answer, item=item, reply=reply, started_ms=started_ms, sent=sent)
+        return await self._commit(item, commit)
 
     async def _commit(self, item: QueueItem, work: Callable[..., Settled]) -> Done:
         """Run `work` in a transaction; a data file that fails for a while is tried again, as the answer

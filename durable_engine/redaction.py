@@ -15,6 +15,8 @@ _SECRET_NAME: Final = re.compile(
     r"|(?:^|[^a-z])(?:sig|auth|pwd|pass)(?![a-z])",
     re.IGNORECASE,
 )
+_FIELD: Final = re.compile(r'("([^"\\]{1,100})"\s*:\s*)"(?:[^"\\]|\\.)*(?:"|\Z)', re.DOTALL)
+_QUERY: Final = re.compile(r"([?&]([^=&?\s\"]{1,100})=)[^&\s\"]*")
 _SHORTEST: Final = 4
 """Shorter values are not searched for in text: they would hide every `k` of a sentence."""
 
@@ -51,6 +53,12 @@ def redacted_url(url: str) -> str:
         for name, equals, value in (part.partition("=") for part in query.split("&"))
     ]
     return f"{scheme}{slashes}{authority}{slash}{path}{mark}{'&'.join(parts)}"
+
+
+def redacted_text(text: str) -> str:
+    """Return text that was to be JSON without the values of fields whose names speak of secrets."""
+    text = _FIELD.sub(lambda found: f'{found[1]}"{REDACTED}"' if is_secret_name(found[2]) else found[0], text)
+    return _QUERY.sub(lambda found: f"{found[1]}{REDACTED}" if is_secret_name(found[2]) else found[0], text)
 
 
 def secrets_in(opts: Mapping[str, Any]) -> frozenset[str]:

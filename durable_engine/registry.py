@@ -39,6 +39,19 @@ class Registry:
         """Return a function that a run refers to, archived or not."""
         return self._by_id[function_id]
 
+    def has(self, function: Function) -> bool:
+        """Whether exactly this function is known."""
+        return self._by_id.get(function.id) == function
+
+    def with_function(self, app: App, function: Function) -> Registry:
+        """Return a registry that knows this app and this function besides."""
+        apps = {known.id: known for known in self.apps} | {app.id: app}
+        functions = self._by_id | {function.id: function}
+        return Registry(
+            sorted(apps.values(), key=lambda known: known.name),
+            sorted(functions.values(), key=lambda known: known.slug),
+        )
+
     def listening_to(self, event_name: str) -> list[tuple[Function, list[Trigger]]]:
         """Return the functions that an event of this name may start, each with the triggers that fit."""
         found: dict[str, tuple[Function, list[Trigger]]] = {}

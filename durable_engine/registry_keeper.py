@@ -53,16 +53,11 @@ class RegistryKeeper:
 
     async def learn(self, app: App, function: Function) -> None:
         """Add a function to what is known of an app; nothing happens when it is known."""
-        if function in self.registry.functions:
+        if self.registry.has(function):
             return
-
-        def write(tables: Tables) -> Registry:
-            others = [known for known in tables.registry.functions() if known.app_name == app.name]
-            kept = [known for known in others if not known.is_archived and known.id != function.id]
-            tables.registry.save(app, [*kept, function])
-            return _snapshot(tables)
-
-        self.registry = await self._database.transact(write)
+        await self._database.transact(lambda tables: tables.registry.add(app, function))
+        # There may be one for each path of an app: reading all of them again would cost more each time.
+        self.registry = self.registry.with_function(app, function)
         logger.info("durable endpoint %s at %s", function.name, app.url)
 
     async def note_sync(self, url: str, *, error: str | None, now_ms: int) -> None:

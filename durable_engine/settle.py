@@ -47,6 +47,7 @@ class Settled:
     ended: list[str] = field(default_factory=list)
     """Ids of the runs that ended, in whatever way."""
     cancelled: list[str] = field(default_factory=list)
+    """Those of them that were cancelled."""
 
 
 class Settlement:
@@ -146,7 +147,7 @@ class Settlement:
 
     def _unknown_function(self, invocation: Invocation) -> Iterable[Changes]:
         run = self._tables.runs.get(invocation.run_id)
-        if run is None:
+        if run is None or run.status.is_terminal:
             return
         message = f"could not find function with ID: {invocation.function}"
         error: JSONObject = {"name": "Error", "message": message}

@@ -32,7 +32,10 @@ def root_span(run: RunView, children: Mapping[str, Sequence[str]]) -> Span:
 
     Attempts that no step accounts for are children of the run itself, before its steps.
     """
-    attempts = tuple(_failed(run.id, None, failure, run.queued_ms) for failure in run.failures)
+    attempts = tuple(
+        _failed(span_id(run.id, "", str(place)), failure, run.queued_ms)
+        for place, failure in enumerate(run.failures)
+    )
     return Span(
         id=span_id(run.id),
         name=run.function_name,
@@ -69,14 +72,15 @@ def _attempts(run_id: str, step: StepView) -> tuple[Span, ...]:
     """Return the attempts of a step once one has failed, each queued when the one before it ended."""
     spans: list[Span] = []
     queued_ms = step.queued_ms
-    for failure in step.failures:
-        spans.append(_failed(run_id, step.id, failure, queued_ms))
+    # Several calls may have failed at their first attempt, so that only the place is one's own.
+    for place, failure in enumerate(step.failures):
+        spans.append(_failed(span_id(run_id, step.id, str(place)), failure, queued_ms))
         queued_ms = failure.at_ms
     if spans and step.status is StepStatus.COMPLETED:
         number = (spans[-1].attempt or 0) + 1
         spans.append(
             Span(
-                id=span_id(run_id, step.id, str(number)),
+                id=span_id(run_id, step.id, str(len(spans))),
                 name=f"Attempt {number}",
                 status=SpanStatus.COMPLETED,
                 queued_ms=queued_ms,
@@ -88,9 +92,9 @@ def _attempts(run_id: str, step: StepView) -> tuple[Span, ...]:
     return tuple(spans)
 
 
-def _failed(run_id: str, step_id: str | None, failure: FailedAttempt, queued_ms: int) -> Span:
+def _failed(span: str, failure: FailedAttempt, queued_ms: int) -> Span:
     return Span(
-        id=span_id(run_id, step_id or "", str(failure.attempt)),
+        id=span,
         name=f"Attempt {failure.attempt}",
         status=SpanStatus.FAILED,
         queued_ms=queued_ms,

@@ -18,8 +18,8 @@ from durable_engine.sdk.signing import Signer
 
 GUARDED: Final = ("/fn/register", "/fn/remove", "/v0/", "/v1/", "/v2/", "/api/v2/")
 """Events, `/health`, `/dev`, `/mcp` and `/` stay open: an Inngest server asks for no signing key there."""
-_OUTPUT: Final = re.compile(r"/v1/(?:checkpoint|http/runs)/[^/]+/output")
-"""The token of the query opens this one: the client of a durable endpoint is sent there, who has no key."""
+_WITH_TOKEN: Final = re.compile(r"/v1/(?:checkpoint|http/runs)/[^/]+/output")
+"""Where an endpoint sends its clients, who know no signing key: the token in the query is checked there."""
 _TOKENLESS: Final = frozenset({"", "undefined", "null"})
 
 
@@ -32,9 +32,7 @@ class KeyGuard:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve or refuse one request."""
-        path = scope.get("path", "")
-        is_guarded = path.startswith(GUARDED) and not _OUTPUT.fullmatch(path)
-        if self._signer is None or scope["type"] != "http" or not is_guarded:
+        if self._signer is None or scope["type"] != "http" or not _is_guarded(scope["path"]):
             await self._app(scope, receive, send)
             return
         kind, _, token = Headers(scope=scope).get("authorization", "").partition(" ")
@@ -44,6 +42,10 @@ class KeyGuard:
             return
         refusal = _refusal(scope["path"], has_token=token not in _TOKENLESS)
         await refusal(scope, receive, send)
+
+
+def _is_guarded(path: str) -> bool:
+    return path.startswith(GUARDED) and _WITH_TOKEN.fullmatch(path) is None
 
 
 def _refusal(path: str, *, has_token: bool) -> JSONResponse:

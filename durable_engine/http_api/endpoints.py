@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import re
+from collections.abc import Mapping
 from typing import Final
 
 from starlette.exceptions import HTTPException
@@ -16,11 +18,12 @@ from starlette.routing import Route
 
 from durable_engine.engine import Engine
 from durable_engine.errors import RunNotFoundError
+from durable_engine.http_api.answers import JSONAnswer
 from durable_engine.http_api.bodies import read_body
 from durable_engine.http_api.fields import FieldError, read_object
 from durable_engine.ids import uuid_for
 from durable_engine.model.endpoint import EndpointResponse
-from durable_engine.model.json_value import InvalidJSONError, JSONObject, parse_json
+from durable_engine.model.json_value import InvalidJSONError, JSONObject, parse_json, storable_text
 from durable_engine.model.reply import Failed, Ops
 from durable_engine.model.status import RunStatus
 from durable_engine.model.views import RunView
@@ -32,6 +35,11 @@ from durable_engine.unsupported import REALTIME_PUBLISH
 OUTPUT_WAIT_S: Final = 300
 _PREFIXES: Final = ("/v1/checkpoint", "/v1/http/runs")
 _DEFAULT_RETRIES: Final = 3
+_STATUSES: Final = range(200, 600)
+_HEADER_NAME: Final = re.compile(r"[!#$%&'*+.^_`|~0-9a-z-]+")
+_HEADER_VALUE: Final = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
+_OF_THE_BYTES: Final = frozenset({"connection", "content-encoding", "content-length", "transfer-encoding"})
+"""Headers that speak of the bytes as the app sent them; we have the text."""
 _LAST_EVENT: Final = "event: inngest.response"
 
 
@@ -89,9 +97,8 @@ def routes(engine: Engine) -> list[Route]:
 
 async def _output(engine: Engine, request: Request) -> Response:
     run_id = request.path_params["run_id"]
-    if not hmac.compare_digest(
-        request.query_params.get("token", "").encode(), _token(engine, run_id).encode()
-    ):
+    token = request.query_params.get("token", "")
+    if not hmac.compare_digest(token.encode(), _token(engine, run_id).encode()):
         raise HTTPException(401, "The token is not that of this run.")
     views = await engine.wait_for_runs([run_id], timeout_s=OUTPUT_WAIT_S)
     if run_id not in views:
@@ -116,9 +123,9 @@ def _retries(value: object) -> int:
 
 
 def _token(engine: Engine, run_id: str) -> str:
-    # Without a signing key, whoever knows a run's id may see it anyway.
+    """Return what lets its holder see the output of a run; without a signing key everybody may, anyway."""
     key = engine.config.signing_key
-    secret = key.get_secret_value() if key else ""
+    secret = "" if key is None else key.get_secret_value()
     return hmac.new(secret.encode(), f"output/{run_id}".encode(), hashlib.sha256).hexdigest()[:32]
 
 
@@ -131,12 +138,12 @@ def _response(run: RunView, response: EndpointResponse | None, *, is_proxy: bool
     if response is not None:
         return Response(response.body, status_code=response.status, headers=dict(response.headers))
     if run.status is not RunStatus.COMPLETED:
-        return JSONResponse({"error": run.error, "status": 500}, status_code=500)
+        return JSONAnswer({"error": run.error, "status": 500}, status_code=500)
     output = run.output if isinstance(run.output, dict) else {}
     body = str(output.get("body", "null"))
     if not is_proxy:
         body = _unwrapped(body)
-    return Response(body, media_type="application/json")
+    return Response(storable_text(body), media_type="application/json")
 
 
 def _unwrapped(body: str) -> str:
@@ -156,9 +163,20 @@ def _last_response(stream: bytes) -> EndpointResponse | None:
         return None
     try:
         response = parse_json(line.removeprefix("data:").strip())["response"]
-        headers = {str(key): str(value) for key, value in dict(response.get("headers") or {}).items()}
-        return EndpointResponse(
-            status=int(response["statusCode"]), headers=headers, body=str(response["body"])
-        )
-    except (InvalidJSONError, KeyError, TypeError, ValueError, AttributeError):
+        status, headers = int(response["statusCode"]), dict(response.get("headers") or {})
+        body = storable_text(str(response["body"]))
+    except (InvalidJSONError, KeyError, TypeError, ValueError, AttributeError, OverflowError):
         return None
+    if status not in _STATUSES:
+        return None
+    return EndpointResponse(status=status, headers=_sendable(headers), body=body)
+
+
+def _sendable(headers: Mapping[object, object]) -> dict[str, str]:
+    """Return those headers of a response that can be sent again with its text."""
+    texts = {str(name).lower(): str(value) for name, value in headers.items()}
+    return {
+        name: value
+        for name, value in texts.items()
+        if name not in _OF_THE_BYTES and _HEADER_NAME.fullmatch(name) and _HEADER_VALUE.fullmatch(value)
+    }

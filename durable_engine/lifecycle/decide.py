@@ -95,7 +95,10 @@ def _ops(changes: Changes, facts: CallFacts, reply: Ops) -> None:
 def _read(reading: Reading, ops: list[StepOp]) -> None:
     """Carry out what the ops ask for, as far as it is new."""
     facts = reading.facts
+    first_of_step: dict[str, StepOp] = {}
     for op in waits_first(ops):
+        first_of_step.setdefault(op.step.id, op)
+    for op in first_of_step.values():
         known = facts.steps.get(op.step.id)
         # A step that has ended is reported again by a call that raced: the first result stays. One that
         # was put to work is planned again by every later call: the first plan stays.
@@ -174,7 +177,21 @@ def _conclude(reading: Reading, run: Run) -> None:
         is_alone = not facts.has_other_work and not reading.opened
         call_again(changes, run, is_alone=is_alone, now_ms=facts.now_ms)
     elif not reading.ended and not reading.opened and not changes.retries and not facts.has_other_work:
-        retry.call_failed(changes, facts, _nothing_new())
+        if (target is not None and target.memo is not None) or _reports_again(reading):
+            call_again(changes, run, is_alone=True, now_ms=facts.now_ms)
+        else:
+            retry.call_failed(changes, facts, _nothing_new())
+
+
+def _reports_again(reading: Reading) -> bool:
+    """Whether steps that ended during the call are in its answer, too.
+
+    An SDK that got no answer to a checkpoint reports its steps once more, and expects to be called again.
+    """
+    steps, sent = reading.facts.steps, reading.facts.sent
+    return sent is not None and any(
+        step.memo is not None and step_id not in sent for step_id, step in steps.items()
+    )
 
 
 def _is_turn(reading: Reading) -> bool:

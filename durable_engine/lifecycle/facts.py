@@ -33,6 +33,7 @@ class CallFacts(RunFacts):
     steps that were planned together with the target, the target included. `at_work` are the steps that
     have a queue item or a pause besides `item`; `has_other_work` tells whether the run has any.
     `step_count` is the number of steps the run has. `started_ms` is when the call was sent.
+    `sent` are the steps whose memos the call carried, None where that does not matter.
     `signal_holders` are the steps, as (run id, step id), that wait for the signals named in the answer.
     """
 
@@ -43,6 +44,7 @@ class CallFacts(RunFacts):
     has_other_work: bool
     step_count: int
     started_ms: int
+    sent: frozenset[str] | None = None
     signal_holders: Mapping[str, tuple[str, str]] = field(default_factory=dict)
 
     @property

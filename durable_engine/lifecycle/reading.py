@@ -28,14 +28,15 @@ class Reading:
     """Hashed ids of steps that this reply put to work."""
     failure: JSONObject | None = None
     """Set when the reply asks for something that ends the run."""
-    signals: set[str] = field(default_factory=set)
-    """Signals that steps of this reply wait for."""
 
     def new_step(self, ref: StepRef, kind: StepKind, status: StepStatus) -> Step:
         """Return the step as known, or a new one, with `kind` and `status`."""
         known = self.facts.steps.get(ref.id)
         if known is not None:
-            return replace(known, kind=kind, status=status, group_id=known.group_id or self.group_id)
+            # The keys of a request are of no use to anything else.
+            detail = known.detail if kind.is_gateway or not known.kind.is_gateway else None
+            group_id = known.group_id or self.group_id
+            return replace(known, kind=kind, status=status, group_id=group_id, detail=detail)
         return Step(ref=ref, kind=kind, status=status, queued_ms=self.facts.now_ms, group_id=self.group_id)
 
     def is_at_work(self, ref: StepRef) -> bool:

@@ -63,11 +63,10 @@ def wait_for_event(op: WaitForEvent, reading: Reading) -> None:
 def wait_for_signal(op: WaitForSignal, reading: Reading) -> None:
     """Let the step wait for a signal, if nobody else does or it may take it over."""
     facts = reading.facts
-    holder = facts.signal_holders.get(op.signal)
-    if op.signal in reading.signals or (holder is not None and not op.replaces):
-        who = (
-            "another step of this run" if holder is None or holder[0] == facts.run.id else f"run {holder[0]}"
-        )
+    rivals = [pause for pause in reading.changes.pauses if pause.signal == op.signal]
+    holder = (facts.run.id, rivals[0].step_id) if rivals else facts.signal_holders.get(op.signal)
+    if holder is not None and not op.replaces:
+        who = "another step of this run" if holder[0] == facts.run.id else f"run {holder[0]}"
         reading.fail(
             "SignalConflictError",
             f"Step {op.step.name!r} cannot wait for the signal {op.signal!r}: {who} waits for it already. "
@@ -78,9 +77,11 @@ def wait_for_signal(op: WaitForSignal, reading: Reading) -> None:
     if due_ms is None:
         return
     if _wait_until(reading, op.step, StepKind.WAIT_FOR_SIGNAL, due_ms, detail={"signal": op.signal}):
-        reading.signals.add(op.signal)
-        if holder is not None:
+        if rivals:  # not written yet
+            reading.changes.pauses.remove(rivals[0])
+        elif holder is not None:
             reading.changes.displaced.append(holder)
+        if holder is not None:
             _note_displaced(reading, op.signal, holder)
         pause = Pause(run_id=facts.run.id, step_id=op.step.id, signal=op.signal)
         reading.changes.pauses.append(pause)

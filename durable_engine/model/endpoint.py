@@ -8,7 +8,7 @@ from typing import Self
 from urllib.parse import urlsplit
 
 from durable_engine.errors import InvalidInputError
-from durable_engine.model.json_value import JSONObject
+from durable_engine.model.json_value import JSONObject, is_storable
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,10 +32,16 @@ class EndpointCall:
         """Read the data of an `inngest/http.request` event.
 
         Raises:
-            InvalidInputError: there is no http(s) address in it.
+            InvalidInputError: there is no http(s) address in it, or it is no valid text.
         """
         texts = {key: value for key, value in data.items() if isinstance(value, str)}
-        parts = urlsplit(texts.get("domain", ""))
+        for key, value in texts.items():
+            if not is_storable(value):
+                raise InvalidInputError(f"`{key[:40]!r}` of the request has half of a surrogate pair.")
+        try:
+            parts = urlsplit(texts.get("domain", ""))
+        except ValueError:
+            parts = urlsplit("")
         path = texts.get("path", "")
         if parts.scheme not in {"http", "https"} or not parts.netloc or not path.startswith("/"):
             raise InvalidInputError(

@@ -49,11 +49,6 @@ class Event:
     v: str | None = None
     source: str = "api"
 
-    @property
-    def is_internal(self) -> bool:
-        """Whether the engine itself emitted the event."""
-        return self.name.startswith(INTERNAL_PREFIX)
-
     def as_payload(self) -> JSONObject:
         """Return the event in the shape that functions and expressions see."""
         payload: JSONObject = {

@@ -114,11 +114,11 @@ def _read_cancel(entry: JSONValue, slug: str) -> CancelOn:
 
 
 def read_timeout(timeouts: JSONValue, name: str, slug: str) -> int | None:
-    """Return one of a function's time-outs, `start` or `finish`, in milliseconds."""
+    """Return one of a function's time-outs, `start` or `finish`, in milliseconds; none for one of 0."""
     value = fold(timeouts).get(name) if isinstance(timeouts, dict) else None
     if not value:
         return None
     try:
-        return parse_duration_ms(str(value))
+        return parse_duration_ms(str(value)) or None
     except InvalidDurationError as fault:
         raise InvalidFunctionError(f"timeouts.{name} of function {slug!r}: {fault}") from fault

@@ -13,6 +13,7 @@ from typing import Final
 from durable_engine.model.json_value import InvalidJSONError, JSONObject, JSONValue, parse_json, to_json
 from durable_engine.model.op import Op, StepErrored
 from durable_engine.model.reply import Failed, Ops, Reply, Returned
+from durable_engine.redaction import redacted_text
 from durable_engine.retry_after import retry_after_ms
 from durable_engine.sdk.opcodes import FUNCTION_ID, OpcodeError, read_ops
 from durable_engine.sdk.signing import SIGNATURE_HEADER, Signer
@@ -105,7 +106,9 @@ def _read_ops(headers: Mapping[str, str], body: bytes, *, now_ms: int) -> Reply:
     try:
         ops = read_ops(parse_json(body))
     except (InvalidJSONError, OpcodeError) as fault:
-        return failure("InvalidReplyError", f"The app's answer is not readable ({fault}): {quote(body)}")
+        # Opcodes carry the keys of requests that the engine is to send.
+        shown = redacted_text(quote(body, most=_QUOTE_CHARS * 4))[:_QUOTE_CHARS]
+        return failure("InvalidReplyError", f"The app's answer is not readable ({fault}): {shown}")
     if _forbids_retry(headers):
         ops = tuple(replace(op, is_final=True) if isinstance(op, StepErrored) else op for op in ops)
     return _reply_of(
@@ -172,10 +175,10 @@ def _lenient_json(body: bytes) -> JSONValue:
         return body.decode("utf-8", "replace")
 
 
-def quote(body: bytes) -> str:
+def quote(body: bytes, *, most: int = _QUOTE_CHARS) -> str:
     """Return the beginning of a body as one line of text, to be shown as data."""
-    text = " ".join(body[: _QUOTE_CHARS * 4].decode("utf-8", "replace").split())
-    return text[:_QUOTE_CHARS] + ("…" if len(text) > _QUOTE_CHARS else "") if text else "(empty)"
+    text = " ".join(body[: most * 4].decode("utf-8", "replace").split())
+    return text[:most] + ("…" if len(text) > most else "") if text else "(empty)"
 
 
 def _execution_version(headers: Mapping[str, str]) -> int | None:

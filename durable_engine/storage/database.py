@@ -41,7 +41,13 @@ _FILE_FAULTS: Final = frozenset(
     }
 )
 """Primary result codes that speak of the disk or the file; the others speak of our SQL."""
-_PRAGMAS: Final = ("journal_mode = WAL", "synchronous = NORMAL", "foreign_keys = ON", "temp_store = MEMORY")
+_PRAGMAS: Final = (
+    "journal_mode = WAL",
+    "synchronous = NORMAL",
+    "foreign_keys = ON",
+    "temp_store = MEMORY",
+    "secure_delete = ON",  # keys of requests are deleted when their step ends; not all builds overwrite them
+)
 
 
 @dataclass(slots=True)

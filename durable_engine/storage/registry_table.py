@@ -48,23 +48,12 @@ class RegistryTable:
         """Store an app with exactly these functions; those it no longer has are archived."""
         self.save_app(app)
         self._connection.execute(_ARCHIVE, (app.name,))
-        rows = [
-            {
-                "id": function.id,
-                "slug": function.slug,
-                "name": function.name,
-                "app_name": function.app_name,
-                "url": function.url,
-                "triggers": to_json([asdict(trigger) for trigger in function.triggers]),
-                "retries": function.retries,
-                "cancels": to_json([asdict(cancel) for cancel in function.cancels]),
-                "start_timeout_ms": function.start_timeout_ms,
-                "finish_timeout_ms": function.finish_timeout_ms,
-                "config": to_json(function.config),
-            }
-            for function in functions
-        ]
-        self._connection.executemany(_SAVE_FUNCTION, rows)
+        self._connection.executemany(_SAVE_FUNCTION, map(_row, functions))
+
+    def add(self, app: App, function: Function) -> None:
+        """Store an app and one function of it besides those it has."""
+        self.save_app(app)
+        self._connection.execute(_SAVE_FUNCTION, _row(function))
 
     def save_app(self, app: App) -> None:
         """Store what is known of an app itself."""
@@ -89,3 +78,19 @@ class RegistryTable:
             row["is_archived"] = bool(row["is_archived"])
             functions.append(Function(**row))
         return functions
+
+
+def _row(function: Function) -> dict[str, object]:
+    return {
+        "id": function.id,
+        "slug": function.slug,
+        "name": function.name,
+        "app_name": function.app_name,
+        "url": function.url,
+        "triggers": to_json([asdict(trigger) for trigger in function.triggers]),
+        "retries": function.retries,
+        "cancels": to_json([asdict(cancel) for cancel in function.cancels]),
+        "start_timeout_ms": function.start_timeout_ms,
+        "finish_timeout_ms": function.finish_timeout_ms,
+        "config": to_json(function.config),
+    }

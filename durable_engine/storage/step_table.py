@@ -39,6 +39,11 @@ _MEMOS: Final = "SELECT id, memo FROM step WHERE run_id = ? AND position IS NOT 
 _MEMOS_BESIDES: Final = """
 SELECT id, memo FROM step WHERE run_id = ? AND position IS NOT NULL AND group_id IS NOT ? ORDER BY position
 """
+# Steps that run the app's code have a detail only where arguments were given to them.
+_GIVEN: Final = """
+SELECT id, detail FROM step WHERE run_id = ? AND kind IN ('RUN', 'AI', 'SEND_EVENT') AND detail IS NOT NULL
+    AND position IS NULL AND status != 'CANCELLED'
+"""
 _CALLING: Final = """
 UPDATE step SET status = 'RUNNING', started_ms = coalesce(started_ms, ?), due_ms = NULL
 WHERE run_id = ? AND id = ? AND status IN ('QUEUED', 'WAITING', 'RUNNING')
@@ -122,6 +127,10 @@ class StepTable:
         if without_group is None:
             return dict(self._connection.execute(_MEMOS, (run_id,)).fetchall())
         return dict(self._connection.execute(_MEMOS_BESIDES, (run_id, without_group)).fetchall())
+
+    def given(self, run_id: str) -> dict[str, str]:
+        """Return the arguments (JSON text) that steps get instead of their own, by step id (reruns)."""
+        return dict(self._connection.execute(_GIVEN, (run_id,)).fetchall())
 
     def mark_calling(self, run_id: str, step_id: str, *, now_ms: int) -> None:
         """The call that runs this step is being made."""

@@ -125,6 +125,7 @@ class World:
                 reply=reply,
                 started_ms=self.now_ms,
                 now_ms=self.now_ms,
+                sent=None if work.call is None else work.call.memos,
             )
         )
 

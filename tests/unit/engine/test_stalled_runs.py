@@ -84,9 +84,9 @@ async def test_a_stalled_run_is_repaired_in_the_transaction_that_stalls_it(
         commit = Executor._commit_answer
         broken: list[str] = []
 
-        async def forgets(self: Executor, item: object, reply: object, *, started_ms: int) -> object:
+        async def forgets(self: Executor, item: object, reply: object, **more: object) -> object:
             if broken:
-                return await commit(self, item, reply, started_ms=started_ms)  # type: ignore[arg-type]
+                return await commit(self, item, reply, **more)  # type: ignore[arg-type]
             broken.append("once")
 
             def lose(tables: object, registry: object, *, now_ms: int) -> Settled:
