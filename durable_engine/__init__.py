@@ -7,7 +7,7 @@ from durable_engine.clock import Clock, ManualClock, RealClock
 from durable_engine.config import DEFAULT_DATA_FILE, DEFAULT_PORT, EngineConfig
 from durable_engine.engine import Engine
 from durable_engine.http_api.app import build_app
-from durable_engine.model.event import Event, EventReceipt, NewEvent, NotStarted, StartedRun
+from durable_engine.model.event import Event, EventReceipt, NewEvent, NotStarted, StartedRun, UnmetWait
 from durable_engine.model.function import App, CancelOn, Function, Trigger
 from durable_engine.model.records import (
     EventFilter,
@@ -56,6 +56,7 @@ __all__ = [
     "StepStatus",
     "StepView",
     "Trigger",
+    "UnmetWait",
     "UnsupportedUse",
     "WaitingFor",
     "build_app",

@@ -42,7 +42,7 @@ def commit_answer(
     """
     held = tables.queue.held(item.id, item.lease)
     if held is None:
-        logger.warning("late answer dropped", extra={"run_id": item.run_id, "item_id": item.id})
+        logger.warning("late answer of run %s dropped", item.run_id)
         return Settled()
     facts = _load_facts(tables, registry, held, reply, started_ms=started_ms, now_ms=now_ms)
     facts = replace(facts, sent=None if sent is None else frozenset(sent))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Final
 
 from durable_engine.answers import commit_checkpoint
@@ -22,10 +22,10 @@ from durable_engine.model.run import Run
 from durable_engine.model.status import StepKind
 from durable_engine.model.step import Step
 from durable_engine.registry import Registry, closest
-from durable_engine.settle import MAX_STATE_BYTES, Settled, Settlement, repair_stalled
-from durable_engine.signals import Signals
+from durable_engine.settle import MAX_STATE_BYTES, Settled, Settlement
 from durable_engine.storage.database import Database
 from durable_engine.storage.tables import Tables
+from durable_engine.transactions import Transactions
 
 _AT_ONCE: Final = 100
 """Runs cancelled in one transaction: a bulk cancellation must not hold up everybody else."""
@@ -37,13 +37,10 @@ _EVENT: Final = frozenset({"event", "vars"})
 class RunControl:
     """Changes runs from outside, each change in a transaction of its own."""
 
-    def __init__(
-        self, database: Database, clock: Clock, signals: Signals, registry: Callable[[], Registry]
-    ) -> None:
+    def __init__(self, database: Database, clock: Clock, transactions: Transactions) -> None:
         self._database = database
         self._clock = clock
-        self._signals = signals
-        self._registry = registry
+        self._transactions = transactions
 
     async def cancel(self, run_id: str) -> None:
         """Cancel a run. A step that is being executed runs to its end; its result is dropped.
@@ -53,13 +50,13 @@ class RunControl:
             RunAlreadyEndedError: it has ended before.
         """
 
-        def change(tables: Tables, now_ms: int) -> Settled:
+        def change(tables: Tables, registry: Registry, now_ms: int) -> Settled:
             run = _known(tables, run_id)
             if run.status.is_terminal:
                 raise RunAlreadyEndedError(f"Run {run_id} has ended before: it is {run.status}.")
-            return self._cancel(tables, run, now_ms=now_ms)
+            return _cancel(tables, registry, run, now_ms=now_ms)
 
-        await self._change(change)
+        await self._transactions.commit(change)
 
     async def cancel_many(
         self,
@@ -93,17 +90,19 @@ class RunControl:
         for start in range(0, len(open_ids), _AT_ONCE):
             chunk = open_ids[start : start + _AT_ONCE]
 
-            def change(tables: Tables, now_ms: int, chunk: Sequence[str] = chunk) -> Settled:
+            def change(
+                tables: Tables, registry: Registry, now_ms: int, chunk: Sequence[str] = chunk
+            ) -> Settled:
                 settled = Settled()
                 for run in filter(None, map(tables.runs.get, chunk)):
                     if is_meant(tables, run, now_ms):
-                        done = self._cancel(tables, run, now_ms=now_ms)
+                        done = _cancel(tables, registry, run, now_ms=now_ms)
                         settled.ended += done.ended
                         settled.resumed += done.resumed
                         cancelled.append(run.id)
                 return settled
 
-            await self._change(change)
+            await self._transactions.commit(change)
         return cancelled
 
     async def rerun(
@@ -120,9 +119,9 @@ class RunControl:
         """
         new_id = new_ulid(self._clock.now_ms())
 
-        def change(tables: Tables, now_ms: int) -> Settled:
+        def change(tables: Tables, registry: Registry, now_ms: int) -> Settled:
             run = _known(tables, run_id)
-            facts = run_facts(tables, self._registry(), run, now_ms=now_ms)
+            facts = run_facts(tables, registry, run, now_ms=now_ms)
             if facts.function.is_archived:
                 raise InvalidInputError(
                     f"Function {facts.function.slug!r} of run {run_id} is not synced any more.",
@@ -131,7 +130,7 @@ class RunControl:
             steps = tables.steps.all(run_id)
             first = None if from_step is None else _step_named(steps, from_step)
             if given is not None and first is not None:
-                self._check_takes_input(facts.function, first)
+                _check_takes_input(registry, facts.function, first)
             kept = [] if first is None else steps_before(steps, first)
             if sum(len((step.memo or "").encode()) for step in kept) > MAX_STATE_BYTES:
                 raise InvalidInputError(
@@ -140,9 +139,9 @@ class RunControl:
                 )
             changes = Changes()
             repeat_run(changes, facts, run_id=new_id, kept=kept, first=first, given=given)
-            return Settlement(tables, self._registry(), now_ms=now_ms).apply(changes)
+            return Settlement(tables, registry, now_ms=now_ms).apply(changes)
 
-        await self._change(change)
+        await self._transactions.commit(change)
         return new_id
 
     async def send_signal(self, signal: str, data: JSONValue = None) -> str | None:
@@ -155,7 +154,7 @@ class RunControl:
             raise InvalidInputError("A signal needs a name.", hint='Send {"signal": "...", "data": ...}.')
         woken: list[str] = []
 
-        def change(tables: Tables, now_ms: int) -> Settled:
+        def change(tables: Tables, registry: Registry, now_ms: int) -> Settled:
             pause = tables.pauses.for_signal(signal)
             run = None if pause is None else tables.runs.get(pause.run_id)
             step = None if pause is None else tables.steps.get(pause.run_id, pause.step_id)
@@ -165,9 +164,9 @@ class RunControl:
             changes = signal_arrived(
                 run, step, signal, data, around=tables.around(run.id, step), now_ms=now_ms
             )
-            return Settlement(tables, self._registry(), now_ms=now_ms).apply(changes)
+            return Settlement(tables, registry, now_ms=now_ms).apply(changes)
 
-        await self._change(change)
+        await self._transactions.commit(change)
         return woken[0] if woken else None
 
     async def checkpoint(self, run_id: str, *, item_ref: str, reply: Ops) -> None:
@@ -177,61 +176,52 @@ class RunControl:
             StaleCallError: that call does not count any more, or these steps have ended the run (a limit).
         """
 
-        def change(tables: Tables, now_ms: int) -> Settled:
+        def change(tables: Tables, registry: Registry, now_ms: int) -> Settled:
             return commit_checkpoint(
-                tables, self._registry(), run_id=run_id, item_ref=item_ref, reply=reply, now_ms=now_ms
+                tables, registry, run_id=run_id, item_ref=item_ref, reply=reply, now_ms=now_ms
             )
 
-        settled = await self._change(change)
+        settled = await self._transactions.commit(change)
         if run_id in settled.ended:
             raise StaleCallError(f"Run {run_id} has ended with these steps.", hint="Stop working on it.")
 
     async def note(self, run_id: str, text: str) -> str | None:
         """Add a remark to a run, once; returns the name of the run's app, None when there is no such run."""
-        now_ms = self._clock.now_ms()
+        app_names: list[str] = []
 
-        def write(tables: Tables) -> str | None:
+        def change(tables: Tables, registry: Registry, now_ms: int) -> Settled:
             run = tables.runs.get(run_id) if is_ulid(run_id) else None
             if run is None:
-                return None
+                return Settled()
+            app_names.append(registry.by_id(run.function_id).app_name)
             if text not in {entry.detail.get("text") for entry in tables.history.of_run(run_id)}:
                 tables.history.append(
                     HistoryEntry(run_id=run_id, at_ms=now_ms, kind=HistoryKind.NOTE, detail={"text": text})
                 )
-            return self._registry().by_id(run.function_id).app_name
+            return Settled()
 
-        return await self._database.transact(write)
+        await self._transactions.commit(change)
+        return app_names[0] if app_names else None
 
-    def _check_takes_input(self, function: Function, step: Step) -> None:
-        """As observed, the Python SDK takes the input of a step for its result."""
-        if step.kind not in _WITH_ARGUMENTS:
-            raise InvalidInputError(
-                f"Step {step.ref.name!r} runs no code of the app, so that it takes no arguments.",
-                hint="Rerun from it without an input, or from another step.",
-            )
-        app = self._registry().app(function.app_name)
-        if app.sdk.startswith("py:"):
-            raise InvalidInputError(
-                "The Python SDK cannot run a step with other arguments than those in the code.",
-                hint="Rerun from the step without an input, or invoke the function with other data.",
-            )
 
-    def _cancel(self, tables: Tables, run: Run, *, now_ms: int) -> Settled:
-        changes = cancellation(tables, self._registry(), run, reason=_CANCELLED_BY, now_ms=now_ms)
-        return Settlement(tables, self._registry(), now_ms=now_ms).apply(changes)
+def _check_takes_input(registry: Registry, function: Function, step: Step) -> None:
+    """As observed, the Python SDK takes the input of a step for its result."""
+    if step.kind not in _WITH_ARGUMENTS:
+        raise InvalidInputError(
+            f"Step {step.ref.name!r} runs no code of the app, so that it takes no arguments.",
+            hint="Rerun from it without an input, or from another step.",
+        )
+    app = registry.app(function.app_name)
+    if app.sdk.startswith("py:"):
+        raise InvalidInputError(
+            "The Python SDK cannot run a step with other arguments than those in the code.",
+            hint="Rerun from the step without an input, or invoke the function with other data.",
+        )
 
-    async def _change(self, change: Callable[[Tables, int], Settled]) -> Settled:
-        now_ms = self._clock.now_ms()
 
-        def commit(tables: Tables) -> Settled:
-            settled = change(tables, now_ms)
-            repair_stalled(tables, self._registry(), settled.resumed, settled, now_ms=now_ms)
-            return settled
-
-        settled = await self._database.transact(commit)
-        self._signals.runs_ended(settled.ended)
-        self._signals.work_changed()
-        return settled
+def _cancel(tables: Tables, registry: Registry, run: Run, *, now_ms: int) -> Settled:
+    changes = cancellation(tables, registry, run, reason=_CANCELLED_BY, now_ms=now_ms)
+    return Settlement(tables, registry, now_ms=now_ms).apply(changes)
 
 
 def _known(tables: Tables, run_id: str) -> Run:
@@ -243,8 +233,9 @@ def _known(tables: Tables, run_id: str) -> Run:
 
 def _step_named(steps: Sequence[Step], wanted: str) -> Step:
     for step in steps:
-        label = f"{step.ref.name}:{step.ref.index}" if step.ref.index else step.ref.name
-        if wanted in {step.ref.id, label}:
+        name, index = step.ref.name, step.ref.index
+        labels = {f"{name}:{index}", f"{name}[{index}]"} if index else {name}
+        if wanted in {step.ref.id, *labels}:
             return step
     names = list(dict.fromkeys(step.ref.name for step in steps))
     near = ", ".join(map(repr, closest(wanted, names)))

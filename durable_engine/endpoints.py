@@ -10,7 +10,6 @@ Source: TypeScript SDK 4, `inngest.endpoint()`, as observed.
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable
 from typing import Final
 
 from durable_engine.answers import commit_report
@@ -19,7 +18,7 @@ from durable_engine.errors import ConflictError, InvalidInputError
 from durable_engine.ids import derived_ulid, is_ulid, uuid_for
 from durable_engine.model.changes import Changes
 from durable_engine.model.endpoint import EndpointCall, EndpointResponse
-from durable_engine.model.event import Event
+from durable_engine.model.event import HTTP_REQUEST, Event
 from durable_engine.model.function import ENDPOINT_FRAMEWORK, App, Function
 from durable_engine.model.history import HistoryEntry, HistoryKind
 from durable_engine.model.json_value import JSONObject
@@ -31,9 +30,8 @@ from durable_engine.model.status import RunStatus
 from durable_engine.registry import Registry
 from durable_engine.registry_keeper import RegistryKeeper
 from durable_engine.settle import Settled, Settlement
-from durable_engine.signals import Signals
-from durable_engine.storage.database import Database
 from durable_engine.storage.tables import Tables
+from durable_engine.transactions import Transactions
 
 SILENCE_MS: Final = 10 * 60_000
 """How long an app may say nothing of a run that it works on before the engine calls it again."""
@@ -44,10 +42,9 @@ _KEPT_CHARS: Final = 32 * 1024 * 1024
 class Endpoints:
     """Takes what endpoints report, and keeps what they answered for whoever was sent away to wait."""
 
-    def __init__(self, database: Database, clock: Clock, signals: Signals, keeper: RegistryKeeper) -> None:
-        self._database = database
+    def __init__(self, clock: Clock, transactions: Transactions, keeper: RegistryKeeper) -> None:
         self._clock = clock
-        self._signals = signals
+        self._transactions = transactions
         self._keeper = keeper
         self._responses: OrderedDict[str, EndpointResponse] = OrderedDict()
 
@@ -76,13 +73,13 @@ class Endpoints:
         )
         await self._keeper.learn(app, function)
 
-        def change(tables: Tables, now_ms: int) -> Settled:
+        def change(tables: Tables, registry: Registry, now_ms: int) -> Settled:
             if tables.runs.get(run_id) is None:
                 changes = _new_run(function, run_id, data, now_ms=now_ms)
-                Settlement(tables, self._registry(), now_ms=now_ms).apply(changes)
-            return self._report(tables, run_id, reply, now_ms=now_ms)
+                Settlement(tables, registry, now_ms=now_ms).apply(changes)
+            return _report(tables, registry, run_id, reply, now_ms=now_ms)
 
-        await self._change(change)
+        await self._transactions.commit(change)
         return function
 
     async def report(self, run_id: str, reply: Ops | Failed) -> None:
@@ -92,10 +89,10 @@ class Endpoints:
             ConflictError: no such run is being answered: it has ended, or the engine has taken it over.
         """
 
-        def change(tables: Tables, now_ms: int) -> Settled:
-            return self._report(tables, run_id, reply, now_ms=now_ms)
+        def change(tables: Tables, registry: Registry, now_ms: int) -> Settled:
+            return _report(tables, registry, run_id, reply, now_ms=now_ms)
 
-        await self._change(change)
+        await self._transactions.commit(change)
 
     def keep_response(self, run_id: str, response: EndpointResponse) -> None:
         """Remember what an endpoint has answered at last, for whoever was sent away to wait."""
@@ -110,29 +107,19 @@ class Endpoints:
     def _kept_chars(self) -> int:
         return sum(len(response.body) for response in self._responses.values())
 
-    def _report(self, tables: Tables, run_id: str, reply: Ops | Failed, *, now_ms: int) -> Settled:
-        run = tables.runs.get(run_id) if is_ulid(run_id) else None
-        is_ours = run is not None and self._registry().by_id(run.function_id).is_endpoint
-        item = tables.queue.take_silent(run_id, now_ms=now_ms) if is_ours else None
-        if run is not None and is_ours and item is None and _is_known(tables, run, reply):
-            return Settled()
-        if item is None:
-            raise ConflictError(
-                f"Run {run_id[:40]!r} is not being answered by its endpoint any more.",
-                hint="Start a new one with another request.",
-            )
-        return commit_report(
-            tables, self._registry(), item=item, reply=reply, silence_ms=SILENCE_MS, now_ms=now_ms
+
+def _report(tables: Tables, registry: Registry, run_id: str, reply: Ops | Failed, *, now_ms: int) -> Settled:
+    run = tables.runs.get(run_id) if is_ulid(run_id) else None
+    is_ours = run is not None and registry.by_id(run.function_id).is_endpoint
+    item = tables.queue.take_silent(run_id, now_ms=now_ms) if is_ours else None
+    if run is not None and is_ours and item is None and _is_known(tables, run, reply):
+        return Settled()
+    if item is None:
+        raise ConflictError(
+            f"Run {run_id[:40]!r} is not being answered by its endpoint any more.",
+            hint="Start a new one with another request.",
         )
-
-    async def _change(self, change: Callable[[Tables, int], Settled]) -> None:
-        now_ms = self._clock.now_ms()
-        settled = await self._database.transact(lambda tables: change(tables, now_ms))
-        self._signals.runs_ended(settled.ended)
-        self._signals.work_changed()
-
-    def _registry(self) -> Registry:
-        return self._keeper.registry
+    return commit_report(tables, registry, item=item, reply=reply, silence_ms=SILENCE_MS, now_ms=now_ms)
 
 
 def _is_known(tables: Tables, run: Run, reply: Ops | Failed) -> bool:
@@ -169,7 +156,7 @@ def _new_run(function: Function, run_id: str, data: JSONObject, *, now_ms: int) 
     event = Event(
         id=event_id,
         public_id=event_id,
-        name="inngest/http.request",
+        name=HTTP_REQUEST,
         data=data,
         user={},
         ts_ms=now_ms,

@@ -12,7 +12,7 @@ from durable_engine.config import EngineConfig
 from durable_engine.control import RunControl
 from durable_engine.dispatcher import Dispatcher
 from durable_engine.endpoints import Endpoints
-from durable_engine.errors import RunAlreadyEndedError, RunNotFoundError
+from durable_engine.errors import InvalidFunctionError, RunAlreadyEndedError, RunNotFoundError
 from durable_engine.executor import Executor
 from durable_engine.expressions import compile_expression
 from durable_engine.gateway.client import GatewayClient
@@ -28,11 +28,12 @@ from durable_engine.records import Records
 from durable_engine.registry import Registry, closest
 from durable_engine.registry_keeper import RegistryKeeper
 from durable_engine.sdk.client import SDKClient
-from durable_engine.sdk.registration import read_registration
+from durable_engine.sdk.registration import is_serve_url, read_registration
 from durable_engine.settle import Settled, repair_stalled
 from durable_engine.signals import Signals
 from durable_engine.storage.database import Database
 from durable_engine.storage.tables import Tables
+from durable_engine.transactions import Transactions
 from durable_engine.unsupported import Unsupported
 
 logger = logging.getLogger(__name__)
@@ -60,12 +61,13 @@ class Engine:
             self._signals,
             self._registry,
         )
+        transactions = Transactions(database, clock, self._signals, self._registry)
         self._reception = Reception(
-            database, clock, self._signals, self._registry, max_event_bytes=config.max_event_bytes
+            clock, transactions, self._registry, max_event_bytes=config.max_event_bytes
         )
-        self.control = RunControl(database, clock, self._signals, self._registry)
+        self.control = RunControl(database, clock, transactions)
         """Changes runs: cancels, repeats, signals them."""
-        self.endpoints = Endpoints(database, clock, self._signals, self._keeper)
+        self.endpoints = Endpoints(clock, transactions, self._keeper)
         """Takes what durable endpoints report."""
         self.unsupported = Unsupported(clock.now_ms, self.control.note)
         self.records = Records(database, clock, self._registry)
@@ -231,7 +233,13 @@ class Engine:
         Raises:
             InvalidFunctionError: names the function, what is wrong with it, and what is allowed.
         """
-        registration = read_registration(body, url=None, now_ms=self._clock.now_ms())
+        try:
+            registration = read_registration(body, url=None, now_ms=self._clock.now_ms())
+        except InvalidFunctionError as error:
+            url = body.get("url") if isinstance(body, dict) else None
+            if is_serve_url(url):
+                self._apps.note_refusal(url, str(error))
+            raise
         return await self._keeper.register(registration.app, registration.functions)
 
     async def remove_app(self, url: str) -> bool:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Final
 
-from durable_engine.expressions import compile_expression
+from durable_engine.expressions import compile_expression, explain_mismatch
 from durable_engine.lifecycle.resume import event_arrived
 from durable_engine.lifecycle.start import start_run
 from durable_engine.model.changes import Changes
-from durable_engine.model.event import LIFECYCLE_EVENTS, Event, NotStarted, StartedRun
+from durable_engine.model.event import LIFECYCLE_EVENTS, Event, NotStarted, StartedRun, UnmetWait
 from durable_engine.model.function import Function, Trigger
 from durable_engine.model.pause import Pause
 from durable_engine.registry import Registry
@@ -16,6 +16,7 @@ from durable_engine.storage.tables import Tables
 from durable_engine.triggers.matching import mismatch
 
 IDEMPOTENCY_MS: Final = 24 * 3_600_000
+_EXPLAINED: Final = 5
 
 
 def plan_event(tables: Tables, registry: Registry, event: Event, *, now_ms: int) -> Changes:
@@ -54,6 +55,32 @@ def resume_wait(tables: Tables, pause: Pause, event: Event, *, now_ms: int) -> C
     if run is None or step is None or run.status.is_terminal or step.status.is_terminal:
         return None
     return event_arrived(run, step, event, around=tables.around(run.id, step), now_ms=now_ms)
+
+
+def unmet_waits(tables: Tables, event: Event, *, now_ms: int) -> tuple[UnmetWait, ...]:
+    """Return the first few waits, and events that would cancel, of the event's name, and why not this one."""
+    payload = event.as_payload()
+    found: list[UnmetWait] = []
+    for pause in tables.pauses.for_event(event.name, limit=_EXPLAINED):
+        step = tables.steps.get(pause.run_id, pause.step_id)
+        reason = _mismatch(tables, pause.run_id, pause.expression, payload, now_ms=now_ms)
+        if step is not None and reason is not None:
+            found.append(UnmetWait(run_id=pause.run_id, step_name=step.ref.name, reason=reason))
+    for trigger in tables.pauses.cancelled_by(event.name, now_ms=now_ms, limit=_EXPLAINED):
+        reason = _mismatch(tables, trigger.run_id, trigger.expression, payload, now_ms=now_ms)
+        if reason is not None:
+            found.append(UnmetWait(run_id=trigger.run_id, reason=reason))
+    return tuple(found[:_EXPLAINED])
+
+
+def _mismatch(
+    tables: Tables, run_id: str, expression: str | None, payload: dict[str, object], *, now_ms: int
+) -> str | None:
+    run = tables.runs.get(run_id)
+    if run is None or expression is None:
+        return None
+    scope = {"event": tables.events.get(run.event_id).as_payload(), "async": payload}
+    return explain_mismatch(compile_expression(expression), scope, now_ms=now_ms)
 
 
 def _start(

@@ -141,7 +141,7 @@ def _timestamp(value: object) -> int | None:
             f"event ts must be a whole number of milliseconds since 1970, not {_json_type(value)}"
         )
     if value < MIN_TS_MS:
-        raise InvalidEventError("timestamp is before Jan 1, 1980")
+        raise InvalidEventError("timestamp is before Jan 1, 1980: ts is in milliseconds")
     if value > MAX_TS_MS:
         raise InvalidEventError("timestamp is after Jan 1, 2100")
     return value

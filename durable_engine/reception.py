@@ -8,17 +8,16 @@ from typing import Final
 from durable_engine.clock import Clock
 from durable_engine.errors import InvalidEventError, InvalidInputError
 from durable_engine.ids import new_ulid
-from durable_engine.ingest import IDEMPOTENCY_MS, existing_runs
+from durable_engine.ingest import IDEMPOTENCY_MS, existing_runs, unmet_waits
 from durable_engine.intake import MAX_EVENTS, accept
 from durable_engine.lifecycle.start import start_run
 from durable_engine.model.changes import Changes
 from durable_engine.model.event import Event, EventReceipt, NewEvent, StartedRun
 from durable_engine.model.function import Function
 from durable_engine.registry import Registry
-from durable_engine.settle import Settled, Settlement, invoked_event, repair_stalled
-from durable_engine.signals import Signals
-from durable_engine.storage.database import Database
+from durable_engine.settle import Settled, Settlement, invoked_event
 from durable_engine.storage.tables import Tables
+from durable_engine.transactions import Transactions
 
 _INVOKE_KEY: Final = "inngest/invoke:"
 """Keeps keys of direct starts apart from the ids of events, which are kept in the same table."""
@@ -29,16 +28,14 @@ class Reception:
 
     def __init__(
         self,
-        database: Database,
         clock: Clock,
-        signals: Signals,
+        transactions: Transactions,
         registry: Callable[[], Registry],
         *,
         max_event_bytes: int,
     ) -> None:
-        self._database = database
         self._clock = clock
-        self._signals = signals
+        self._transactions = transactions
         self._registry = registry
         self._max_bytes = max_event_bytes
 
@@ -55,14 +52,18 @@ class Reception:
             accept(event, now_ms=now_ms, seed=seed, position=position, max_bytes=self._max_bytes)
             for position, event in enumerate(events)
         ]
-        ended: list[str] = []
+        receipts: list[EventReceipt] = []
 
-        def take(tables: Tables) -> list[EventReceipt]:
-            return [self._ingest(tables, event, ended, now_ms=now_ms) for event in accepted]
+        def take(tables: Tables, registry: Registry, now_ms: int) -> Settled:
+            whole = Settled()
+            for event in accepted:
+                settled, receipt = _ingest(tables, registry, event, now_ms=now_ms)
+                receipts.append(receipt)
+                whole.ended += settled.ended
+                whole.resumed += settled.resumed
+            return whole
 
-        receipts = await self._database.transact(take)
-        self._signals.runs_ended(ended)
-        self._signals.work_changed()
+        await self._transactions.commit(take)
         return receipts
 
     async def invoke(
@@ -96,42 +97,41 @@ class Reception:
         event = invoked_event(found, checked.data, checked.user, now_ms=now_ms, event_id=new_ulid(now_ms))
         start_key = None if key is None else f"{_INVOKE_KEY}{key}"
 
-        def start(tables: Tables) -> EventReceipt:
+        receipts: list[EventReceipt] = []
+
+        def start(tables: Tables, registry: Registry, now_ms: int) -> Settled:
             known = None if start_key is None else _started_before(tables, found, start_key, now_ms=now_ms)
             if known is not None:
-                return known
+                receipts.append(known)
+                return Settled()
             changes = Changes(events=[event])
             run = start_run(changes, found, event, now_ms=now_ms)
             if start_key is not None:
                 changes.start_keys.append((found.id, start_key, run.id, now_ms + IDEMPOTENCY_MS))
-            settled = Settlement(tables, self._registry(), now_ms=now_ms).apply(changes)
-            return EventReceipt(event=event, started=tuple(settled.started))
+            settled = Settlement(tables, registry, now_ms=now_ms).apply(changes)
+            receipts.append(EventReceipt(event=event, started=tuple(settled.started)))
+            return settled
 
-        receipt = await self._database.transact(start)
-        self._signals.work_changed()
-        return receipt
+        await self._transactions.commit(start)
+        return receipts[0]
 
-    def _ingest(self, tables: Tables, event: Event, ended: list[str], *, now_ms: int) -> EventReceipt:
-        """Store one event; the ids of runs that it ends are added to `ended`."""
-        registry = self._registry()
-        known = tables.events.find(event.id)
-        if known is not None:
-            started = existing_runs(tables, registry, event.id)
-            return EventReceipt(event=known, is_known=True, started=started)
-        settled = self._settled(tables, registry, event, now_ms=now_ms)
-        ended += settled.ended
-        return EventReceipt(
-            event=event,
-            started=tuple(settled.started),
-            resumed=tuple(dict.fromkeys(settled.resumed)),
-            cancelled=tuple(settled.cancelled),
-            not_started=tuple(settled.not_started),
-        )
 
-    def _settled(self, tables: Tables, registry: Registry, event: Event, *, now_ms: int) -> Settled:
-        settled = Settlement(tables, registry, now_ms=now_ms).ingest(event)
-        repair_stalled(tables, registry, settled.resumed, settled, now_ms=now_ms)
-        return settled
+def _ingest(tables: Tables, registry: Registry, event: Event, *, now_ms: int) -> tuple[Settled, EventReceipt]:
+    known = tables.events.find(event.id)
+    if known is not None:
+        started = existing_runs(tables, registry, event.id)
+        return Settled(), EventReceipt(event=known, is_known=True, started=started)
+    settled = Settlement(tables, registry, now_ms=now_ms).ingest(event)
+    is_heard = settled.started or settled.resumed or settled.cancelled
+    receipt = EventReceipt(
+        event=event,
+        started=tuple(settled.started),
+        resumed=tuple(dict.fromkeys(settled.resumed)),
+        cancelled=tuple(settled.cancelled),
+        not_started=tuple(settled.not_started),
+        unmet=() if is_heard else unmet_waits(tables, event, now_ms=now_ms),
+    )
+    return settled, receipt
 
 
 def _started_before(tables: Tables, function: Function, key: str, *, now_ms: int) -> EventReceipt | None:

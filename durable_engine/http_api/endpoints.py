@@ -23,6 +23,7 @@ from durable_engine.http_api.bodies import read_body
 from durable_engine.http_api.fields import FieldError, read_object
 from durable_engine.ids import uuid_for
 from durable_engine.model.endpoint import EndpointResponse
+from durable_engine.model.event import HTTP_REQUEST
 from durable_engine.model.json_value import InvalidJSONError, JSONObject, parse_json, storable_text
 from durable_engine.model.reply import Failed, Ops
 from durable_engine.model.status import RunStatus
@@ -81,7 +82,7 @@ def routes(engine: Engine) -> list[Route]:
         response = _last_response(await read_body(request))
         if response is not None:
             engine.endpoints.keep_response(run_id, response)
-        else:
+        elif not await _is_of_endpoint(engine, run_id):
             await engine.unsupported.record(REALTIME_PUBLISH, run_id=run_id)
         return JSONResponse({})
 
@@ -93,6 +94,13 @@ def routes(engine: Engine) -> list[Route]:
             Route(f"{prefix}/{{run_id}}/output", output, methods=["GET"]),
         ]
     return found
+
+
+async def _is_of_endpoint(engine: Engine, run_id: str) -> bool:
+    try:
+        return (await engine.records.run(run_id)).event_name == HTTP_REQUEST
+    except RunNotFoundError:
+        return False
 
 
 async def _output(engine: Engine, request: Request) -> Response:

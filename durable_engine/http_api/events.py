@@ -8,10 +8,11 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from durable_engine.engine import Engine
-from durable_engine.errors import InvalidInputError
+from durable_engine.errors import InvalidEventError, InvalidInputError
 from durable_engine.http_api.bodies import read_json
 from durable_engine.intake import read_event
 from durable_engine.model.event import NewEvent
+from durable_engine.model.json_value import JSONValue
 
 SEED_HEADER = "x-inngest-event-id-seed"
 
@@ -23,7 +24,7 @@ def routes(engine: Engine) -> list[Route]:
         try:
             body = await read_json(request)
             entries = body if isinstance(body, list) else [] if body is None else [body]
-            events = [read_event(entry) for entry in entries]
+            events = [_read(entry, place, len(entries)) for place, entry in enumerate(entries, start=1)]
             receipts = await engine.send_events(events, seed=request.headers.get(SEED_HEADER))
         except HTTPException as fault:
             return _refusal(fault.status_code, fault.detail)
@@ -42,6 +43,15 @@ def routes(engine: Engine) -> list[Route]:
         Route("/e/{key}", post_events, methods=["POST"]),
         Route("/invoke/{slug}", post_invoke, methods=["POST"]),
     ]
+
+
+def _read(entry: JSONValue, place: int, count: int) -> NewEvent:
+    try:
+        return read_event(entry)
+    except InvalidEventError as fault:
+        if count == 1:
+            raise
+        raise InvalidEventError(f"{fault} (event {place} of {count}; none of them was accepted)") from None
 
 
 async def _invoke(engine: Engine, slug: str, event: NewEvent) -> str:

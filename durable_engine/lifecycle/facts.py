@@ -47,6 +47,12 @@ class CallFacts(RunFacts):
     sent: frozenset[str] | None = None
     signal_holders: Mapping[str, tuple[str, str]] = field(default_factory=dict)
 
+    def began_ms(self, duration_ms: int | None) -> int:
+        """Return when a step began whose code ran for so long, as one of perhaps several of the call."""
+        if duration_ms is None:
+            return self.started_ms
+        return max(self.started_ms, self.now_ms - duration_ms)
+
     @property
     def has_attempts_left(self) -> bool:
         """Whether the item may be tried again after this call."""

@@ -61,9 +61,7 @@ def _ran(op: StepRan, reading: Reading) -> None:
         return
     reading.ended.add(op.step.id)
     step = reading.new_step(op.step, op.kind, StepStatus.COMPLETED)
-    started_ms = facts.started_ms
-    if op.duration_ms is not None:  # one of several steps of the call
-        started_ms = max(started_ms, facts.now_ms - op.duration_ms)
+    started_ms = facts.began_ms(op.duration_ms)
     ended = replace(
         step,
         queued_ms=min(step.queued_ms, started_ms),
@@ -79,6 +77,7 @@ def _ran(op: StepRan, reading: Reading) -> None:
 def _errored(op: StepErrored, reading: Reading) -> None:
     facts = reading.facts
     step = reading.new_step(op.step, op.kind, StepStatus.FAILED)
+    step = replace(step, started_ms=step.started_ms or facts.began_ms(op.duration_ms))
     if not op.is_final and facts.has_attempts_left:
         if reading.changes.retries:  # the item goes back once, however many of its steps failed
             return

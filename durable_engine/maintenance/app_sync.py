@@ -15,7 +15,7 @@ from durable_engine.model.json_value import InvalidJSONError, parse_json
 from durable_engine.model.views import AppView
 from durable_engine.registry import same_endpoint
 from durable_engine.registry_keeper import RegistryKeeper
-from durable_engine.sdk.client import APP_FAULTS, AppAnswer, SDKClient, WrongSignatureError
+from durable_engine.sdk.client import APP_FAULTS, AppAnswer, SDKClient, WrongSignatureError, in_words
 from durable_engine.sdk.registration import read_registration
 from durable_engine.sdk.reply import KEYS_DIFFER, KEYS_DIFFER_HINT, WRONG_SIGNATURE, quote
 
@@ -68,6 +68,12 @@ class AppSync:
         app = self._keeper.registry.app_at(url)
         if app is not None:
             self._served[url] = app.id
+
+    def note_refusal(self, url: str, error: str) -> None:
+        """Remember that what an app registered by itself cannot be used; it is asked again like any other."""
+        if self._errors.get(url) != error:
+            logger.warning("the functions of the app at %s cannot be used: %s", url, error)
+        self._errors[url] = error
 
     def _note(self, url: str, error: str | None) -> None:
         if url in self._errors:  # it may have been forgotten during the sync
@@ -141,7 +147,9 @@ class AppSync:
                 f"The app at {url} could not be synced. {WRONG_SIGNATURE}", hint=KEYS_DIFFER_HINT
             ) from None
         except APP_FAULTS as fault:
-            raise SyncError(f"The app at {url} could not be synced: {fault}.", hint=_PORT_HINT) from None
+            raise SyncError(
+                f"The app at {url} could not be synced: {in_words(fault)}.", hint=_PORT_HINT
+            ) from None
         if "x-inngest-sdk" not in answer.headers and "x-inngest-sdk-handled" not in answer.headers:
             raise SyncError(
                 f"{url} answered HTTP {answer.status}, but not as an Inngest endpoint: {quote(answer.body)}",

@@ -10,6 +10,7 @@ INTERNAL_PREFIX = "inngest/"
 FUNCTION_INVOKED = "inngest/function.invoked"
 FUNCTION_FINISHED = "inngest/function.finished"
 FUNCTION_FAILED = "inngest/function.failed"
+HTTP_REQUEST = "inngest/http.request"
 FUNCTION_CANCELLED = "inngest/function.cancelled"
 SCHEDULED_TIMER = "inngest/scheduled.timer"
 LIFECYCLE_EVENTS = frozenset({FUNCTION_FINISHED, FUNCTION_FAILED, FUNCTION_CANCELLED})
@@ -83,6 +84,18 @@ class NotStarted:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class UnmetWait:
+    """A run that waits for the event's name, or would be cancelled by it, and why its condition is false.
+
+    `step_name` is the waiting step, None for a condition of cancelOn.
+    """
+
+    run_id: str
+    reason: str
+    step_name: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class EventReceipt:
     """What one accepted event did, known in the transaction that stored it.
 
@@ -97,3 +110,5 @@ class EventReceipt:
     cancelled: tuple[str, ...] = ()
     """Ids of runs that the event cancelled."""
     not_started: tuple[NotStarted, ...] = ()
+    unmet: tuple[UnmetWait, ...] = ()
+    """Of an event that did nothing: the first few waits and cancelOn for its name that it did not meet."""

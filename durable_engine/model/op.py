@@ -44,6 +44,7 @@ class StepErrored:
     error: JSONObject
     is_final: bool
     kind: StepKind = StepKind.RUN
+    duration_ms: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -230,6 +230,11 @@ def _origin(url: str) -> str:
     return f"{parts.scheme}://{parts.netloc}"
 
 
+def in_words(fault: Exception) -> str:
+    """Return what a fault says, without a full stop; its kind where it says nothing."""
+    return str(fault).strip().rstrip(".") or type(fault).__name__
+
+
 def _failed_call(url: str, fault: Exception) -> Failed:
     """Say what kept a call from being answered."""
     if isinstance(fault, httpx.TimeoutException):
@@ -248,8 +253,7 @@ def _failed_call(url: str, fault: Exception) -> Failed:
         )
     return failure(
         "ConnectionError",
-        f"The connection to the app at {_origin(url)} broke during the call: "
-        f"{fault or type(fault).__name__}.",
+        f"The connection to the app at {_origin(url)} broke during the call: {in_words(fault)}.",
     )
 
 

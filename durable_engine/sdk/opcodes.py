@@ -137,14 +137,24 @@ def _duration_ms(timing: JSONValue) -> int | None:
     return int(length // 1_000_000)
 
 
+def _errored(entry: dict[str, Any], step: StepRef, error: JSONObject, *, is_final: bool) -> Op:
+    return StepErrored(
+        step=step,
+        error=error,
+        is_final=is_final,
+        kind=_kind(entry),
+        duration_ms=_duration_ms(entry.get("timing")),
+    )
+
+
 def _step_error(entry: dict[str, Any], step: StepRef) -> Op:
     error = memo_error(entry.get("error"))
-    return StepErrored(step=step, error=error, is_final=False, kind=_kind(entry))
+    return _errored(entry, step, error, is_final=False)
 
 
 def _step_failed(entry: dict[str, Any], step: StepRef) -> Op:
     error = memo_error(entry.get("error"))
-    return StepErrored(step=step, error=error, is_final=True, kind=_kind(entry))
+    return _errored(entry, step, error, is_final=True)
 
 
 def _step_planned(entry: dict[str, Any], step: StepRef) -> Op:

@@ -10,7 +10,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, TypeGuard
 from urllib.parse import SplitResult, parse_qsl, urlencode, urlsplit, urlunsplit
 
 from durable_engine.errors import InvalidFunctionError
@@ -77,11 +77,17 @@ def _in_band_sdk(fields: Mapping[str, Any]) -> str:
     return f"{language}:v{version}" if language and version else ""
 
 
+def is_serve_url(url: JSONValue) -> TypeGuard[str]:
+    """Whether this is an address at which an app can be asked for its functions."""
+    parts = _split(url)
+    return parts is not None and parts.scheme in {"http", "https"} and bool(parts.netloc)
+
+
 def _serve_url(url: JSONValue) -> str:
     """Return the serve URL without the `deployId` that some SDKs leak into it."""
-    parts = _split(url)
-    if parts is None or parts.scheme not in {"http", "https"} or not parts.netloc:
+    if not is_serve_url(url):
         raise InvalidFunctionError("The app's `url` must be the http(s) address of its serve endpoint.")
+    parts = urlsplit(url)
     query = [(key, value) for key, value in parse_qsl(parts.query) if key != "deployId"]
     return urlunsplit(parts._replace(query=urlencode(query)))
 

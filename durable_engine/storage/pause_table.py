@@ -7,9 +7,11 @@ from typing import Final
 
 from durable_engine.model.pause import CancelTrigger, Pause
 
+_ALL: Final = -1
+"""No limit, as SQLite writes it."""
 _COLUMNS: Final = "run_id, step_id, event_name, expression, child_run_id, signal"
 _INSERT: Final = f"INSERT OR IGNORE INTO pause ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?)"  # noqa: S608 - columns only
-_BY_EVENT: Final = f"SELECT {_COLUMNS} FROM pause WHERE event_name = ?"  # noqa: S608
+_BY_EVENT: Final = f"SELECT {_COLUMNS} FROM pause WHERE event_name = ? LIMIT ?"  # noqa: S608
 _BY_CHILD: Final = f"SELECT {_COLUMNS} FROM pause WHERE child_run_id = ?"  # noqa: S608
 _BY_SIGNAL: Final = f"SELECT {_COLUMNS} FROM pause WHERE signal = ?"  # noqa: S608
 _CLOSE: Final = "DELETE FROM pause WHERE run_id = ? AND step_id = ?"
@@ -19,7 +21,7 @@ _CANCEL_COLUMNS: Final = "run_id, position, event_name, expression, expires_ms"
 _INSERT_CANCEL: Final = f"INSERT INTO cancel_trigger ({_CANCEL_COLUMNS}) VALUES (?, ?, ?, ?, ?)"  # noqa: S608
 _CANCEL_BY_EVENT: Final = f"""
 SELECT {_CANCEL_COLUMNS} FROM cancel_trigger
-WHERE event_name = ? AND (expires_ms IS NULL OR expires_ms > ?) ORDER BY run_id, position
+WHERE event_name = ? AND (expires_ms IS NULL OR expires_ms > ?) ORDER BY run_id, position LIMIT ?
 """  # noqa: S608
 _CLOSE_CANCEL: Final = "DELETE FROM cancel_trigger WHERE run_id = ?"
 
@@ -53,9 +55,9 @@ class PauseTable:
         )
         self._connection.execute(_INSERT_CANCEL, row)
 
-    def for_event(self, event_name: str) -> list[Pause]:
-        """Return the waits for events of this name."""
-        return [Pause(**dict(row)) for row in self._connection.execute(_BY_EVENT, (event_name,))]
+    def for_event(self, event_name: str, *, limit: int = _ALL) -> list[Pause]:
+        """Return the waits for events of this name, `limit` of them at most."""
+        return [Pause(**dict(row)) for row in self._connection.execute(_BY_EVENT, (event_name, limit))]
 
     def for_child(self, run_id: str) -> Pause | None:
         """Return the wait for the end of this run."""
@@ -67,9 +69,9 @@ class PauseTable:
         row = self._connection.execute(_BY_SIGNAL, (signal,)).fetchone()
         return None if row is None else Pause(**dict(row))
 
-    def cancelled_by(self, event_name: str, *, now_ms: int) -> list[CancelTrigger]:
-        """Return what events of this name may cancel now."""
-        rows = self._connection.execute(_CANCEL_BY_EVENT, (event_name, now_ms))
+    def cancelled_by(self, event_name: str, *, now_ms: int, limit: int = _ALL) -> list[CancelTrigger]:
+        """Return what events of this name may cancel now, `limit` of them at most."""
+        rows = self._connection.execute(_CANCEL_BY_EVENT, (event_name, now_ms, limit))
         return [CancelTrigger(**dict(row)) for row in rows]
 
     def close(self, run_id: str, step_id: str) -> None:

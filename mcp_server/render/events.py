@@ -9,7 +9,7 @@ from typing import Any
 
 from mcp.types import CallToolResult
 
-from durable_engine import EventReceipt, Inventory, RunStatus, RunView, StartedRun
+from durable_engine import EventReceipt, Inventory, RunStatus, RunView, StartedRun, UnmetWait
 from mcp_server.clean import one_line
 from mcp_server.connect import how_to_connect
 from mcp_server.render.budget import first_fit, reply
@@ -17,7 +17,7 @@ from mcp_server.render.payload import Cutter
 from mcp_server.render.runs import run_facts
 from mcp_server.render.sentences import run_next
 from mcp_server.render.times import iso
-from mcp_server.results.events import AppProblem, EventRun, NotStartedFunction, SendEventResult
+from mcp_server.results.events import AppProblem, EventRun, NotStartedFunction, SendEventResult, UnmetWaitInfo
 
 _SHAPES = ((2_000, 60), (500, 60), (150, 60), (150, 20), (60, 5))
 """Characters of each payload, and runs that are described."""
@@ -61,6 +61,14 @@ def _answer(
         NotStartedFunction(function_id=missed.function_slug, reason=cut.text(missed.reason))
         for missed in receipt.not_started[:rows]
     ]
+    unmet = [
+        UnmetWaitInfo(
+            run_id=wait.run_id,
+            step_name=None if wait.step_name is None else cut.text(wait.step_name),
+            reason=cut.text(wait.reason),
+        )
+        for wait in receipt.unmet
+    ]
     result = SendEventResult(
         message=_message(receipt, runs, unmatched, waited_s),
         event_id=receipt.event.id,
@@ -72,6 +80,7 @@ def _answer(
         resumed_runs=resumed_runs or None,
         cancelled=list(receipt.cancelled[:_MAX_IDS]) or None,
         not_started=not_started or None,
+        unmet=unmet or None,
         nearest_triggers=list(unmatched.nearest[:_MAX_NEAREST]) or None if unmatched else None,
         app_errors=_app_errors(unmatched, cut) or None,
         truncated=_truncated(receipt, cut, rows),
@@ -136,11 +145,18 @@ def _message(
         parts.append(f"cancelled {_count(len(receipt.cancelled), 'run')}")
     if receipt.not_started:
         parts.append(f"did not start {_count(len(receipt.not_started), 'function')} (see notStarted)")
+    if receipt.unmet and not parts:
+        return f"Event {name!r} was accepted and did nothing: {_unmet(receipt.unmet[0])} (see unmet)."
     text = f"Event {name!r} was accepted and {' and '.join(parts)}."
     if not runs:
         return text
     ended = sum(run.status.is_terminal for run in runs.values())
     return f"{text} {ended} of {len(runs)} ended within {waited_s} s."
+
+
+def _unmet(wait: UnmetWait) -> str:
+    what = "would be cancelled by it" if wait.step_name is None else "waits for it"
+    return f"run {wait.run_id} {what}, but {one_line(wait.reason, 300)}"
 
 
 def _next(receipt: EventReceipt, runs: Mapping[str, RunView], unmatched: Unmatched | None) -> str | None:
@@ -149,6 +165,9 @@ def _next(receipt: EventReceipt, runs: Mapping[str, RunView], unmatched: Unmatch
     failed = [run.id for run in runs.values() if run.status is RunStatus.FAILED]
     if failed:
         return f'get_run_status runId="{failed[0]}" shows what failed and where.'
+    if receipt.unmet:
+        run_id = receipt.unmet[0].run_id
+        return f'Send it with data that meets the condition; get_run_status runId="{run_id}" shows the wait.'
     ids = [run.run_id for run in receipt.started] + list(receipt.resumed)
     waiting = [run_id for run_id in ids if run_id not in runs or not runs[run_id].status.is_terminal]
     if len(waiting) == 1 and waiting[0] in runs:

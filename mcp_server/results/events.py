@@ -33,6 +33,14 @@ class NotStartedFunction(Model):
     reason: str
 
 
+class UnmetWaitInfo(Model):
+    """A run that waits for such an event (`stepName`), or would be cancelled by one, and why not by this."""
+
+    run_id: str
+    step_name: str | None = None
+    reason: str
+
+
 class AppProblem(Detail):
     """An app that could not be synced."""
 
@@ -52,6 +60,7 @@ class SendEventResult(Result):
     resumed_runs: list[EventRun] | None = None
     cancelled: list[str] | None = None
     not_started: list[NotStartedFunction] | None = None
+    unmet: list[UnmetWaitInfo] | None = None
     nearest_triggers: list[str] | None = None
     app_errors: list[AppProblem] | None = None
     truncated: str | None = None

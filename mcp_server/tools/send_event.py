@@ -99,7 +99,8 @@ def make(backend: Backend, config: ServerConfig) -> Tool:
 
 async def _unmatched(backend: Backend, config: ServerConfig, receipt: EventReceipt) -> Unmatched | None:
     """Gather what helps when the event reached no function; None when it did."""
-    if receipt.started or receipt.resumed or receipt.cancelled or receipt.not_started:
+    did_something = receipt.started or receipt.resumed or receipt.cancelled
+    if did_something or receipt.not_started or receipt.unmet:
         return None
     inventory = await backend.inventory()
     nearest = await backend.nearest_triggers(receipt.event.name) if inventory.functions else ()

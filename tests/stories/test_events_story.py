@@ -163,6 +163,7 @@ async def test_a_request_with_one_bad_event_stores_none_of_its_events() -> None:
     async with lab(client, _functions(client)) as it:
         status, body = await _post(it, json=[{"name": "shop/x", "id": "half"}, {"name": ""}])
         assert (status, body["ids"]) == (400, [])
+        assert body["error"] == "event name is empty (event 2 of 2; none of them was accepted)"
 
         receipt = await it.engine.send_event(NewEvent(name="shop/x", id="half"))
         assert len(receipt.started) == 1

@@ -322,3 +322,21 @@ async def test_an_app_that_dribbles_its_answer_to_a_sync_holds_it_up_no_longer_t
         it.network.answer = lambda _: httpx.Response(200, content=dribble(), headers={"x-inngest-sdk": "py"})
         with pytest.raises(SyncError, match="did not answer the sync in time"):
             await it.engine.sync_app(APP_URL)
+
+
+async def test_an_app_that_registers_what_cannot_be_used_is_listed_with_the_reason(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    client = new_client()
+    async with lab(client, [_function(client)], syncs=False) as it:
+        body = {
+            "appName": "odd",
+            "url": "http://127.0.0.1:3999/api/inngest",
+            "functions": [{**_config("odd", "job"), "cancel": [{"event": "x", "if": "async.data.id ==="}]}],
+        }
+        answer = await it.api.post("/fn/register", json=body)
+        assert answer.status_code == 400
+        (app,) = (await it.engine.inventory()).apps
+        assert app.error is not None
+        assert "cancelOn expression" in app.error
+        assert "3999" in caplog.text

@@ -205,3 +205,33 @@ async def test_events_sent_in_a_step_start_functions_and_return_their_ids() -> N
 
         assert len(run.output) == 3
         assert it.network.calls == 2 + 3
+
+
+async def test_an_event_that_meets_no_condition_says_who_waits_and_what_is_false() -> None:
+    client = new_client()
+    cancels = [inngest.Cancel(event="t/withdrawn", if_exp="async.data.id == event.data.id")]
+
+    @client.create_function(fn_id="ask", trigger=inngest.TriggerEvent(event="t/ask"), cancel=cancels)
+    async def ask(ctx: inngest.Context) -> None:
+        await ctx.step.wait_for_event(
+            "approval",
+            event="t/approved",
+            if_exp="async.data.ok == true",
+            timeout=datetime.timedelta(hours=1),
+        )
+
+    async with lab(client, [ask]) as it:
+        runs = [await it.start("t/ask", {"id": n}) for n in range(7)]
+        await it.settle(runs[0])
+        receipt = await it.engine.send_event(NewEvent(name="t/approved", data={"ok": False}))
+        assert len(receipt.unmet) == 5
+        wait = receipt.unmet[0]
+        assert wait.run_id in runs
+        assert wait.step_name == "approval"
+        assert "async.data.ok is false" in wait.reason
+
+        receipt = await it.engine.send_event(NewEvent(name="t/withdrawn", data={"id": 99}))
+        assert {wait.step_name for wait in receipt.unmet} == {None}
+        assert "async.data.id is 99" in receipt.unmet[0].reason
+        receipt = await it.engine.send_event(NewEvent(name="t/withdrawn", data={"id": 3}))
+        assert (receipt.cancelled, receipt.unmet) == ((runs[3],), ())

@@ -53,6 +53,10 @@ def _read(op: str, **more: Any) -> Any:
         (_op("StepRun", opts={"type": "step.ai.wrap"}), StepRan(step=STEP, data=None, kind=StepKind.AI)),
         (_op("StepRun", opts={"type": "group.experiment"}), StepRan(step=STEP, data=None)),
         (_op("StepRun", opts=[1], mode="x", rawArgs=[{}], hashedId="y"), StepRan(step=STEP, data=None)),
+        (
+            _op("StepError", error={"name": "E", "message": "m"}, timing={"a": 1, "b": 3_000_000}),
+            StepErrored(step=STEP, error={"name": "E", "message": "m"}, is_final=False, duration_ms=3),
+        ),
         (_op("StepPlanned", name="a"), StepPlanned(step=STEP)),
         # Sleep: Python and TypeScript write the end into the name, Go into the options.
         (_op("Sleep", name="2026-11-21T07:42:57.613Z"), Sleep(step=STEP, until="2026-11-21T07:42:57.613Z")),

@@ -16,7 +16,7 @@ from mcp_scripted import (
     refused,
 )
 
-from durable_engine import Inventory, NewEvent, NotStarted, RunStatus, StartedRun
+from durable_engine import Inventory, NewEvent, NotStarted, RunStatus, StartedRun, UnmetWait
 from durable_engine.errors import InvalidEventError
 
 pytestmark = pytest.mark.anyio
@@ -209,5 +209,25 @@ async def test_runs_that_the_event_cancelled_are_named(server, backend):
 
     assert answer["cancelled"] == [RUN_ID]
     assert "cancelled 1 run" in answer["message"]
+    assert RUN_ID in answer["next"]
+    assert "nearestTriggers" not in answer
+
+
+async def test_an_event_that_meets_no_condition_says_which_run_waits_and_what_is_false(server, backend):
+    waits = (
+        UnmetWait(run_id=RUN_ID, step_name="approval", reason="async.data.ok == true is false"),
+        UnmetWait(run_id="01M7Z5WVGKJTHKSQ6DZMJBMJ3W", reason="async.data.id == event.data.id is false"),
+    )
+    backend.receipt = a_receipt(started=(), unmet=waits)
+
+    answer = await ask(server, "send_event", EVENT)
+
+    assert answer["unmet"][0] == {
+        "runId": RUN_ID,
+        "stepName": "approval",
+        "reason": "async.data.ok == true is false",
+    }
+    assert "stepName" not in answer["unmet"][1]
+    assert f"did nothing: run {RUN_ID} waits for it, but async.data.ok == true is false" in answer["message"]
     assert RUN_ID in answer["next"]
     assert "nearestTriggers" not in answer
