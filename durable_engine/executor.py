@@ -17,6 +17,7 @@ from durable_engine.clock import Clock
 from durable_engine.errors import StorageError
 from durable_engine.gateway.client import GatewayClient
 from durable_engine.model.call import Call
+from durable_engine.model.changes import ItemRetry
 from durable_engine.model.endpoint import EndpointCall
 from durable_engine.model.history import HistoryEntry, HistoryKind
 from durable_engine.model.json_value import parse_json
@@ -35,6 +36,7 @@ from durable_engine.timers import fire_timer
 logger = logging.getLogger(__name__)
 
 _STORAGE_RETRY_S: Final = 5.0
+_MENDED_MS: Final = 60_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,17 +103,30 @@ class Executor:
         return await self._commit_answer(item, reply, started_ms=started_ms, sent=sent)
 
     async def abandon(self, item: QueueItem, fault: Exception) -> Done:
-        """End the run of an item that a bug of ours keeps from being done: never a silent hang."""
-        logger.error("item failed", exc_info=fault, extra={"run_id": item.run_id, "item_id": item.id})
+        """End the run of an item that a bug of ours keeps from being done: never a silent hang.
+
+        Should that fail as well, the item is tried again every minute, each time with words in the log.
+        """
+        logger.error("work on run %s failed", item.run_id, exc_info=fault)
         error = failure(
             "InternalEngineError",
             f"Stepcue failed while it worked on this run ({type(fault).__name__}); its log has the details.",
             is_retriable=False,
         )
+        started_ms = self._clock.now_ms()
+
+        def end(tables: Tables, registry: Registry, *, now_ms: int) -> Settled:
+            tables.runs.start(item.run_id, now_ms=now_ms)  # only what has started can fail
+            return commit_answer(
+                tables, registry, item=item, reply=error, started_ms=started_ms, now_ms=now_ms
+            )
+
         try:
-            return await self._commit_answer(item, error, started_ms=self._clock.now_ms())
+            return await self._commit(item, end)
         except Exception:
-            logger.exception("run could not be ended", extra={"run_id": item.run_id})
+            logger.exception("run %s could not be ended; trying again in a minute", item.run_id)
+            again = ItemRetry(item_id=item.id, due_ms=self._clock.now_ms() + _MENDED_MS, attempt=item.attempt)
+            await self._database.transact(lambda tables: tables.queue.retry(again))
             return Done(settled=Settled())
 
     async def _commit_answer(

@@ -5,11 +5,13 @@ from __future__ import annotations
 import sqlite3
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 from engine_tables import World, a_function
 from scripted_app import App, engine_for, settle, start
 
+from durable_engine import ManualClock, executor
 from durable_engine.errors import StaleCallError
 from durable_engine.executor import Executor
 from durable_engine.model.history import HistoryKind
@@ -167,3 +169,45 @@ def test_a_request_that_the_engine_sends_leaves_no_keys_behind() -> None:
     stored = [str(tuple(row)) for row in world.connection.execute("SELECT * FROM step")]
     assert "s3cret" not in "".join(stored)
     assert world.steps(run_id)["g"].status is StepStatus.COMPLETED
+
+
+@anyio
+async def test_an_item_that_can_neither_be_done_nor_given_up_is_tried_again_every_minute(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    app, clock = App(), ManualClock()
+    commit, faults = executor.commit_answer, ["answer", "giving up", "answer", "giving up"]
+
+    def breaks(*args: Any, **named: Any) -> Settled:
+        if faults:
+            raise RuntimeError(faults.pop(0))
+        return commit(*args, **named)
+
+    monkeypatch.setattr(executor, "commit_answer", breaks)
+    async with engine_for(app, clock=clock) as engine:
+        run_id = await start(engine)
+        await settle(engine)
+        for _ in range(2):
+            assert (await engine.get_run(run_id)).status is RunStatus.RUNNING
+            await clock.advance(60)
+            await settle(engine)
+        assert (await engine.get_run(run_id)).output == "done"
+        assert caplog.text.count("trying again in a minute") == 2
+        assert len(app.bodies) == 3
+
+
+@anyio
+async def test_a_run_whose_first_call_cannot_be_made_fails_with_the_reason(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def breaks(*_: Any, **__: Any) -> Any:
+        raise RuntimeError("cannot be loaded")
+
+    monkeypatch.setattr(executor, "_load_work", breaks)
+    async with engine_for(App()) as engine:
+        run_id = await start(engine)
+        await settle(engine)
+        run = await engine.get_run(run_id)
+        assert run.status is RunStatus.FAILED
+        assert run.error is not None
+        assert run.error["name"] == "InternalEngineError"
