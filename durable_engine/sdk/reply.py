@@ -18,6 +18,7 @@ from durable_engine.retry_after import retry_after_ms
 from durable_engine.sdk.opcodes import FUNCTION_ID, OpcodeError, read_ops
 from durable_engine.sdk.signing import SIGNATURE_HEADER, Signer
 
+_ERROR_KEYS: Final = ("name", "message", "stack", "code", "cause")
 _QUOTE_CHARS: Final = 500
 _NO_MESSAGE: Final = "The function threw an error that its SDK does not describe."
 _SIGNATURE: Final = SIGNATURE_HEADER.lower()
@@ -145,7 +146,9 @@ def _read_error(status: int, headers: Mapping[str, str], body: bytes, *, now_ms:
     parsed = _lenient_json(body)
     error: JSONObject = {}
     if isinstance(parsed, dict):
-        error = {key: parsed[key] for key in ("name", "message", "stack", "code") if parsed.get(key)}
+        error = {key: parsed[key] for key in _ERROR_KEYS if parsed.get(key)}
+        if "message" not in error and isinstance(parsed.get("error"), str):
+            error["message"] = parsed["error"]  # TypeScript, when it does not find the step it is to run
     if "message" not in error:
         error = {"name": "Error", "message": f"The app answered HTTP {status}: {quote(body)}"}
     error.setdefault("name", "Error")

@@ -109,6 +109,11 @@ def test_only_the_no_retry_header_forbids_another_attempt(
             b'{"name":"Error","message":"boom","stack":"s","__serialized":true}',
             {"name": "Error", "message": "boom", "stack": "s"},
         ),
+        (
+            b'{"name":"E","message":"m","cause":{"name":"F","message":"why"}}',
+            {"name": "E", "message": "m", "cause": {"name": "F", "message": "why"}},
+        ),
+        (b'{"error":"Could not find step x"}', {"name": "Error", "message": "Could not find step x"}),
         (b'{"message":"only Go"}', {"name": "Error", "message": "only Go"}),
         (b'{"name":"E"}', {"name": "Error", "message": 'The app answered HTTP 500: {"name":"E"}'}),
         (b'"a string"', {"name": "Error", "message": 'The app answered HTTP 500: "a string"'}),
