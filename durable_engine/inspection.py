@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
 
+from durable_engine.model.event import StartedRun
 from durable_engine.model.history import HistoryEntry, HistoryKind
 from durable_engine.model.json_value import JSONObject, JSONValue, parse_json
 from durable_engine.model.op import StepRef
@@ -17,13 +20,30 @@ from durable_engine.redaction import redacted_url
 from durable_engine.registry import Registry
 from durable_engine.storage.tables import Tables
 
-_FAILURES = frozenset({HistoryKind.CALL_FAILED, HistoryKind.STEP_ERRORED})
-_WAIT_KINDS = {
+MAX_HANDLERS: Final = 5
+"""Runs named that a failure has started: a function has one handler, and few listen to all failures."""
+_FAILURES: Final = frozenset({HistoryKind.CALL_FAILED, HistoryKind.STEP_ERRORED})
+_STEP_ENDS: Final = frozenset(
+    {HistoryKind.STEP_COMPLETED, HistoryKind.STEP_FAILED, HistoryKind.STEP_TIMED_OUT}
+)
+_WAIT_KINDS: Final = {
     StepKind.SLEEP: "sleep",
     StepKind.WAIT_FOR_EVENT: "event",
     StepKind.INVOKE: "invoke",
     StepKind.WAIT_FOR_SIGNAL: "signal",
 }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Known:
+    """What is known of the steps of a run besides their rows; all by the ids of steps."""
+
+    failures: Mapping[str | None, Sequence[FailedAttempt]]
+    children: Mapping[str | None, str]
+    pauses: frozenset[str]
+    ended_here: frozenset[str | None] | None
+    """Steps that ended in this run; None unless it repeats another one."""
+    now_ms: int
 
 
 def view_run(tables: Tables, registry: Registry, run: Run, *, now_ms: int) -> RunView:
@@ -32,11 +52,14 @@ def view_run(tables: Tables, registry: Registry, run: Run, *, now_ms: int) -> Ru
     history = tables.history.of_run(run.id)
     failures = _failures(history)
     children = tables.runs.children(run.id)
-    child_steps = {child.parent_step_id: child.id for child in map(tables.runs.get, children) if child}
-    steps = tuple(
-        _view_step(step, failures.get(step.ref.id, ()), child_steps, now_ms=now_ms)
-        for step in tables.steps.all(run.id)
+    known = _Known(
+        failures=failures,
+        children={child.parent_step_id: child.id for child in map(tables.runs.get_lean, children) if child},
+        pauses=tables.pauses.steps_waiting(run.id),
+        ended_here=_ended_steps(history) if run.original_run_id is not None else None,
+        now_ms=now_ms,
     )
+    steps = tuple(_view_step(step, known) for step in tables.steps.all(run.id))
     queue = tables.queue.of_run(run.id)
     return RunView(
         id=run.id,
@@ -53,7 +76,7 @@ def view_run(tables: Tables, registry: Registry, run: Run, *, now_ms: int) -> Ru
         error=_parsed(run.error),
         steps=steps,
         failures=tuple(failures.get(None, ())),
-        waiting_for=_run_waits(run, steps, queue, now_ms=now_ms),
+        waiting_for=_run_waits(run, steps, queue, is_endpoint=function.is_endpoint, now_ms=now_ms),
         attempt=_attempt(queue, failures),
         max_attempts=function.max_attempts,
         parent_run_id=run.parent_run_id,
@@ -61,6 +84,9 @@ def view_run(tables: Tables, registry: Registry, run: Run, *, now_ms: int) -> Ru
         original_run_id=run.original_run_id,
         cancelled=_text_of(history, HistoryKind.RUN_CANCELLED, "reason"),
         notes=tuple(str(entry.detail["text"]) for entry in history if entry.kind is HistoryKind.NOTE),
+        failure_handlers=_failure_handlers(tables, registry, run),
+        is_archived=function.is_archived,
+        is_endpoint=function.is_endpoint,
     )
 
 
@@ -89,13 +115,27 @@ def _failures(history: Sequence[HistoryEntry]) -> dict[str | None, list[FailedAt
     return found
 
 
-def _view_step(
-    step: Step,
-    failures: Sequence[FailedAttempt],
-    child_steps: Mapping[str | None, str],
-    *,
-    now_ms: int,
-) -> StepView:
+def _ended_steps(history: Sequence[HistoryEntry]) -> frozenset[str | None]:
+    return frozenset(entry.step_id for entry in history if entry.kind in _STEP_ENDS)
+
+
+def _failure_handlers(tables: Tables, registry: Registry, run: Run) -> tuple[StartedRun, ...]:
+    """Return the runs that the failure of a run started: the event that tells of it has the run's id."""
+    if run.status is not RunStatus.FAILED:
+        return ()
+    return tuple(
+        StartedRun(
+            run_id=handler.id,
+            function_slug=registry.by_id(handler.function_id).slug,
+            status=handler.status,
+            due_ms=handler.queued_ms,
+            existed=True,
+        )
+        for handler in tables.runs.of_event(run.id)[:MAX_HANDLERS]
+    )
+
+
+def _view_step(step: Step, known: _Known) -> StepView:
     memo = _parsed(step.memo)
     return StepView(
         id=step.ref.id,
@@ -111,8 +151,14 @@ def _view_step(
         output=_output(step, memo),
         error=None if step.status is StepStatus.COMPLETED else _parsed(step.error),
         has_timed_out=step.has_timed_out,
-        failures=tuple(failures),
-        waiting_for=_step_wait(step, child_steps, now_ms=now_ms),
+        failures=tuple(known.failures.get(step.ref.id, ())),
+        waiting_for=_step_wait(step, known),
+        child_run_id=known.children.get(step.ref.id),
+        # What was taken over from the original ended there, and is no part of this run's history.
+        is_taken_over=step.status.is_terminal
+        and known.ended_here is not None
+        and step.memo is not None
+        and step.ref.id not in known.ended_here,
     )
 
 
@@ -128,13 +174,13 @@ def _output(step: Step, memo: JSONValue) -> JSONValue:
     return data
 
 
-def _step_wait(step: Step, child_steps: Mapping[str | None, str], *, now_ms: int) -> WaitingFor | None:
+def _step_wait(step: Step, known: _Known) -> WaitingFor | None:
     if step.status is not StepStatus.WAITING:
         return None
     # A step that waits while its code may run again is waiting for its next attempt, unless that is
     # under way: an attempt of a step without a call of its own shows only when it is answered.
     kind = _WAIT_KINDS.get(step.kind, "retry")
-    if kind == "retry" and (step.due_ms is None or step.due_ms <= now_ms):
+    if kind == "retry" and (step.due_ms is None or step.due_ms <= known.now_ms):
         return None
     detail: JSONObject = {} if step.kind.is_gateway else _parsed(step.detail) or {}
     return WaitingFor(
@@ -144,9 +190,10 @@ def _step_wait(step: Step, child_steps: Mapping[str | None, str], *, now_ms: int
         step_name=_label(step.ref),
         event_name=detail.get("event"),
         expression=detail.get("expression"),
-        run_id=child_steps.get(step.ref.id),
+        run_id=known.children.get(step.ref.id),
         function_slug=detail.get("function"),
         signal=detail.get("signal"),
+        is_displaced=kind == "signal" and step.ref.id not in known.pauses,
     )
 
 
@@ -155,7 +202,7 @@ def _label(ref: StepRef) -> str:
 
 
 def _run_waits(
-    run: Run, steps: Sequence[StepView], queue: Sequence[QueueItem], *, now_ms: int
+    run: Run, steps: Sequence[StepView], queue: Sequence[QueueItem], *, is_endpoint: bool, now_ms: int
 ) -> tuple[WaitingFor, ...]:
     """Return what the run waits for: its waiting steps, or the due time of its next call."""
     waits = [step.waiting_for for step in steps if step.waiting_for is not None]
@@ -164,6 +211,8 @@ def _run_waits(
         if item.kind is not ItemKind.DISCOVER or item.due_ms <= now_ms or retried_steps:
             continue
         kind = "start" if run.status is RunStatus.QUEUED else "retry"
+        if kind == "retry" and is_endpoint and item.attempt == 0:
+            kind = "report"  # the call that is made if the app says nothing more
         waits.append(WaitingFor(kind=kind, until_ms=item.due_ms))
     return tuple(waits)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from durable_engine.model.event import Event
+from durable_engine.model.event import Event, StartedRun
 from durable_engine.model.function import Function
 from durable_engine.model.json_value import JSONObject, JSONValue
 from durable_engine.model.status import RunStatus, StepKind, StepStatus
@@ -13,7 +13,7 @@ from durable_engine.unsupported import UnsupportedUse
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FailedAttempt:
-    """One call or step attempt that failed. `attempt` counts from 0.
+    """One call or step attempt that failed. `attempt` counts the calls made for this piece of work, from 0.
 
     `next_attempt_ms` is when the next attempt is (or was) due, None when it was the last one.
     """
@@ -30,8 +30,9 @@ class WaitingFor:
     """What a run or step that is not being executed waits for.
 
     `kind` is one of `sleep`, `event`, `signal`, `invoke`, `retry`, `start` (the run's event lies in the
-    future).
+    future), `report` (a durable endpoint handles the request that started the run by itself).
     `until_ms` is when the wait ends by itself. The others are set where they apply.
+    `is_displaced`: another step has taken over the signal, so that this wait can only time out.
     """
 
     kind: str
@@ -43,6 +44,7 @@ class WaitingFor:
     run_id: str | None = None
     function_slug: str | None = None
     signal: str | None = None
+    is_displaced: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,7 +53,8 @@ class StepView:
 
     `id` is the SDK's hashed id, `name` the id in the user's code, `index` counts repeats of it from 0.
     `attempts` counts the attempts made so far. `output` is set on COMPLETED, `error` on FAILED and, for
-    a step that is being retried, with the newest failure.
+    a step that is being retried, with the newest failure. `child_run_id` is the run that an INVOKE step
+    started. `is_taken_over`: the run repeats another one and has the result from there.
     """
 
     id: str
@@ -69,6 +72,8 @@ class StepView:
     has_timed_out: bool = False
     failures: tuple[FailedAttempt, ...] = ()
     waiting_for: WaitingFor | None = None
+    child_run_id: str | None = None
+    is_taken_over: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,6 +84,8 @@ class RunView:
     `cancelled` says why the run was cancelled: the end of a sentence. `original_run_id` is the run that
     this one repeats.
     `notes` are sentences of the engine about what it did otherwise than an Inngest server.
+    `failure_handlers` are the first runs that were started because this one failed. `is_archived` and
+    `is_endpoint` tell of its function: no longer synced, started by requests to the app.
     """
 
     id: str
@@ -103,6 +110,9 @@ class RunView:
     original_run_id: str | None = None
     cancelled: str | None = None
     notes: tuple[str, ...] = ()
+    failure_handlers: tuple[StartedRun, ...] = ()
+    is_archived: bool = False
+    is_endpoint: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -35,11 +35,19 @@ class Unmatched:
 
 
 def event_answer(
-    receipt: EventReceipt, runs: Mapping[str, RunView], *, unmatched: Unmatched | None, waited_s: int
+    receipt: EventReceipt,
+    runs: Mapping[str, RunView],
+    *,
+    unmatched: Unmatched | None,
+    waited_s: int,
+    origin: str = "",
 ) -> CallToolResult:
-    """Build the answer; `runs` are the states at the end of a wait, empty without one."""
+    """Build the answer; `runs` are the states at the end of a wait, empty without one.
+
+    `origin` is where the engine listens.
+    """
     return first_fit(
-        partial(_answer, receipt, runs, unmatched, waited_s, limit=limit, rows=rows)
+        partial(_answer, receipt, runs, unmatched, waited_s, origin, limit=limit, rows=rows)
         for limit, rows in _SHAPES
     )
 
@@ -49,14 +57,17 @@ def _answer(
     runs: Mapping[str, RunView],
     unmatched: Unmatched | None,
     waited_s: int,
+    origin: str,
     *,
     limit: int,
     rows: int,
 ) -> CallToolResult:
     cut = Cutter(limit)
     sent_ms = receipt.event.received_ms
-    started = [_started(run, runs.get(run.run_id), cut, sent_ms) for run in receipt.started[:rows]]
-    resumed_runs = [_resumed(runs[run_id], cut) for run_id in receipt.resumed[:rows] if run_id in runs]
+    started = [_started(run, runs.get(run.run_id), cut, sent_ms, origin) for run in receipt.started[:rows]]
+    resumed_runs = [
+        _resumed(runs[run_id], cut, origin) for run_id in receipt.resumed[:rows] if run_id in runs
+    ]
     not_started = [
         NotStartedFunction(function_id=missed.function_slug, reason=cut.text(missed.reason))
         for missed in receipt.not_started[:rows]
@@ -84,13 +95,13 @@ def _answer(
         nearest_triggers=list(unmatched.nearest[:_MAX_NEAREST]) or None if unmatched else None,
         app_errors=_app_errors(unmatched, cut) or None,
         truncated=_truncated(receipt, cut, rows),
-        next=_next(receipt, runs, unmatched),
+        next=_next(receipt, runs, unmatched, origin),
     )
     return reply(result)
 
 
-def _started(run: StartedRun, now: RunView | None, cut: Cutter, sent_ms: int) -> EventRun:
-    state = {"status": run.status} if now is None else _state(now, cut)
+def _started(run: StartedRun, now: RunView | None, cut: Cutter, sent_ms: int, origin: str) -> EventRun:
+    state = {"status": run.status} if now is None else _state(now, cut, origin)
     return EventRun(
         run_id=run.run_id,
         function_id=run.function_slug,
@@ -100,12 +111,12 @@ def _started(run: StartedRun, now: RunView | None, cut: Cutter, sent_ms: int) ->
     )
 
 
-def _resumed(run: RunView, cut: Cutter) -> EventRun:
-    return EventRun(run_id=run.id, function_id=run.function_slug, **_state(run, cut))
+def _resumed(run: RunView, cut: Cutter, origin: str) -> EventRun:
+    return EventRun(run_id=run.id, function_id=run.function_slug, **_state(run, cut, origin))
 
 
-def _state(run: RunView, cut: Cutter) -> dict[str, Any]:
-    facts = run_facts(run, cut, failures=1, most_waits=1)
+def _state(run: RunView, cut: Cutter, origin: str) -> dict[str, Any]:
+    facts = run_facts(run, cut, failures=1, most_waits=1, most_failed=0, origin=origin)
     kept = ("status", "duration", "output", "error", "waiting_for", "waits_omitted")
     state = {key: facts[key] for key in kept if key in facts}
     if facts["failures"] and run.ended_ms is None:
@@ -159,7 +170,9 @@ def _unmet(wait: UnmetWait) -> str:
     return f"run {wait.run_id} {what}, but {one_line(wait.reason, 300)}"
 
 
-def _next(receipt: EventReceipt, runs: Mapping[str, RunView], unmatched: Unmatched | None) -> str | None:
+def _next(
+    receipt: EventReceipt, runs: Mapping[str, RunView], unmatched: Unmatched | None, origin: str
+) -> str | None:
     if unmatched is not None:
         return _next_unmatched(unmatched)
     failed = [run.id for run in runs.values() if run.status is RunStatus.FAILED]
@@ -171,7 +184,7 @@ def _next(receipt: EventReceipt, runs: Mapping[str, RunView], unmatched: Unmatch
     ids = [run.run_id for run in receipt.started] + list(receipt.resumed)
     waiting = [run_id for run_id in ids if run_id not in runs or not runs[run_id].status.is_terminal]
     if len(waiting) == 1 and waiting[0] in runs:
-        return run_next(runs[waiting[0]])
+        return run_next(runs[waiting[0]], origin=origin)
     if waiting:
         shown = ", ".join(f'"{run_id}"' for run_id in waiting[:10])
         return f"poll_run_status runIds=[{shown}] waits for the end; get_run_status shows the steps of one."

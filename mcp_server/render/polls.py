@@ -20,10 +20,15 @@ _SHAPES = ((2_000, 5), (500, 5), (500, 1), (150, 1), (40, 1), (40, 0))
 """Characters of each payload, and waits of each run; at the end of them only statuses are left."""
 
 
-def poll_answer(runs: Sequence[RunView], unknown: Sequence[UnknownRun], *, timeout_s: int) -> CallToolResult:
-    """Build the answer: each run as it is now, the counts, and the ids that no run has."""
+def poll_answer(
+    runs: Sequence[RunView], unknown: Sequence[UnknownRun], *, timeout_s: int, origin: str = ""
+) -> CallToolResult:
+    """Build the answer: each run as it is now, the counts, and the ids that no run has.
+
+    `origin` is where the engine listens.
+    """
     shapes: list[tuple[int, int] | None] = [*_SHAPES, None]
-    return first_fit(partial(_answer, runs, unknown, timeout_s, shape) for shape in shapes)
+    return first_fit(partial(_answer, runs, unknown, timeout_s, shape, origin=origin) for shape in shapes)
 
 
 def _answer(
@@ -31,6 +36,8 @@ def _answer(
     unknown: Sequence[UnknownRun],
     timeout_s: int,
     shape: tuple[int, int] | None,
+    *,
+    origin: str,
 ) -> CallToolResult:
     limit, most_waits = shape or (0, 0)
     cut = Cutter(limit)
@@ -44,9 +51,11 @@ def _answer(
         cancelled=counts[RunStatus.CANCELLED],
         running=counts[RunStatus.RUNNING],
         queued=counts[RunStatus.QUEUED],
-        runs=[run_row(run, cut, most_waits=most_waits) if shape else _status(run) for run in runs],
+        runs=[
+            run_row(run, cut, most_waits=most_waits, origin=origin) if shape else _status(run) for run in runs
+        ],
         not_found=list(unknown) or None,
-        next=_next(runs),
+        next=_next(runs, origin),
     )
     if shape is None:
         result.truncated = "Only ids and statuses fit; get_run_status of one run shows the rest."
@@ -79,13 +88,13 @@ def _message(counts: dict[RunStatus, int], known: int, unknown: int, timeout_s: 
     return f"{runs}: {words}; {end}.{missing}"
 
 
-def _next(runs: Sequence[RunView]) -> str | None:
+def _next(runs: Sequence[RunView], origin: str) -> str | None:
     failed = next((run for run in runs if run.status is RunStatus.FAILED), None)
     open_runs = [run for run in runs if not run.status.is_terminal]
     if failed is not None:
         return f'get_run_status runId="{failed.id}" shows the step that failed and its attempts.'
     if len(open_runs) == 1:
-        return run_next(open_runs[0])
+        return run_next(open_runs[0], origin=origin)
     if open_runs:
         ids = ", ".join(f'"{one_line(run.id, 64)}"' for run in open_runs[:10])
         return f"poll_run_status runIds=[{ids}] goes on waiting; get_run_status shows why one waits."

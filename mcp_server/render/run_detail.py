@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
 from functools import partial
 
 from mcp.types import CallToolResult
@@ -10,7 +9,7 @@ from mcp.types import CallToolResult
 from durable_engine import RunView
 from mcp_server.render.budget import first_fit, reply
 from mcp_server.render.payload import Cutter
-from mcp_server.render.runs import run_facts, step_of
+from mcp_server.render.runs import handler_runs, run_facts, step_of
 from mcp_server.render.sentences import run_next, run_sentence
 from mcp_server.render.times import iso
 from mcp_server.results.runs import InvokeResult, RunDetail
@@ -18,7 +17,7 @@ from mcp_server.results.runs import InvokeResult, RunDetail
 STEPS_PER_PAGE = 50
 SUMMARY_CHARS = 500
 FULL_CHARS = 8_000
-_INVOKE_STEPS = 20
+_FUNCTION_FAILED = "inngest/function.failed"
 _SHAPES_SUMMARY = ((50, 500), (50, 200), (50, 60), (25, 60), (10, 60), (3, 60))
 _SHAPES_FULL = (
     (50, 8_000),
@@ -33,30 +32,34 @@ _SHAPES_FULL = (
 _SHAPES_INVOKE = ((20, 4_000), (20, 1_000), (20, 300), (10, 100), (3, 60))
 
 
-def run_detail_answer(run: RunView, *, is_full: bool, offset: int) -> CallToolResult:
-    """Build get_run_status: a page of steps from `offset`, payloads cut by the level of detail."""
+def run_detail_answer(run: RunView, *, is_full: bool, offset: int, origin: str = "") -> CallToolResult:
+    """Build get_run_status: a page of steps from `offset`, payloads cut by the level of detail.
+
+    `origin` is where the engine listens.
+    """
     shapes = _SHAPES_FULL if is_full else _SHAPES_SUMMARY
-    return first_fit(partial(_detail, run, offset, steps, limit, is_full=is_full) for steps, limit in shapes)
+    return first_fit(
+        partial(_detail, run, offset, steps, limit, is_full=is_full, origin=origin) for steps, limit in shapes
+    )
 
 
-def invoke_answer(run: RunView, *, timeout_s: int) -> CallToolResult:
+def invoke_answer(run: RunView, *, timeout_s: int, origin: str = "") -> CallToolResult:
     """Build invoke_function: the run's end, or the state so far, with its first steps."""
-    return first_fit(_invoke_shapes(run, timeout_s))
+    return first_fit(
+        partial(_invoke, run, timeout_s, steps, limit, origin=origin) for steps, limit in _SHAPES_INVOKE
+    )
 
 
-def _invoke_shapes(run: RunView, timeout_s: int) -> Iterator[Callable[[], CallToolResult]]:
-    for steps, limit in _SHAPES_INVOKE:
-        yield partial(_invoke, run, timeout_s, steps, limit)
-
-
-def _detail(run: RunView, offset: int, steps: int, limit: int, *, is_full: bool) -> CallToolResult:
+def _detail(
+    run: RunView, offset: int, steps: int, limit: int, *, is_full: bool, origin: str
+) -> CallToolResult:
     cut = Cutter(limit)
     page = run.steps[offset : offset + steps]
     end = offset + len(page)
     more = len(run.steps) - end
     result = RunDetail(
         message=run_sentence(run),
-        **run_facts(run, cut, shown_steps=page),
+        **run_facts(run, cut, shown_steps=page, origin=origin),
         event_data=cut.value(run.event.data) if run.event.data and offset == 0 else None,
         event_ts=iso(run.event.ts_ms),
         attempt=run.attempt,
@@ -64,13 +67,21 @@ def _detail(run: RunView, offset: int, steps: int, limit: int, *, is_full: bool)
         parent_run_id=run.parent_run_id,
         child_run_ids=list(run.child_run_ids[:STEPS_PER_PAGE]) or None,
         original_run_id=run.original_run_id,
+        failed_run_id=_failed_run_id(run),
+        failure_handler_runs=handler_runs(run),
         notes=list(run.notes) or None,
-        steps=[step_of(step, cut, now_ms=run.now_ms) for step in page],
+        steps=[step_of(step, cut, now_ms=run.now_ms, origin=origin) for step in page],
         next_cursor=str(end) if more else None,
-        next=run_next(run),
+        next=run_next(run, origin=origin),
     )
     result.truncated = _truncated(cut, is_full=is_full, more=more, cursor=result.next_cursor)
     return reply(result)
+
+
+def _failed_run_id(run: RunView) -> str | None:
+    """Return the run whose failure started this one."""
+    failed = run.event.data.get("run_id") if run.event.name == _FUNCTION_FAILED else None
+    return failed if isinstance(failed, str) else None
 
 
 def _truncated(cut: Cutter, *, is_full: bool, more: int, cursor: str | None) -> str | None:
@@ -85,14 +96,15 @@ def _truncated(cut: Cutter, *, is_full: bool, more: int, cursor: str | None) -> 
     return f"{'; '.join(parts)}." if parts else None
 
 
-def _invoke(run: RunView, timeout_s: int, steps: int, limit: int) -> CallToolResult:
+def _invoke(run: RunView, timeout_s: int, steps: int, limit: int, *, origin: str) -> CallToolResult:
     cut = Cutter(limit)
     page = run.steps[:steps]
     result = InvokeResult(
         message=_invoke_message(run, timeout_s),
-        **run_facts(run, cut, shown_steps=page),
-        steps=[step_of(step, cut, now_ms=run.now_ms) for step in page],
-        next=run_next(run),
+        **run_facts(run, cut, shown_steps=page, origin=origin),
+        steps=[step_of(step, cut, now_ms=run.now_ms, origin=origin) for step in page],
+        failure_handler_runs=handler_runs(run),
+        next=run_next(run, origin=origin),
     )
     more = len(run.steps) - len(page)
     if cut.cuts or more:

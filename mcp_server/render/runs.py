@@ -7,16 +7,20 @@ from typing import Any
 
 from durable_engine import FailedAttempt, RunStatus, RunView, StepStatus, StepView
 from durable_engine.durations import format_duration
+from mcp_server.render.faults import failed_steps
 from mcp_server.render.payload import Cutter
 from mcp_server.render.times import iso
 from mcp_server.render.waits import wait_of, waits_of
-from mcp_server.results.runs import Failure, RunFacts, Step
+from mcp_server.results.runs import FailedStep, Failure, HandlerRun, RunFacts, Step
 
 MAX_FAILURES = 3
 """Failed attempts shown of one step or run, the newest; their number says how many there were."""
 
 MAX_WAITS = 5
 """Waits shown beside a run; its steps tell of theirs themselves."""
+
+MAX_FAILED_STEPS = 5
+"""Failed steps shown beside a run when they are not among the steps shown."""
 
 
 def run_facts(
@@ -26,8 +30,13 @@ def run_facts(
     shown_steps: Sequence[StepView] = (),
     failures: int = MAX_FAILURES,
     most_waits: int = MAX_WAITS,
+    most_failed: int = MAX_FAILED_STEPS,
+    origin: str = "",
 ) -> dict[str, Any]:
-    """Return the fields of `RunFacts`; waits that `shown_steps` tell of themselves are left out."""
+    """Return the fields of `RunFacts`; what `shown_steps` tell of themselves is left out.
+
+    `origin` is where the engine listens.
+    """
     told = {step.id for step in shown_steps}
     waits = [wait for wait in waits_of(run) if wait.step_id not in told]
     shown, omitted = failures_of(run.failures, cut, most=failures, told=run.error)
@@ -46,10 +55,14 @@ def run_facts(
         "event_id": run.event.id,
         "event_name": run.event.name,
         "error": None if run.status is RunStatus.CANCELLED else cut.error(run.error),
+        "failed_steps": _failed_steps(run, cut, told=told, most=most_failed) or None,
         "cancelled": None if run.cancelled is None else cut.text(f"Cancelled {run.cancelled}."),
         "failures": shown or None,
         "failures_omitted": omitted or None,
-        "waiting_for": [wait_of(wait, now_ms=run.now_ms, cut=cut) for wait in waits[:most_waits]] or None,
+        "waiting_for": [
+            wait_of(wait, now_ms=run.now_ms, cut=cut, origin=origin) for wait in waits[:most_waits]
+        ]
+        or None,
         "waits_omitted": max(0, len(waits) - most_waits) or None,
         "step_count": len(run.steps),
     }
@@ -58,12 +71,54 @@ def run_facts(
     return facts
 
 
-def run_row(run: RunView, cut: Cutter, *, most_waits: int) -> RunFacts:
+def run_row(run: RunView, cut: Cutter, *, most_waits: int, origin: str = "") -> RunFacts:
     """Return a run without its steps."""
-    return RunFacts(**run_facts(run, cut, failures=min(1, most_waits), most_waits=most_waits))
+    few = min(1, most_waits)
+    facts = run_facts(run, cut, failures=few, most_waits=most_waits, most_failed=few, origin=origin)
+    return RunFacts(**facts)
 
 
-def step_of(step: StepView, cut: Cutter, *, now_ms: int) -> Step:
+def handler_runs(run: RunView) -> list[HandlerRun] | None:
+    """Return the runs that the failure of this one started."""
+    return [
+        HandlerRun(run_id=handler.run_id, function_id=handler.function_slug, status=handler.status)
+        for handler in run.failure_handlers
+    ] or None
+
+
+def _failed_steps(run: RunView, cut: Cutter, *, told: set[str], most: int) -> list[FailedStep]:
+    """Return the steps that failed and that the answer does not show, those that ended the run first."""
+    places = {step.id: place for place, step in enumerate(run.steps)}
+    hidden = [step for step in failed_steps(run) if step.id not in told]
+    return [
+        FailedStep(
+            step_name=cut.text(step.name),
+            step_id=step.id,
+            index=step.index or None,
+            kind=step.kind.value,
+            attempt=newest_attempt(step),
+            attempts=step.attempts,
+            child_run_id=step.child_run_id,
+            error=None if step.error is None else cut.error(_brief(step.error)),
+            cursor=str(places[step.id]),
+        )
+        for step in hidden[:most]
+    ]
+
+
+def newest_attempt(step: StepView) -> int:
+    """Return the number of the newest call for a step, from 0.
+
+    Calls that failed outside of steps count in the numbers of `failures`, not in those of the step.
+    """
+    newest = max(0, step.attempts - 1)
+    if not step.failures:
+        return newest
+    goes_on = step.status in {StepStatus.COMPLETED, StepStatus.RUNNING}
+    return max(newest, step.failures[-1].attempt + goes_on)
+
+
+def step_of(step: StepView, cut: Cutter, *, now_ms: int, origin: str = "") -> Step:
     """Return one step with its payloads cut."""
     failures, omitted = failures_of(step.failures, cut, most=MAX_FAILURES, told=step.error)
     facts: dict[str, Any] = {}
@@ -75,7 +130,7 @@ def step_of(step: StepView, cut: Cutter, *, now_ms: int) -> Step:
         index=step.index or None,
         kind=step.kind.value,
         status=step.status.value,
-        attempt=max(0, step.attempts - 1),
+        attempt=newest_attempt(step),
         attempts=step.attempts,
         started_at=iso(step.started_ms),
         ended_at=iso(step.ended_ms),
@@ -85,7 +140,11 @@ def step_of(step: StepView, cut: Cutter, *, now_ms: int) -> Step:
         error=cut.error(step.error),
         failures=failures or None,
         failures_omitted=omitted or None,
-        waiting_for=None if step.waiting_for is None else wait_of(step.waiting_for, now_ms=now_ms, cut=cut),
+        waiting_for=None
+        if step.waiting_for is None
+        else wait_of(step.waiting_for, now_ms=now_ms, cut=cut, origin=origin),
+        child_run_id=step.child_run_id,
+        taken_over=step.is_taken_over or None,
         **facts,
     )
 
@@ -113,8 +172,10 @@ def failures_of(
 
 
 def _short(error: dict[str, Any], told: dict[str, Any] | None) -> dict[str, Any]:
-    if error != told:
-        return error
+    return error if error != told else _brief(error)
+
+
+def _brief(error: dict[str, Any]) -> dict[str, Any]:
     return {key: error[key] for key in ("name", "message") if key in error}
 
 

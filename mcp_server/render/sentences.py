@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from durable_engine import RunStatus, RunView, StepStatus
+from collections.abc import Sequence
+
+from durable_engine import RunStatus, RunView, StepKind, StepStatus, StepView
 from durable_engine.durations import format_duration
+from durable_engine.ids import is_ulid
 from mcp_server.clean import one_line
-from mcp_server.render.runs import elapsed_ms
-from mcp_server.render.waits import describe_wait, waits_of
+from mcp_server.render.faults import causes_of, engine_fault, failed_next
+from mcp_server.render.runs import elapsed_ms, newest_attempt
+from mcp_server.render.waits import describe_wait, send_signal_command, time_left, waits_of
 
 _MAX_WAITS = 2
 
@@ -15,59 +19,131 @@ def run_sentence(run: RunView) -> str:
     """Return e.g. `Run 01J… of 'shop-pay' is RUNNING for 1.2s: waits for an event 'a/b'.`"""
     elapsed = elapsed_ms(run)
     took = "" if elapsed is None else format_duration(elapsed)
-    start = f"Run {run.id} of {one_line(run.function_slug, 100)!r} is {run.status.value}"
+    rerun = f" (rerun of {run.original_run_id})" if run.original_run_id else ""
+    start = f"Run {run.id} of {one_line(run.function_slug, 100)!r}{rerun} is {run.status.value}"
     if run.status is RunStatus.COMPLETED:
         return f"{start} after {took or 'no time'}, {_steps(run)}."
     if run.status is RunStatus.CANCELLED and run.cancelled:
         start = f"{start} ({one_line(run.cancelled, 200)})"
     if run.status.is_terminal:
-        return f"{start}{f' after {took}' if took else ''}, {_steps(run)}."
+        return f"{start}{_where(run)}{f' after {took}' if took else ''}, {_steps(run)}."
     return f"{start}{f' for {took}' if took else ''}: {_activity(run)}."
 
 
-def run_next(run: RunView) -> str | None:
-    """Return what a caller can do about this run now, or None when there is nothing to do."""
+def run_next(run: RunView, *, origin: str = "") -> str | None:
+    """Return what a caller can do about this run now, or None when there is nothing to do.
+
+    `origin` is where the engine listens.
+    """
     if run.status is RunStatus.FAILED:
-        return (
-            "The error above is quoted from the app. After a fix, invoke_function "
-            f"functionId={one_line(run.function_slug, 100)!r} starts a new run."
-        )
+        return failed_next(run, origin=origin)
     if run.status.is_terminal:
         return None
     for wait in waits_of(run):
         if wait.kind == "event" and wait.event_name:
             return f"send_event name={one_line(wait.event_name, 100)!r} satisfies the wait; {_poll(run)}"
-    if run.failures or any(step.failures for step in run.steps):
-        return f"Attempts failed and are being retried (see failures); {_poll(run)}"
+        if wait.kind == "signal" and not wait.is_displaced:
+            return f"{send_signal_command(wait, origin)} satisfies the wait; {_poll(run)}"
+    open_steps = [step for step in run.steps if not step.status.is_terminal]
+    failures = [*run.failures, *(failure for step in open_steps for failure in step.failures)]
+    if failures:
+        newest = max(failures, key=lambda failure: failure.at_ms)
+        fault = engine_fault(newest.error)
+        why = f" {fault}" if fault else ""
+        return f"Attempts failed and are being retried (see failures).{why} {_poll(run)}"
     return _poll(run)
+
+
+def event_hint(run_ids: Sequence[str], origin: str) -> str:
+    """Return how to find the runs of an event, for ids that no run has and that may be an event's."""
+    event_id = next(filter(is_ulid, run_ids), None)
+    if event_id is None:
+        return ""
+    return f" If it is the id of an event, GET {origin}/v1/events/{event_id}/runs lists the runs it started."
 
 
 def _poll(run: RunView) -> str:
     return f'poll_run_status runIds=["{run.id}"] waits for the end.'
 
 
+def _where(run: RunView) -> str:
+    """Return the step that ended the run: ` in step 'charge' (attempt 5 of 5)`."""
+    causes = causes_of(run)
+    if not causes:
+        return ""
+    cause = causes[0]
+    if cause.kind is StepKind.INVOKE:
+        how = f" (invoked run {cause.child_run_id})" if cause.child_run_id else ""
+    else:
+        number = newest_attempt(cause) + 1
+        most = f" of {run.max_attempts}" if number <= run.max_attempts else ""
+        how = f" (attempt {number}{most})"
+    more = f" and {len(causes) - 1} more with the same error" if causes[1:] else ""
+    return f" in step {_label(cause)}{how}{more}"
+
+
 def _steps(run: RunView) -> str:
-    done = sum(step.status is StepStatus.COMPLETED for step in run.steps)
     if not run.steps:
         return "without steps"
-    failed = any(step.status is StepStatus.FAILED for step in run.steps)
-    if run.status is RunStatus.FAILED and not failed:
+    done = sum(step.status is StepStatus.COMPLETED for step in run.steps)
+    taken = sum(step.is_taken_over for step in run.steps)
+    over = f" ({taken} taken over)" if taken else ""
+    counts = f"{done} of {len(run.steps)} steps completed{over}"
+    failed = sum(step.status is StepStatus.FAILED for step in run.steps)
+    if run.status is RunStatus.COMPLETED and failed:
+        return f"{counts}, {failed} failed and {'was' if failed == 1 else 'were'} caught"
+    causes = causes_of(run)
+    if failed > len(causes):
+        counts = f"{counts}, {failed - len(causes)} {'other ' if causes else ''}failed"
+    has_stack = run.error is not None and bool(run.error.get("stack"))
+    if run.status is RunStatus.FAILED and has_stack and not causes:
         # The Python SDK does not report the step in which a NonRetriableError was raised.
-        return f"outside any reported step ({done} of {len(run.steps)} completed; see the stack)"
-    return f"{done} of {len(run.steps)} steps completed"
+        return f"outside any reported step ({counts}; see the stack)"
+    return counts
 
 
 def _activity(run: RunView) -> str:
     waits = waits_of(run)
+    if waits and waits[0].kind == "report":
+        left = time_left(waits[0], now_ms=run.now_ms)
+        return f"the app is handling the request; it is called again in {left} unless it reports before"
     if waits:
         words = [describe_wait(wait, now_ms=run.now_ms) for wait in waits[:_MAX_WAITS]]
         more = f" and {len(waits) - _MAX_WAITS} more" if len(waits) > _MAX_WAITS else ""
-        return f"waits for {' and for '.join(words)}{more}"
+        busy = _busy([step for step in run.steps if step.status is StepStatus.RUNNING], run.now_ms)
+        return f"waits for {' and for '.join(words)}{more}{f'; {busy}' if busy else ''}"
     if run.status is RunStatus.QUEUED:
         return "its first call is due"
-    busy = [step.name for step in run.steps if not step.status.is_terminal]
+    busy = _busy([step for step in run.steps if not step.status.is_terminal], run.now_ms)
     if busy:
-        return f"step {one_line(busy[0], 80)!r} is in progress" + (
-            f" with {len(busy) - 1} more" if busy[1:] else ""
-        )
-    return "the app is being called"
+        return busy
+    ended = [step.ended_ms for step in run.steps if step.ended_ms is not None]
+    since = f", {_span(max(ended), run.now_ms)} after its last step ended" if ended else ""
+    return f"the app is being called{since}"
+
+
+def _busy(steps: Sequence[StepView], now_ms: int) -> str:
+    """Return what is being done now: `step 'charge' is in progress for 12s with 2 more`."""
+    if not steps:
+        return ""
+    first = min(steps, key=lambda step: step.status is not StepStatus.RUNNING)
+    more = f" with {len(steps) - 1} more" if steps[1:] else ""
+    return f"step {_label(first)} {_since(first, now_ms)}{more}"
+
+
+def _since(step: StepView, now_ms: int) -> str:
+    """Return since when a step is in progress: the newest attempt counts."""
+    if step.status is StepStatus.QUEUED:
+        return "is due"
+    began_ms = step.started_ms
+    if step.failures:
+        began_ms = step.failures[-1].next_attempt_ms or began_ms
+    return "is in progress" + ("" if began_ms is None else f" for {_span(began_ms, now_ms)}")
+
+
+def _span(from_ms: int, now_ms: int) -> str:
+    return format_duration(max(0, now_ms - from_ms))
+
+
+def _label(step: StepView) -> str:
+    return repr(one_line(step.name, 80)) + (f"[{step.index}]" if step.index else "")

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import shlex
+from typing import Final
+
 from durable_engine import RunView, WaitingFor
 from durable_engine.durations import format_duration
 from mcp_server.clean import one_line
@@ -9,9 +13,12 @@ from mcp_server.render.payload import Cutter
 from mcp_server.render.times import iso
 from mcp_server.results.runs import Wait
 
+_LONGEST_SIGNAL: Final = 200
+"""Characters of a signal that is shown in a command; longer ones are left to the field."""
 
-def wait_of(waiting: WaitingFor, *, now_ms: int, cut: Cutter) -> Wait:
-    """Describe one wait."""
+
+def wait_of(waiting: WaitingFor, *, now_ms: int, cut: Cutter, origin: str = "") -> Wait:
+    """Describe one wait. `origin` is where the engine listens; without it paths are relative."""
     return Wait(
         kind=waiting.kind,
         step_name=None if waiting.step_name is None else cut.text(waiting.step_name),
@@ -23,7 +30,7 @@ def wait_of(waiting: WaitingFor, *, now_ms: int, cut: Cutter) -> Wait:
         run_id=waiting.run_id,
         function_id=waiting.function_slug,
         signal=None if waiting.signal is None else cut.text(waiting.signal),
-        how=_how(waiting),
+        how=_how(waiting, origin),
     )
 
 
@@ -40,10 +47,11 @@ def describe_wait(waiting: WaitingFor, *, now_ms: int) -> str:
     what = {
         "sleep": "the end of a sleep",
         "event": f"an event {one_line(waiting.event_name or '', 100)!r}",
-        "signal": f"a signal {one_line(waiting.signal or '', 100)!r}",
+        "signal": _signal_words(waiting),
         "invoke": f"run {waiting.run_id or 'of another function'}",
         "retry": "the next attempt",
         "start": "its start time",
+        "report": "the app, which is handling the request",
     }.get(waiting.kind, one_line(waiting.kind, 40))
     step = f" (step {one_line(waiting.step_name, 80)!r})" if waiting.step_name else ""
     remaining = _remaining(waiting.until_ms, now_ms)
@@ -54,7 +62,19 @@ def _remaining(until_ms: int | None, now_ms: int) -> str | None:
     return None if until_ms is None else format_duration(max(0, until_ms - now_ms))
 
 
-def _how(waiting: WaitingFor) -> str:
+def send_signal_command(waiting: WaitingFor, origin: str) -> str:
+    """Return the command that sends the signal of a wait, to be pasted into a shell."""
+    signal = waiting.signal or ""
+    body = json.dumps({"signal": signal, "data": {}}) if len(signal) <= _LONGEST_SIGNAL else '{"signal": "…"}'
+    return f"curl -X POST {origin}/v1/signals -d {shlex.quote(body)}"
+
+
+def _signal_words(waiting: WaitingFor) -> str:
+    name = one_line(waiting.signal or "", 100)
+    return f"the time-out of signal {name!r}, taken over" if waiting.is_displaced else f"a signal {name!r}"
+
+
+def _how(waiting: WaitingFor, origin: str) -> str:
     if waiting.kind == "event":
         condition = (
             " and data for which `expression` holds (`async` is the event you send, `event` the one that "
@@ -65,13 +85,23 @@ def _how(waiting: WaitingFor) -> str:
         return (
             f"send_event with this eventName{condition}. At `until` the wait times out and the run goes on."
         )
+    if waiting.kind == "signal" and waiting.is_displaced:
+        return (
+            "Nothing can satisfy it: another step has taken over its signal (see notes). It times out at "
+            "`until`, and the run goes on."
+        )
+    if waiting.kind == "signal":
+        command = send_signal_command(waiting, origin)
+        return f"{command} (or let the app send it). At `until` the wait times out and the run goes on."
     return {
-        "signal": (
-            'POST {"signal": "...", "data": {}} to /v1/signals, or let the app send it. At `until` the wait '
-            "times out and the run goes on."
-        ),
         "sleep": "Nothing to do: it ends by itself at `until`.",
         "invoke": "It ends when the invoked run ends: see get_run_status of that runId.",
         "retry": "It is called again at `until`. A fix of the cause deployed before then counts.",
         "start": "The event's ts lies in the future: the run starts at `until`.",
+        "report": "The app is handling the request; it is called again at `until` unless it reports before.",
     }.get(waiting.kind, "It ends by itself at `until`.")
+
+
+def time_left(waiting: WaitingFor, *, now_ms: int) -> str:
+    """Return how long a wait lasts at most, or nothing for one without an end."""
+    return _remaining(waiting.until_ms, now_ms) or ""

@@ -33,7 +33,7 @@ class NotStartedFunction(Model):
     reason: str
 
 
-class UnmetWaitInfo(Model):
+class UnmetWaitInfo(Detail):
     """A run that waits for such an event (`stepName`), or would be cancelled by one, and why not by this."""
 
     run_id: str

@@ -11,7 +11,7 @@ StepState = Literal["QUEUED", "RUNNING", "WAITING", "COMPLETED", "FAILED", "CANC
 
 
 class ErrorInfo(Detail):
-    """An error of the user's code, or of the call to it: quoted, not ours."""
+    """An error of the user's code, quoted; or of the engine, which then has no stack."""
 
     name: str | None = None
     message: str
@@ -20,7 +20,11 @@ class ErrorInfo(Detail):
 
 
 class Failure(Detail):
-    """One failed attempt. `attempt` counts from 0, as the SDKs do."""
+    """One failed attempt. `attempt` is the number of the call, from 0, as the SDKs count.
+
+    A call that failed as a whole counts for the steps after it, too: a step that fails in the second
+    call fails with `attempt` 1.
+    """
 
     attempt: int
     at: str
@@ -45,8 +49,33 @@ class Wait(Detail):
     how: str
 
 
+class FailedStep(Detail):
+    """A step that failed and is not among `steps`; `cursor` shows it in full."""
+
+    step_name: str
+    step_id: str
+    index: int | None = None
+    kind: str
+    attempt: int
+    attempts: int
+    child_run_id: str | None = None
+    error: ErrorInfo | None = None
+    cursor: str
+
+
+class HandlerRun(Detail):
+    """A run that was started because another one failed."""
+
+    run_id: str
+    function_id: str
+    status: str
+
+
 class Step(Model):
-    """One step of a run. `attempt` is the newest attempt, from 0; `attempts` how many were made."""
+    """One step of a run. `attempt` is the number of the newest call for it, from 0, as in `failures`;
+    `attempts` how often the step itself was tried. `child_run_id`: the run that it invoked.
+    `taken_over`: a rerun has its result from the original run.
+    """
 
     keeps_null: ClassVar[frozenset[str]] = frozenset({"output"})
 
@@ -67,6 +96,8 @@ class Step(Model):
     failures: list[Failure] | None = None
     failures_omitted: int | None = None
     waiting_for: Wait | None = None
+    child_run_id: str | None = None
+    taken_over: bool | None = None
 
 
 class RunFacts(Model):
@@ -88,6 +119,7 @@ class RunFacts(Model):
     event_name: str
     output: AnyJSON = None
     error: ErrorInfo | None = None
+    failed_steps: list[FailedStep] | None = None
     cancelled: str | None = None
     failures: list[Failure] | None = None
     failures_omitted: int | None = None
@@ -106,6 +138,8 @@ class RunDetail(RunFacts, Result):
     parent_run_id: str | None = None
     child_run_ids: list[str] | None = None
     original_run_id: str | None = None
+    failed_run_id: str | None = None
+    failure_handler_runs: list[HandlerRun] | None = None
     notes: list[str] | None = None
     steps: list[Step]
     truncated: str | None = None
@@ -115,6 +149,7 @@ class RunDetail(RunFacts, Result):
 class InvokeResult(RunFacts, Result):
     """How the invoked run ended, or how far it came."""
 
+    failure_handler_runs: list[HandlerRun] | None = None
     steps: list[Step]
     truncated: str | None = None
 

@@ -29,7 +29,7 @@ def all_tools(backend: Backend, docs: DocsIndex, config: ServerConfig) -> dict[T
             send_event.make(backend, config),
             invoke_function.make(backend, config),
             poll_run_status.make(backend, config),
-            get_run_status.make(backend),
+            get_run_status.make(backend, config),
         ],
         "docs": [
             search_docs.make(docs),

@@ -10,12 +10,15 @@ from mcp.types import CallToolResult
 from pydantic import Field
 
 from durable_engine import RunView
+from durable_engine.errors import RunNotFoundError
 from mcp_server.arguments import RunId
 from mcp_server.backend import Backend
 from mcp_server.clean import one_line
-from mcp_server.errors import as_tool_errors
+from mcp_server.config import ServerConfig
+from mcp_server.errors import as_tool_errors, describe
 from mcp_server.kinds import READ_ONLY
 from mcp_server.render.run_detail import run_detail_answer
+from mcp_server.render.sentences import event_hint
 from mcp_server.results.runs import RunDetail
 from mcp_server.strict import define_tool
 
@@ -29,7 +32,7 @@ Cursor = Annotated[
 ]
 
 
-def make(backend: Backend) -> Tool:
+def make(backend: Backend, config: ServerConfig) -> Tool:
     """Build the tool."""
 
     async def get_run_status(
@@ -40,14 +43,19 @@ def make(backend: Backend) -> Tool:
         Use it to debug a run. It does not wait; to wait for the end use poll_run_status.
 
         Returns status, output or error, the triggering event, and per step its name, id, kind, status,
-        attempts, timing, input, output or error, failed attempts with the next retry, and waitingFor (what,
-        until when, how to satisfy it). `failures` on the run are failed calls outside steps, such as an
-        unreachable app; `notes` name what the run uses and this engine lacks. Long payloads are cut, and it
+        attempts, timing, input, output or error, failed attempts with the next retry, waitingFor (what, until
+        when, how to satisfy it) and the run it invoked. failedSteps are those beyond this page; `failures` on
+        the run are failed calls outside steps, such as an unreachable app; failureHandlerRuns are what its
+        failure started; `notes` name what the run uses and this engine lacks. Long payloads are cut, and it
         says so. Next: send_event to satisfy a wait, or poll_run_status.
         """
         with as_tool_errors():
-            run = await backend.get_run(run_id)
-        return run_detail_answer(run, is_full=detail == "full", offset=_offset(run, cursor))
+            try:
+                run = await backend.get_run(run_id)
+            except RunNotFoundError as error:
+                raise ToolError(f"{describe(error)}{event_hint([run_id], config.engine_url)}") from error
+        offset = _offset(run, cursor)
+        return run_detail_answer(run, is_full=detail == "full", offset=offset, origin=config.engine_url)
 
     return define_tool(get_run_status, title="Get run status", annotations=READ_ONLY)
 

@@ -20,6 +20,7 @@ from mcp_server.config import ServerConfig
 from mcp_server.errors import as_tool_errors
 from mcp_server.kinds import READ_ONLY
 from mcp_server.render.polls import poll_answer
+from mcp_server.render.sentences import event_hint
 from mcp_server.results.runs import PollResult, UnknownRun
 from mcp_server.strict import define_tool
 from mcp_server.waiting import RunWaiter
@@ -59,17 +60,18 @@ def make(backend: Backend, config: ServerConfig) -> Tool:
         Use it after send_event, or when invoke_function timed out. It returns as soon as all have ended; on
         time-out it returns the state so far (allEnded: false), never an error. timeout=0 only looks.
 
-        Returns per run status, output or error, duration and what it waits for; counts of completed, failed,
-        cancelled, running and queued runs; ids that no run has under notFound. Next: get_run_status for the
-        steps of one run; the same call again to wait longer.
+        Returns per run status, output or error, a step that failed, duration and what it waits for; counts of
+        completed, failed, cancelled, running and queued runs; ids that no run has under notFound. Next:
+        get_run_status for the steps of one run; the same call again to wait longer.
         """
         ids = list(dict.fromkeys(run_ids))
         with as_tool_errors():
             runs = await waiter.wait(ids, timeout_s=timeout, context=context)
             runs, unknown = await _complete(backend, ids, runs)
         if not runs:
-            raise ToolError(_all_unknown(unknown))
-        return poll_answer([runs[run_id] for run_id in ids if run_id in runs], unknown, timeout_s=timeout)
+            raise ToolError(f"{_all_unknown(unknown)}{event_hint(ids, config.engine_url)}")
+        known = [runs[run_id] for run_id in ids if run_id in runs]
+        return poll_answer(known, unknown, timeout_s=timeout, origin=config.engine_url)
 
     return define_tool(poll_run_status, title="Wait for runs", annotations=READ_ONLY)
 

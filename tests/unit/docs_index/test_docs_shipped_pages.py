@@ -203,6 +203,11 @@ def test_typescript_code_uses_version_4_of_the_sdk() -> None:
         ("node typescript app", "guides/typescript-app"),
         ("SignalConflictError", "steps/wait-for-signal"),
         ("run is CANCELLED why", "troubleshooting/runs"),
+        ("throttle a function", "reference/flow-control"),
+        ("limit concurrency per customer", "reference/flow-control"),
+        ("debounce", "reference/flow-control"),
+        ("batchEvents", "reference/flow-control"),
+        ("rate limit", "reference/flow-control"),
     ],
 )
 def test_questions_of_users_find_their_page_among_the_first_three(
@@ -211,3 +216,9 @@ def test_questions_of_users_find_their_page_among_the_first_three(
     found = list(dict.fromkeys(hit.path for hit in shipped.search(query, limit=6).results))
 
     assert path in found[:3]
+
+
+def test_what_is_not_applied_is_found_by_its_name(shipped: DocsIndex) -> None:
+    for option in ("throttle", "rateLimit", "debounce", "batchEvents", "singleton", "concurrency"):
+        assert "reference/flow-control" in {match.file for match in shipped.grep(option).matches}, option
+    assert "notEnforced" in shipped.read("reference/flow-control").text

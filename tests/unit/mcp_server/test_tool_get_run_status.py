@@ -1,6 +1,7 @@
 """get_run_status: one run, step by step."""
 
 import json
+import shlex
 
 import pytest
 from mcp_scripted import (
@@ -18,7 +19,7 @@ from mcp_scripted import (
     text_of,
 )
 
-from durable_engine import RunStatus, StepKind, StepStatus, WaitingFor
+from durable_engine import RunStatus, StartedRun, StepKind, StepStatus, WaitingFor
 from mcp_server.render.budget import MAX_CHARS
 
 pytestmark = pytest.mark.anyio
@@ -93,6 +94,7 @@ async def test_a_wait_for_an_event_says_how_to_satisfy_it(server, backend):
         ("invoke", "get_run_status"),
         ("retry", "called again"),
         ("start", "future"),
+        ("report", "handling the request"),
     ],
 )
 async def test_each_kind_of_wait_says_what_ends_it(server, backend, kind, words):
@@ -263,11 +265,23 @@ async def test_a_queued_run_has_no_start_and_no_duration(server, backend):
 
 
 async def test_a_failure_that_no_reported_step_accounts_for_says_so(server, backend):
-    backend.runs[RUN_ID] = a_run(status=RunStatus.FAILED, output=None, error={"message": "boom"})
+    backend.runs[RUN_ID] = a_run(
+        status=RunStatus.FAILED, output=None, error={"message": "boom", "stack": "at x"}
+    )
 
     answer = await ask(server, "get_run_status", THIS_RUN)
 
-    assert "outside any reported step" in answer["message"]
+    assert "outside any reported step (1 of 1 steps completed; see the stack)" in answer["message"]
+
+
+async def test_an_error_without_a_stack_does_not_send_readers_to_one(server, backend):
+    error = {"name": "StepOutputTooLargeError", "message": "The output of step 'charge' is too large."}
+    backend.runs[RUN_ID] = a_run(status=RunStatus.FAILED, output=None, error=error)
+
+    answer = await ask(server, "get_run_status", THIS_RUN)
+
+    assert "outside" not in answer["message"]
+    assert answer["message"].endswith("is FAILED after 1.2s, 1 of 1 steps completed.")
 
 
 async def test_a_cancelled_run_says_what_cancelled_it(server, backend):
@@ -298,8 +312,43 @@ async def test_a_wait_for_a_signal_says_how_to_send_it(server, backend):
 
     shown = answer["steps"][0]["waitingFor"]
     assert shown["signal"] == "ok/7"
-    assert "/v1/signals" in shown["how"]
+    command = """curl -X POST http://127.0.0.1:8288/v1/signals -d '{"signal": "ok/7", "data": {}}'"""
+    assert shown["how"].startswith(f"{command} (or let the app send it).")
+    assert answer["next"].startswith(f"{command} satisfies the wait;")
     assert "a signal 'ok/7'" in answer["message"]
+
+
+@pytest.mark.parametrize("signal", ["it's \u2028here\n; rm -rf /", "🧨" * 100, "'\"$(x)`"])
+async def test_the_command_for_a_signal_is_one_line_that_a_shell_takes_as_it_is_meant(
+    server, backend, signal
+):
+    wait = WaitingFor(kind="signal", until_ms=NOW_MS, step_id="hash-ok", step_name="ok", signal=signal)
+    backend.runs[RUN_ID] = a_waiting_run(waiting_for=(wait,), steps=())
+
+    answer = await ask(server, "get_run_status", THIS_RUN)
+
+    command = answer["next"].partition(" satisfies the wait")[0]
+    assert len(command.splitlines()) == 1
+    assert json.loads(shlex.split(command)[-1]) == {"signal": signal, "data": {}}
+
+
+async def test_a_signal_that_was_taken_over_can_only_time_out(server, backend):
+    wait = WaitingFor(
+        kind="signal",
+        until_ms=NOW_MS + 62_000,
+        step_id="hash-ok",
+        step_name="ok",
+        signal="ok/7",
+        is_displaced=True,
+    )
+    step = a_step("ok", kind=StepKind.WAIT_FOR_SIGNAL, status=StepStatus.WAITING, waiting_for=wait)
+    backend.runs[RUN_ID] = a_waiting_run(waiting_for=(wait,), steps=(step,))
+
+    answer = await ask(server, "get_run_status", THIS_RUN)
+
+    assert "waits for the time-out of signal 'ok/7', taken over (step 'ok')" in answer["message"]
+    assert answer["steps"][0]["waitingFor"]["how"].startswith("Nothing can satisfy it")
+    assert answer["next"].startswith("poll_run_status")
 
 
 async def test_notes_of_the_engine_are_shown_as_its_own_sentences(server, backend, era):
@@ -310,3 +359,164 @@ async def test_notes_of_the_engine_are_shown_as_its_own_sentences(server, backen
 
     assert result.structured_content["notes"] == ['Realtime is not supported, so "x" was dropped.']
     assert 'notes: Realtime is not supported, so "x" was dropped.' in text_of(result)
+
+
+ERROR = {"name": "CardDeclined", "message": "card declined"}
+
+
+def a_failed_step(name, **changes):
+    failure = a_failure(error={**ERROR, "stack": "at pay.ts:3"}, next_attempt_ms=None)
+    fields = {"status": StepStatus.FAILED, "output": None, "error": failure.error, "failures": (failure,)}
+    return a_step(name, **{**fields, **changes})
+
+
+async def test_a_step_that_failed_far_down_in_a_fan_out_comes_first(server, backend, era):
+    steps = [a_step(f"inv-{number}") for number in range(150)]
+    steps[120] = a_failed_step("inv-120", error={"name": "Other", "message": "was caught"})
+    steps[140] = a_failed_step("inv-140", index=2)
+    backend.runs[RUN_ID] = a_run(
+        status=RunStatus.FAILED, output=None, error={**ERROR, "stack": "s", "status": 500}, steps=tuple(steps)
+    )
+
+    answer = await ask(server, "get_run_status", THIS_RUN, era=era)
+    page = await ask(server, "get_run_status", {**THIS_RUN, "cursor": answer["failedSteps"][0]["cursor"]})
+    polled = await ask(server, "poll_run_status", {"runIds": [RUN_ID]})
+    invoked = await ask(server, "invoke_function", {"functionId": "shop-pay"})
+
+    assert "is FAILED in step 'inv-140'[2] (attempt 1 of 5) after 1.2s" in answer["message"]
+    assert "148 of 150 steps completed, 1 other failed" in answer["message"]
+    assert [step["stepName"] for step in answer["failedSteps"]] == ["inv-140", "inv-120"]
+    assert answer["failedSteps"][0]["error"] == ERROR
+    assert list(answer).index("failedSteps") < list(answer).index("steps")
+    assert page["steps"][0]["stepName"] == "inv-140"
+    assert [step["stepName"] for step in page["failedSteps"]] == ["inv-120"]
+    assert [step["stepName"] for step in polled["runs"][0]["failedSteps"]] == ["inv-140"]
+    assert [step["stepName"] for step in invoked["failedSteps"]] == ["inv-140", "inv-120"]
+
+
+async def test_failed_steps_that_the_page_shows_are_not_told_twice_and_of_many_five(server, backend):
+    few = a_run(status=RunStatus.FAILED, output=None, error=ERROR, steps=(a_step(), a_failed_step("pay")))
+    many = a_run(id="many", steps=tuple(a_failed_step(f"s{number}") for number in range(200)))
+    backend.runs = {RUN_ID: few, "many": many}
+
+    assert "failedSteps" not in await ask(server, "get_run_status", THIS_RUN)
+    answer = await ask(server, "get_run_status", {"runId": "many"})
+    assert len(answer["failedSteps"]) == 5
+    assert "0 of 200 steps completed, 200 failed and were caught" in answer["message"]
+
+
+async def test_several_steps_with_the_error_of_the_run_are_counted(server, backend):
+    steps = tuple(a_failed_step(f"s{number}") for number in range(3))
+    backend.runs[RUN_ID] = a_run(status=RunStatus.FAILED, output=None, error=ERROR, steps=steps)
+
+    answer = await ask(server, "get_run_status", THIS_RUN)
+
+    assert "in step 's0' (attempt 1 of 5) and 2 more with the same error after" in answer["message"]
+
+
+async def test_a_failed_step_that_was_caught_is_told(server, backend):
+    backend.runs[RUN_ID] = a_run(steps=(a_step("a"), a_failed_step("b"), a_step("c")))
+
+    answer = await ask(server, "get_run_status", THIS_RUN)
+
+    assert answer["message"].endswith("2 of 3 steps completed, 1 failed and was caught.")
+
+
+async def test_a_failed_run_names_the_runs_of_its_failure_handler_and_they_name_it(server, backend):
+    handler = StartedRun(run_id="handler", function_slug="shop-pay-failure", status="RUNNING", due_ms=NOW_MS)
+    event = an_event(id=RUN_ID, name="inngest/function.failed", data={"run_id": RUN_ID})
+    backend.runs[RUN_ID] = a_run(status=RunStatus.FAILED, error=ERROR, failure_handlers=(handler,))
+    backend.runs["handler"] = a_run(id="handler", event=event)
+
+    failed = await ask(server, "get_run_status", THIS_RUN)
+    invoked = await ask(server, "invoke_function", {"functionId": "shop-pay"})
+    handling = await ask(server, "get_run_status", {"runId": "handler"})
+
+    told = [{"runId": "handler", "functionId": "shop-pay-failure", "status": "RUNNING"}]
+    assert failed["failureHandlerRuns"] == invoked["failureHandlerRuns"] == told
+    assert handling["failedRunId"] == RUN_ID
+    assert not {"failedRunId", "failureHandlerRuns"} & (await ask_plain(server, backend)).keys()
+
+
+async def ask_plain(server, backend):
+    backend.runs[RUN_ID] = a_run(event=an_event(data={"run_id": "of the sender"}))
+    return await ask(server, "get_run_status", THIS_RUN)
+
+
+async def test_an_endpoint_that_works_by_itself_is_no_retry(server, backend):
+    wait = WaitingFor(kind="report", until_ms=NOW_MS + 600_000)
+    backend.runs[RUN_ID] = a_waiting_run(steps=(), waiting_for=(wait,))
+
+    answer = await ask(server, "get_run_status", THIS_RUN)
+
+    assert "the app is handling the request; it is called again in 9m 58s unless" in answer["message"]
+    assert answer["waitingFor"][0]["kind"] == "report"
+
+
+async def test_a_step_in_progress_says_since_when(server, backend):
+    first = a_step("x", status=StepStatus.RUNNING, output=None, ended_ms=None, started_ms=NOW_MS - 10_000)
+    due = a_step("y", status=StepStatus.QUEUED, output=None, ended_ms=None, started_ms=None)
+    again = a_step(
+        "x",
+        status=StepStatus.RUNNING,
+        output=None,
+        ended_ms=None,
+        failures=(a_failure(next_attempt_ms=NOW_MS),),
+    )
+    messages = []
+    for steps in ((due, first), (again,), (due,), (a_step(),), ()):
+        backend.runs[RUN_ID] = a_waiting_run(steps=steps, waiting_for=())
+        messages.append((await ask(server, "get_run_status", THIS_RUN))["message"].partition("RUNNING ")[2])
+
+    assert messages == [
+        "for 2s: step 'x' is in progress for 12s with 1 more.",
+        "for 2s: step 'x' is in progress for 2s.",
+        "for 2s: step 'y' is due.",
+        "for 2s: the app is being called, 1.7s after its last step ended.",
+        "for 2s: the app is being called.",
+    ]
+
+
+async def test_a_step_in_progress_is_told_beside_a_wait(server, backend):
+    busy = a_step("x", status=StepStatus.RUNNING, output=None, ended_ms=None)
+    run = a_waiting_run()
+    backend.runs[RUN_ID] = a_waiting_run(steps=(*run.steps, busy))
+
+    answer = await ask(server, "get_run_status", THIS_RUN)
+
+    assert answer["message"].endswith("(step 'approval'), 1m left; step 'x' is in progress for 2s.")
+
+
+async def test_a_rerun_says_so_and_marks_what_it_has_from_the_original(server, backend):
+    backend.runs[RUN_ID] = a_run(
+        original_run_id="original", steps=(a_step("a", is_taken_over=True), a_step("b"))
+    )
+
+    answer = await ask(server, "get_run_status", THIS_RUN)
+
+    assert "'shop-pay' (rerun of original) is COMPLETED" in answer["message"]
+    assert "2 of 2 steps completed (1 taken over)" in answer["message"]
+    assert [step.get("takenOver") for step in answer["steps"]] == [True, None]
+
+
+async def test_the_number_of_an_attempt_is_the_same_in_a_step_and_in_its_failures(server, backend):
+    """A call that failed outside of steps before, as with Python's RetryAfterError, counts in both."""
+    failure = a_failure(attempt=1)
+    waiting = a_step("x", status=StepStatus.WAITING, output=None, ended_ms=None, failures=(failure,))
+    done = a_step("y", attempts=2, failures=(failure,))
+    backend.runs[RUN_ID] = a_waiting_run(steps=(waiting, done), waiting_for=())
+
+    answer = await ask(server, "get_run_status", THIS_RUN)
+
+    assert [(step["attempt"], step["attempts"]) for step in answer["steps"]] == [(1, 1), (2, 2)]
+    assert answer["steps"][0]["failures"][0]["attempt"] == 1
+
+
+async def test_an_id_that_may_be_an_events_says_how_to_find_its_runs(server, backend):
+    text = await refused(server, "get_run_status", {"runId": EVENT_ID})
+    polled = await refused(server, "poll_run_status", {"runIds": [EVENT_ID]})
+
+    told = f"GET http://127.0.0.1:8288/v1/events/{EVENT_ID}/runs"
+    assert told in text
+    assert told in polled
+    assert "/v1/events" not in await refused(server, "get_run_status", {"runId": "nope"})

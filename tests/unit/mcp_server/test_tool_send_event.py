@@ -16,7 +16,15 @@ from mcp_scripted import (
     refused,
 )
 
-from durable_engine import Inventory, NewEvent, NotStarted, RunStatus, StartedRun, UnmetWait
+from durable_engine import (
+    Inventory,
+    NewEvent,
+    NotStarted,
+    RunStatus,
+    StartedRun,
+    UnmetWait,
+    WaitingFor,
+)
 from durable_engine.errors import InvalidEventError
 
 pytestmark = pytest.mark.anyio
@@ -231,3 +239,16 @@ async def test_an_event_that_meets_no_condition_says_which_run_waits_and_what_is
     assert f"did nothing: run {RUN_ID} waits for it, but async.data.ok == true is false" in answer["message"]
     assert RUN_ID in answer["next"]
     assert "nearestTriggers" not in answer
+
+
+async def test_a_run_that_waits_for_a_signal_comes_with_the_command_that_sends_it(server, backend):
+    wait = WaitingFor(
+        kind="signal", until_ms=NOW_MS + 5_000, step_id="hash-ok", step_name="ok", signal="ok/7"
+    )
+    backend.runs[RUN_ID] = a_waiting_run(steps=(), waiting_for=(wait,))
+
+    answer = await ask(server, "send_event", {**EVENT, "wait": 1})
+
+    command = "curl -X POST http://127.0.0.1:8288/v1/signals"
+    assert answer["next"].startswith(command)
+    assert answer["runs"][0]["waitingFor"][0]["how"].startswith(command)
