@@ -92,7 +92,7 @@ def test_half_of_a_surrogate_pair_is_written_as_javascript_does() -> None:
 
 
 @pytest.mark.parametrize(
-    "body", [b"[" * 5_000 + b"]" * 5_000, b"[" * 990 + b"1.5" + b"]" * 990, b"{", b"NaN"]
+    "body", [b"[" * 200_000 + b"]" * 200_000, b"[" * 990 + b"1.5" + b"]" * 990, b"{", b"NaN"]
 )
 def test_what_is_no_json_or_nested_too_deeply_has_no_canonical_form(body: bytes) -> None:
     with pytest.raises(InvalidJSONError):
