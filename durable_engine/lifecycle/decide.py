@@ -119,7 +119,7 @@ def checkpoint(facts: CallFacts, reply: Ops) -> Changes:
     """Return what steps change that the SDK reports while its call goes on.
 
     Source: TypeScript 4 and Go, `POST /v1/checkpoint/{run}/async`. The SDK goes on by itself, so nothing
-    is enqueued. What ends the run here (a limit) makes its next checkpoint stale.
+    is enqueued. A limit that is passed here ends the run.
     """
     changes = Changes()
     reading = Reading(facts, reply, changes, group_id=None)
