@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable
-from dataclasses import replace
 from functools import partial
 from typing import Final
 
@@ -44,8 +43,7 @@ def commit_answer(
     if held is None:
         logger.warning("late answer of run %s dropped", item.run_id)
         return Settled()
-    facts = _load_facts(tables, registry, held, reply, started_ms=started_ms, now_ms=now_ms)
-    facts = replace(facts, sent=None if sent is None else frozenset(sent))
+    facts = _load_facts(tables, registry, held, reply, started_ms=started_ms, sent=sent, now_ms=now_ms)
     settlement = Settlement(tables, registry, now_ms=now_ms)
     settled = settlement.apply(decide(facts, reply))
     tables.queue.done(held)
@@ -77,7 +75,7 @@ def commit_checkpoint(
             "or the call was made again.",
             hint="Stop working on it.",
         )
-    facts = _load_facts(tables, registry, held, reply, started_ms=0, now_ms=now_ms)
+    facts = _load_facts(tables, registry, held, reply, now_ms=now_ms)
     settled = Settlement(tables, registry, now_ms=now_ms).apply(checkpoint(facts, reply))
     tables.queue.start_attempts_anew(held)
     return settled
@@ -91,7 +89,7 @@ def commit_report(
     As long as its steps just run, the app goes on by itself: `item` is put off, and due only if the app is
     silent for `silence_ms`. Anything else is for the engine to go on with.
     """
-    facts = _load_facts(tables, registry, item, reply, started_ms=now_ms, now_ms=now_ms)
+    facts = _load_facts(tables, registry, item, reply, now_ms=now_ms)
     settlement = Settlement(tables, registry, now_ms=now_ms)
     if isinstance(reply, Ops) and all(isinstance(op, StepRan) for op in reply.ops):
         changes = checkpoint(facts, reply)
@@ -108,7 +106,8 @@ def _load_facts(
     item: QueueItem,
     reply: Reply,
     *,
-    started_ms: int,
+    started_ms: int | None = None,
+    sent: Iterable[str] | None = None,
     now_ms: int,
 ) -> CallFacts:
     run = tables.runs.get(item.run_id)
@@ -128,6 +127,7 @@ def _load_facts(
         step_count=tables.steps.count(run.id),
         has_other_work=bool(at_work) or tables.queue.has_others(item),
         started_ms=started_ms,
+        sent=None if sent is None else frozenset(sent),
         signal_holders=_signal_holders(tables, reply),
         now_ms=now_ms,
     )

@@ -32,7 +32,8 @@ class CallFacts(RunFacts):
     `steps` holds those named in the answer, and the item's target. `open_in_group` are the unfinished
     steps that were planned together with the target, the target included. `at_work` are the steps that
     have a queue item or a pause besides `item`; `has_other_work` tells whether the run has any.
-    `step_count` is the number of steps the run has. `started_ms` is when the call was sent.
+    `step_count` is the number of steps the run has. `started_ms` is when the call was sent,
+    None when the answer is of no call, or of one that goes on.
     `sent` are the steps whose memos the call carried, None where that does not matter.
     `signal_holders` are the steps, as (run id, step id), that wait for the signals named in the answer.
     """
@@ -43,15 +44,16 @@ class CallFacts(RunFacts):
     at_work: frozenset[str]
     has_other_work: bool
     step_count: int
-    started_ms: int
+    started_ms: int | None
     sent: frozenset[str] | None = None
     signal_holders: Mapping[str, tuple[str, str]] = field(default_factory=dict)
 
     def began_ms(self, duration_ms: int | None) -> int:
         """Return when a step began whose code ran for so long, as one of perhaps several of the call."""
         if duration_ms is None:
-            return self.started_ms
-        return max(self.started_ms, self.now_ms - duration_ms)
+            return self.now_ms if self.started_ms is None else self.started_ms
+        earliest_ms = self.run.started_ms if self.started_ms is None else self.started_ms
+        return max(earliest_ms or 0, self.now_ms - duration_ms)
 
     @property
     def has_attempts_left(self) -> bool:

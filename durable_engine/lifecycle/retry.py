@@ -104,7 +104,7 @@ def failing_step(step: Step, facts: CallFacts, error: JSONObject, *, due_ms: int
         attempts=step.attempts + 1,
         error=to_json(error),
         due_ms=due_ms,
-        started_ms=step.started_ms or facts.started_ms,
+        started_ms=step.started_ms or facts.began_ms(None),
     )
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import httpx
 import pytest
-from engine_tables import World, a_function, ref
+from engine_tables import NOW_MS, World, a_function, ref
 from scripted_app import SDK, App, engine_for, opcodes, registration, result, settle, sleep, start, step_run
 from test_endpoints import DONE, Lab, _lab, _planned, _ran, _sleep
 
@@ -137,6 +137,22 @@ def test_steps_whose_checkpoint_got_no_answer_may_come_again_with_the_answer() -
     again = world.take_one()
     assert again.call is not None
     assert list(again.call.memos) == ["hash-a"]
+
+
+@pytest.mark.parametrize(
+    ("duration_ms", "began_ms"), [(None, NOW_MS + 5_000), (2_000, NOW_MS + 3_000), (9_000, NOW_MS)]
+)
+def test_a_step_of_a_checkpoint_began_when_its_timing_says_and_at_its_report_without(
+    duration_ms: int | None, began_ms: int
+) -> None:
+    world = World()
+    run_id = world.start()
+    work = world.take_one()
+    world.now_ms += 5_000
+    ran = StepRan(step=ref("a"), data=1, duration_ms=duration_ms)
+    world.checkpoint(run_id, work.item.ref, _reply(ran))
+    step = world.steps(run_id)["a"]
+    assert (step.queued_ms, step.started_ms, step.ended_ms) == (began_ms, began_ms, NOW_MS + 5_000)
 
 
 def test_a_target_that_a_checkpoint_has_ended_does_not_fail_its_run() -> None:
@@ -285,6 +301,16 @@ async def test_a_rerun_that_would_begin_over_the_state_limit_is_refused(
 
 
 # Durable endpoints
+
+
+@anyio
+async def test_the_steps_of_an_endpoint_keep_how_long_they_ran(lab: Lab) -> None:
+    timing = {"a": 1, "b": 2_000_000_000}
+    await lab.begin()
+    await lab.clock.advance(5)
+    await lab.report({**step_run("a", 1), "timing": timing})
+    (step,) = (await lab.run()).steps
+    assert (step.started_ms, step.ended_ms) == (lab.clock.now_ms() - 2_000, lab.clock.now_ms())
 
 
 @anyio
