@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from functools import partial
 from typing import Final
 
-from durable_engine.cancelling import cancellation, too_late
+from durable_engine.cancelling import too_late
 from durable_engine.errors import StaleCallError
 from durable_engine.lifecycle.decide import checkpoint, decide
 from durable_engine.lifecycle.facts import CallFacts
@@ -51,8 +51,7 @@ def commit_answer(
         # Source: the SDK's documentation; a call that began in time may still end the run, nothing follows.
         run = tables.runs.get(held.run_id)
         if run is not None and not run.status.is_terminal:
-            reason = too_late(run, facts.function)
-            settlement.apply(cancellation(tables, registry, run, reason=reason, now_ms=now_ms))
+            settlement.apply(too_late(tables, registry, run, now_ms=now_ms))
     return settled
 
 

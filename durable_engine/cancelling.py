@@ -38,8 +38,14 @@ def cancellation(tables: Tables, registry: Registry, run: Run, *, reason: str, n
     return changes
 
 
-def too_late(run: Run, function: Function) -> str:
-    """Say which of the function's time-outs has passed; a sync may have changed its length meanwhile."""
+def too_late(tables: Tables, registry: Registry, run: Run, *, now_ms: int) -> Changes:
+    """Decide to cancel a run because one of its function's time-outs has passed."""
+    reason = _time_out(run, registry.by_id(run.function_id))
+    return cancellation(tables, registry, run, reason=reason, now_ms=now_ms)
+
+
+def _time_out(run: Run, function: Function) -> str:
+    """Say which time-out has passed; a sync may have changed its length meanwhile."""
     is_start = run.status is RunStatus.QUEUED
     limit_ms = function.start_timeout_ms if is_start else function.finish_timeout_ms
     limit = f" of {format_duration(limit_ms)}" if limit_ms is not None else ""
@@ -59,7 +65,7 @@ def cancelled_by(tables: Tables, registry: Registry, event: Event, *, now_ms: in
         if run is None or run.status.is_terminal or run.event_id == event.id:
             continue
         if trigger.expression is not None:
-            scope = {"event": tables.events.get(run.event_id).as_payload(), "async": payload}
+            scope = tables.wait_scope(run, payload)
             if not compile_expression(trigger.expression).matches(scope, now_ms=now_ms):
                 continue
         reason = f"by event {event.name!r} ({event.id}), as cancelOn of its function asks"

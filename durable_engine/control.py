@@ -8,9 +8,9 @@ from typing import Final
 from durable_engine.answers import commit_checkpoint
 from durable_engine.cancelling import cancellation, run_facts
 from durable_engine.clock import Clock
-from durable_engine.errors import InvalidInputError, RunAlreadyEndedError, RunNotFoundError, StaleCallError
+from durable_engine.errors import InvalidInputError, RunAlreadyEndedError, StaleCallError
 from durable_engine.expressions import compile_expression
-from durable_engine.ids import is_ulid, new_ulid
+from durable_engine.ids import new_ulid
 from durable_engine.lifecycle.rerun import repeat_run, steps_before
 from durable_engine.lifecycle.resume import signal_arrived
 from durable_engine.model.changes import Changes
@@ -51,7 +51,7 @@ class RunControl:
         """
 
         def change(tables: Tables, registry: Registry, now_ms: int) -> Settled:
-            run = _known(tables, run_id)
+            run = tables.runs.known(run_id)
             if run.status.is_terminal:
                 raise RunAlreadyEndedError(f"Run {run_id} has ended before: it is {run.status}.")
             return _cancel(tables, registry, run, now_ms=now_ms)
@@ -120,7 +120,7 @@ class RunControl:
         new_id = new_ulid(self._clock.now_ms())
 
         def change(tables: Tables, registry: Registry, now_ms: int) -> Settled:
-            run = _known(tables, run_id)
+            run = tables.runs.known(run_id)
             facts = run_facts(tables, registry, run, now_ms=now_ms)
             if facts.function.is_archived:
                 raise InvalidInputError(
@@ -190,7 +190,7 @@ class RunControl:
         app_names: list[str] = []
 
         def change(tables: Tables, registry: Registry, now_ms: int) -> Settled:
-            run = tables.runs.get(run_id) if is_ulid(run_id) else None
+            run = tables.runs.find(run_id)
             if run is None:
                 return Settled()
             app_names.append(registry.by_id(run.function_id).app_name)
@@ -222,13 +222,6 @@ def _check_takes_input(registry: Registry, function: Function, step: Step) -> No
 def _cancel(tables: Tables, registry: Registry, run: Run, *, now_ms: int) -> Settled:
     changes = cancellation(tables, registry, run, reason=_CANCELLED_BY, now_ms=now_ms)
     return Settlement(tables, registry, now_ms=now_ms).apply(changes)
-
-
-def _known(tables: Tables, run_id: str) -> Run:
-    run = tables.runs.get(run_id) if is_ulid(run_id) else None
-    if run is None:
-        raise RunNotFoundError(f"No run {run_id[:100]!r}.", hint="Run ids come from send_event.")
-    return run
 
 
 def _step_named(steps: Sequence[Step], wanted: str) -> Step:

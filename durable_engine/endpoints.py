@@ -109,7 +109,7 @@ class Endpoints:
 
 
 def _report(tables: Tables, registry: Registry, run_id: str, reply: Ops | Failed, *, now_ms: int) -> Settled:
-    run = tables.runs.get(run_id) if is_ulid(run_id) else None
+    run = tables.runs.find(run_id)
     is_ours = run is not None and registry.by_id(run.function_id).is_endpoint
     item = tables.queue.take_silent(run_id, now_ms=now_ms) if is_ours else None
     if run is not None and is_ours and item is None and _is_known(tables, run, reply):

@@ -16,7 +16,6 @@ from durable_engine.errors import InvalidFunctionError, RunAlreadyEndedError, Ru
 from durable_engine.executor import Executor
 from durable_engine.expressions import compile_expression
 from durable_engine.gateway.client import GatewayClient
-from durable_engine.ids import is_ulid
 from durable_engine.inspection import view_run
 from durable_engine.maintenance.app_sync import AppSync
 from durable_engine.maintenance.discovery import Discovery
@@ -29,7 +28,7 @@ from durable_engine.registry import Registry, closest
 from durable_engine.registry_keeper import RegistryKeeper
 from durable_engine.sdk.client import SDKClient
 from durable_engine.sdk.registration import is_serve_url, read_registration
-from durable_engine.settle import Settled, repair_stalled
+from durable_engine.settle import Settled
 from durable_engine.signals import Signals
 from durable_engine.storage.database import Database
 from durable_engine.storage.tables import Tables
@@ -61,7 +60,7 @@ class Engine:
             self._signals,
             self._registry,
         )
-        transactions = Transactions(database, clock, self._signals, self._registry)
+        self._transactions = transactions = Transactions(database, clock, self._signals, self._registry)
         self._reception = Reception(
             clock, transactions, self._registry, max_event_bytes=config.max_event_bytes
         )
@@ -92,7 +91,8 @@ class Engine:
         if released:
             logger.info("took back %d calls that were open when the engine stopped", released)
         await engine._keeper.load()
-        await database.transact(engine._repair_all)
+        # Each is looked at, as after any change, in case it was left with nothing to do.
+        await engine._transactions.commit(lambda tables, *_: Settled(resumed=tables.runs.open_ids()))
         # The first expression loads the grammar; no event should wait for that.
         engine._start(asyncio.to_thread(_warm_up))
         engine._start(engine._dispatcher.run())
@@ -258,7 +258,7 @@ class Engine:
         """
 
         def load(tables: Tables) -> tuple[str, Mapping[str, str]] | None:
-            run = tables.runs.get(run_id) if is_ulid(run_id) else None
+            run = tables.runs.find(run_id)
             if run is None:
                 return None
             if run.status.is_terminal:
@@ -268,17 +268,11 @@ class Engine:
 
         return await self._database.read(load)
 
-    def _repair_all(self, tables: Tables) -> None:
-        settled, now_ms = Settled(), self._clock.now_ms()
-        repair_stalled(tables, self._registry(), tables.runs.open_ids(), settled, now_ms=now_ms)
-
     async def _view_runs(self, run_ids: Sequence[str]) -> dict[str, RunView]:
         now_ms = self._clock.now_ms()
 
-        wanted = [run_id for run_id in run_ids if is_ulid(run_id)]
-
         def load(tables: Tables) -> dict[str, RunView]:
-            runs = filter(None, map(tables.runs.get, wanted))
+            runs = filter(None, map(tables.runs.find, run_ids))
             return {run.id: view_run(tables, self._registry(), run, now_ms=now_ms) for run in runs}
 
         return await self._database.read(load)

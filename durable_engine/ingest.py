@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from durable_engine.expressions import compile_expression, explain_mismatch
+from durable_engine.inspection import existing_run
 from durable_engine.lifecycle.resume import event_arrived
 from durable_engine.lifecycle.start import start_run
 from durable_engine.model.changes import Changes
@@ -79,8 +80,7 @@ def _mismatch(
     run = tables.runs.get(run_id)
     if run is None or expression is None:
         return None
-    scope = {"event": tables.events.get(run.event_id).as_payload(), "async": payload}
-    return explain_mismatch(compile_expression(expression), scope, now_ms=now_ms)
+    return explain_mismatch(compile_expression(expression), tables.wait_scope(run, payload), now_ms=now_ms)
 
 
 def _start(
@@ -115,19 +115,9 @@ def _meets(tables: Tables, pause: Pause, payload: dict[str, object], *, now_ms: 
     run = tables.runs.get(pause.run_id)
     if run is None:
         return False
-    scope = {"event": tables.events.get(run.event_id).as_payload(), "async": payload}
-    return compile_expression(pause.expression).matches(scope, now_ms=now_ms)
+    return compile_expression(pause.expression).matches(tables.wait_scope(run, payload), now_ms=now_ms)
 
 
 def existing_runs(tables: Tables, registry: Registry, event_id: str) -> tuple[StartedRun, ...]:
     """Return what an event that was accepted before has started."""
-    return tuple(
-        StartedRun(
-            run_id=run.id,
-            function_slug=registry.by_id(run.function_id).slug,
-            status=run.status,
-            due_ms=run.queued_ms,
-            existed=True,
-        )
-        for run in tables.runs.of_event(event_id)
-    )
+    return tuple(existing_run(registry, run) for run in tables.runs.of_event(event_id))

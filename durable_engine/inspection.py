@@ -9,7 +9,7 @@ from typing import Final
 
 from durable_engine.model.event import StartedRun
 from durable_engine.model.history import HistoryEntry, HistoryKind
-from durable_engine.model.json_value import JSONObject, JSONValue, parse_json
+from durable_engine.model.json_value import JSONObject, JSONValue, parse_stored
 from durable_engine.model.op import StepRef
 from durable_engine.model.queue_item import ItemKind, QueueItem
 from durable_engine.model.run import Run
@@ -72,8 +72,8 @@ def view_run(tables: Tables, registry: Registry, run: Run, *, now_ms: int) -> Ru
         now_ms=now_ms,
         started_ms=run.started_ms,
         ended_ms=run.ended_ms,
-        output=_parsed(run.output),
-        error=_parsed(run.error),
+        output=parse_stored(run.output),
+        error=parse_stored(run.error),
         steps=steps,
         failures=tuple(failures.get(None, ())),
         waiting_for=_run_waits(run, steps, queue, is_endpoint=function.is_endpoint, now_ms=now_ms),
@@ -88,10 +88,6 @@ def view_run(tables: Tables, registry: Registry, run: Run, *, now_ms: int) -> Ru
         is_archived=function.is_archived,
         is_endpoint=function.is_endpoint,
     )
-
-
-def _parsed(text: str | None) -> JSONValue:
-    return None if text is None else parse_json(text)
 
 
 def _text_of(history: Sequence[HistoryEntry], kind: HistoryKind, key: str) -> str | None:
@@ -123,20 +119,22 @@ def _failure_handlers(tables: Tables, registry: Registry, run: Run) -> tuple[Sta
     """Return the runs that the failure of a run started: the event that tells of it has the run's id."""
     if run.status is not RunStatus.FAILED:
         return ()
-    return tuple(
-        StartedRun(
-            run_id=handler.id,
-            function_slug=registry.by_id(handler.function_id).slug,
-            status=handler.status,
-            due_ms=handler.queued_ms,
-            existed=True,
-        )
-        for handler in tables.runs.of_event(run.id)[:MAX_HANDLERS]
+    return tuple(existing_run(registry, handler) for handler in tables.runs.of_event(run.id)[:MAX_HANDLERS])
+
+
+def existing_run(registry: Registry, run: Run) -> StartedRun:
+    """Return what is said of a run that was started before."""
+    return StartedRun(
+        run_id=run.id,
+        function_slug=registry.by_id(run.function_id).slug,
+        status=run.status,
+        due_ms=run.queued_ms,
+        existed=True,
     )
 
 
 def _view_step(step: Step, known: _Known) -> StepView:
-    memo = _parsed(step.memo)
+    memo = parse_stored(step.memo)
     return StepView(
         id=step.ref.id,
         name=step.ref.name,
@@ -147,9 +145,9 @@ def _view_step(step: Step, known: _Known) -> StepView:
         started_ms=step.started_ms,
         ended_ms=step.ended_ms,
         attempts=step.attempts,
-        input=_parsed(step.input),
+        input=parse_stored(step.input),
         output=_output(step, memo),
-        error=None if step.status is StepStatus.COMPLETED else _parsed(step.error),
+        error=None if step.status is StepStatus.COMPLETED else parse_stored(step.error),
         has_timed_out=step.has_timed_out,
         failures=tuple(known.failures.get(step.ref.id, ())),
         waiting_for=_step_wait(step, known),
@@ -182,7 +180,7 @@ def _step_wait(step: Step, known: _Known) -> WaitingFor | None:
     kind = _WAIT_KINDS.get(step.kind, "retry")
     if kind == "retry" and (step.due_ms is None or step.due_ms <= known.now_ms):
         return None
-    detail: JSONObject = {} if step.kind.is_gateway else _parsed(step.detail) or {}
+    detail: JSONObject = {} if step.kind.is_gateway else parse_stored(step.detail) or {}
     return WaitingFor(
         kind=kind,
         until_ms=step.due_ms,

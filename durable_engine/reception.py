@@ -9,10 +9,11 @@ from durable_engine.clock import Clock
 from durable_engine.errors import InvalidEventError, InvalidInputError
 from durable_engine.ids import new_ulid
 from durable_engine.ingest import IDEMPOTENCY_MS, existing_runs, unmet_waits
+from durable_engine.inspection import existing_run
 from durable_engine.intake import MAX_EVENTS, accept
 from durable_engine.lifecycle.start import start_run
 from durable_engine.model.changes import Changes
-from durable_engine.model.event import Event, EventReceipt, NewEvent, StartedRun
+from durable_engine.model.event import Event, EventReceipt, NewEvent
 from durable_engine.model.function import Function
 from durable_engine.registry import Registry
 from durable_engine.settle import Settled, Settlement, invoked_event
@@ -100,7 +101,7 @@ class Reception:
         receipts: list[EventReceipt] = []
 
         def start(tables: Tables, registry: Registry, now_ms: int) -> Settled:
-            known = None if start_key is None else _started_before(tables, found, start_key, now_ms=now_ms)
+            known = _started_before(tables, registry, found, start_key, now_ms=now_ms)
             if known is not None:
                 receipts.append(known)
                 return Settled()
@@ -134,16 +135,12 @@ def _ingest(tables: Tables, registry: Registry, event: Event, *, now_ms: int) ->
     return settled, receipt
 
 
-def _started_before(tables: Tables, function: Function, key: str, *, now_ms: int) -> EventReceipt | None:
-    run_id = tables.runs.started_by_key(function.id, key, now_ms=now_ms)
+def _started_before(
+    tables: Tables, registry: Registry, function: Function, key: str | None, *, now_ms: int
+) -> EventReceipt | None:
+    run_id = None if key is None else tables.runs.started_by_key(function.id, key, now_ms=now_ms)
     run = None if run_id is None else tables.runs.get(run_id)
     if run is None:
         return None
-    started = StartedRun(
-        run_id=run.id,
-        function_slug=function.slug,
-        status=run.status,
-        due_ms=run.queued_ms,
-        existed=True,
-    )
+    started = existing_run(registry, run)
     return EventReceipt(event=tables.events.get(run.event_id), is_known=True, started=(started,))

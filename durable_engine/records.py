@@ -7,12 +7,11 @@ from collections.abc import Callable, Sequence
 from typing import Final
 
 from durable_engine.clock import Clock
-from durable_engine.errors import EventNotFoundError, InvalidInputError, RunNotFoundError
-from durable_engine.ids import is_ulid
+from durable_engine.errors import EventNotFoundError, InvalidInputError
 from durable_engine.inspection import view_run
 from durable_engine.model.event import SCHEDULED_TIMER, Event
 from durable_engine.model.function import App, Function
-from durable_engine.model.json_value import JSONValue, parse_json
+from durable_engine.model.json_value import parse_stored
 from durable_engine.model.queue_item import QueueItem
 from durable_engine.model.records import EventFilter, EventPage, RunFilter, RunPage, RunRecord, Span
 from durable_engine.model.run import Run
@@ -107,18 +106,20 @@ class Records:
         Raises:
             RunNotFoundError: no such run.
         """
-        return await self._database.read(lambda tables: self._record(tables, _known(tables, run_id)))
+        return await self._database.read(lambda tables: self._record(tables, tables.runs.known(run_id)))
 
     async def jobs(self, run_id: str) -> tuple[QueueItem, ...]:
         """Return the work of a run that is due now or later; raises as `run`."""
-        return await self._database.read(lambda tables: tuple(tables.queue.of_run(_known(tables, run_id).id)))
+        return await self._database.read(
+            lambda tables: tuple(tables.queue.of_run(tables.runs.known(run_id).id))
+        )
 
     async def trace(self, run_id: str) -> Span:
         """Return a run as spans, one inside the other; raises as `run`."""
         now_ms = self._clock.now_ms()
 
         def load(tables: Tables) -> Span:
-            view = view_run(tables, self._registry(), _known(tables, run_id), now_ms=now_ms)
+            view = view_run(tables, self._registry(), tables.runs.known(run_id), now_ms=now_ms)
             children: dict[str, list[str]] = defaultdict(list)
             for child in filter(None, map(tables.runs.get_lean, view.child_run_ids)):
                 children[child.parent_step_id or ""].append(child.id)
@@ -166,28 +167,17 @@ class Records:
             queued_ms=run.queued_ms,
             started_ms=run.started_ms,
             ended_ms=run.ended_ms,
-            output=_parsed(run.output),
-            error=_parsed(run.error),
+            output=parse_stored(run.output),
+            error=parse_stored(run.error),
             parent_run_id=run.parent_run_id,
             original_run_id=run.original_run_id,
             cron=_cron(tables.events.get(run.event_id)) if event_name == SCHEDULED_TIMER else None,
         )
 
 
-def _parsed(text: str | None) -> JSONValue:
-    return None if text is None else parse_json(text)
-
-
 def _cron(event: Event) -> str | None:
     cron = event.data.get("cron")
     return cron if isinstance(cron, str) else None
-
-
-def _known(tables: Tables, run_id: str) -> Run:
-    run = tables.runs.get(run_id) if is_ulid(run_id) else None
-    if run is None:
-        raise RunNotFoundError(f"No run {run_id[:100]!r}.", hint="Run ids come from send_event.")
-    return run
 
 
 def _check_limit(limit: int) -> None:

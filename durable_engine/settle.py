@@ -193,11 +193,11 @@ def repair_stalled(
         was_repaired = tables.history.has(run_id, HistoryKind.RUN_REPAIRED)
         changes = Changes()
         if run.status is RunStatus.QUEUED or not was_repaired:
-            logger.error("run had nothing left to do; calling it again", extra={"run_id": run_id})
+            logger.error("run %s had nothing left to do; calling it again", run_id)
             changes.items.append(NewItem(run_id=run_id, kind=ItemKind.DISCOVER, due_ms=now_ms))
             changes.history.append(HistoryEntry(run_id=run_id, at_ms=now_ms, kind=HistoryKind.RUN_REPAIRED))
         else:
-            logger.error("run had nothing left to do; ending it", extra={"run_id": run_id})
+            logger.error("run %s had nothing left to do; ending it", run_id)
             error: JSONObject = {
                 "name": "StalledRunError",
                 "message": "Stepcue found nothing left to do for this run although it had not ended. "

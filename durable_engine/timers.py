@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from durable_engine.cancelling import cancellation, too_late
+from durable_engine.cancelling import too_late
 from durable_engine.lifecycle.resume import time_is_up
 from durable_engine.model.queue_item import ItemKind, QueueItem
 from durable_engine.registry import Registry
@@ -22,8 +22,7 @@ def fire_timer(tables: Tables, registry: Registry, *, item: QueueItem, now_ms: i
     if run is not None and (item.kind is ItemKind.DEADLINE or item.kind.is_call):
         if item.kind is ItemKind.DEADLINE and tables.queue.is_called(run.id):
             return Settled()  # the open call may still end the run; its answer decides
-        reason = too_late(run, registry.by_id(run.function_id))
-        return settlement.apply(cancellation(tables, registry, run, reason=reason, now_ms=now_ms))
+        return settlement.apply(too_late(tables, registry, run, now_ms=now_ms))
     step = tables.steps.get(item.run_id, item.step_id or "")
     if run is None or step is None or step.status.is_terminal:
         tables.queue.done(item)

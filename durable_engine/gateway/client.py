@@ -10,6 +10,7 @@ from typing import Any, Final
 
 import httpx
 
+from durable_engine.bodies import read_bounded
 from durable_engine.gateway.answer import GatewayAnswer, read_headers
 from durable_engine.gateway.faults import (
     CONNECT_TIMEOUT_S,
@@ -95,7 +96,7 @@ class GatewayClient:
                 try:
                     headers = read_headers(response.headers.raw)
                     leads_on = response.status_code in REDIRECT_STATUSES and "location" in headers
-                    body = b"" if leads_on else await _bounded_body(response)
+                    body = b"" if leads_on else await _body(response)
                 finally:
                     await response.aclose()
         except _FAULTS as fault:
@@ -150,12 +151,5 @@ def _location(answer: GatewayAnswer | GatewayFailure) -> str | None:
     return None if location is None else location.encode("latin-1").decode("utf-8", "replace")
 
 
-async def _bounded_body(response: httpx.Response) -> bytes:
-    chunks: list[bytes] = []
-    size = 0
-    async for chunk in response.aiter_bytes():
-        size += len(chunk)
-        if size > MAX_BODY_BYTES:
-            raise AnswerTooLargeError
-        chunks.append(chunk)
-    return b"".join(chunks)
+async def _body(response: httpx.Response) -> bytes:
+    return await read_bounded(response.aiter_bytes(), most=MAX_BODY_BYTES, too_large=AnswerTooLargeError())

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
+from durable_engine.bodies import quote
 from durable_engine.gateway.answer import GatewayAnswer
 from durable_engine.gateway.faults import MAX_BODY_BYTES, GatewayFailure, origin, too_large
 from durable_engine.model.json_value import InvalidJSONError, JSONObject, JSONValue, parse_json
@@ -21,7 +22,6 @@ _ERROR_NAMES: Final[Mapping[StepKind, str]] = {
     StepKind.FETCH: "GatewayError",
     StepKind.AI_GATEWAY: "AIGatewayError",
 }
-_QUOTE_CHARS: Final = 500
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,7 +43,7 @@ class Outcome:
             return self._ran(_fetched(answer, text))
         if answer.status <= 299:
             return self._ran(_json_or_text(text))
-        quoted = _quote(hide(text, self.secrets))
+        quoted = quote(hide(text, self.secrets))
         delay_ms = retry_after_ms(answer.headers.get("retry-after"), now_ms=now())
         return self.failed(
             f"{origin(answer.url)} answered HTTP {answer.status}: {quoted}", retry_after_ms=delay_ms
@@ -80,8 +80,3 @@ def _json_or_text(text: str) -> JSONValue:
         return parse_json(text.removeprefix("\ufeff"))
     except InvalidJSONError:
         return text
-
-
-def _quote(text: str) -> str:
-    line = " ".join(text[: _QUOTE_CHARS * 4].split())
-    return line[:_QUOTE_CHARS] + ("…" if len(line) > _QUOTE_CHARS else "") if line else "(empty)"

@@ -7,6 +7,7 @@ from typing import Final
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
+from durable_engine.bodies import read_bounded
 from durable_engine.model.json_value import InvalidJSONError, JSONValue, parse_json
 
 MAX_BODY_BYTES: Final = 32 * 1024 * 1024
@@ -18,14 +19,8 @@ async def read_body(request: Request) -> bytes:
     Raises:
         HTTPException: 413, the body is over 32 MiB.
     """
-    chunks: list[bytes] = []
-    size = 0
-    async for chunk in request.stream():
-        size += len(chunk)
-        if size > MAX_BODY_BYTES:
-            raise HTTPException(413, f"The request body is over {MAX_BODY_BYTES // 1024 // 1024} MiB.")
-        chunks.append(chunk)
-    return b"".join(chunks)
+    too_large = HTTPException(413, f"The request body is over {MAX_BODY_BYTES // 1024 // 1024} MiB.")
+    return await read_bounded(request.stream(), most=MAX_BODY_BYTES, too_large=too_large)
 
 
 async def read_json(request: Request) -> JSONValue:

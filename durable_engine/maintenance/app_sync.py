@@ -9,6 +9,7 @@ from typing import Final
 
 import httpx
 
+from durable_engine.bodies import quote
 from durable_engine.clock import Clock
 from durable_engine.errors import InvalidFunctionError, StorageError, SyncError
 from durable_engine.model.json_value import InvalidJSONError, parse_json
@@ -17,7 +18,7 @@ from durable_engine.registry import same_endpoint
 from durable_engine.registry_keeper import RegistryKeeper
 from durable_engine.sdk.client import APP_FAULTS, AppAnswer, SDKClient, WrongSignatureError, in_words
 from durable_engine.sdk.registration import read_registration
-from durable_engine.sdk.reply import KEYS_DIFFER, KEYS_DIFFER_HINT, WRONG_SIGNATURE, quote
+from durable_engine.sdk.reply import KEYS_DIFFER, KEYS_DIFFER_HINT, WRONG_SIGNATURE
 
 logger = logging.getLogger(__name__)
 

@@ -48,6 +48,11 @@ def parse_json(text: str | bytes, *, parse_float: Callable[[str], float] = read_
         raise InvalidJSONError(str(error)) from None
 
 
+def parse_stored(text: str | None) -> JSONValue:
+    """Parse what a column of JSON text holds; None where it holds nothing."""
+    return None if text is None else parse_json(text)
+
+
 def is_storable(text: str) -> bool:
     """Whether the text has no half of a surrogate pair, which JSON can carry and UTF-8 cannot."""
     try:

@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 
 import httpx
 
+from durable_engine.bodies import read_bounded
 from durable_engine.ids import new_ulid
 from durable_engine.model.call import Call
 from durable_engine.model.json_value import InvalidJSONError
@@ -198,7 +199,8 @@ class SDKClient:
                     if response.has_redirect_location:
                         url = str(request.url.join(response.headers["location"]))
                         continue
-                    body = await _bounded_body(response, is_late)
+                    chunks = _in_time(response.aiter_bytes(), is_late)
+                    body = await read_bounded(chunks, most=MAX_REPLY_BYTES, too_large=ReplyTooLargeError())
                 finally:
                     await response.aclose()
             lower = {key.lower(): value for key, value in response.headers.items()}
@@ -211,18 +213,12 @@ def _timeouts(seconds: float | None) -> dict[str, float]:
     return {"connect": min(whole, CONNECT_TIMEOUT_S), "read": whole, "write": whole, "pool": whole}
 
 
-async def _bounded_body(response: httpx.Response, is_late: Callable[[], bool] | None) -> bytes:
-    chunks: list[bytes] = []
-    size = 0
-    async for chunk in response.aiter_bytes():
+async def _in_time(chunks: AsyncIterator[bytes], is_late: Callable[[], bool] | None) -> AsyncIterator[bytes]:
+    async for chunk in chunks:
         # An answer that is there counts, however late; what is blank only says that the app still works.
         if is_late is not None and chunk.isspace() and is_late():
             raise httpx.ReadTimeout("the answer took too long")
-        size += len(chunk)
-        if size > MAX_REPLY_BYTES:
-            raise ReplyTooLargeError
-        chunks.append(chunk)
-    return b"".join(chunks)
+        yield chunk
 
 
 def _origin(url: str) -> str:

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Final
 
+from durable_engine.bodies import quote
 from durable_engine.model.json_value import InvalidJSONError, JSONObject, JSONValue, parse_json, to_json
 from durable_engine.model.op import Op, StepErrored
 from durable_engine.model.reply import Failed, Ops, Reply, Returned
@@ -176,12 +177,6 @@ def _lenient_json(body: bytes) -> JSONValue:
         return parse_json(body)
     except InvalidJSONError:
         return body.decode("utf-8", "replace")
-
-
-def quote(body: bytes, *, most: int = _QUOTE_CHARS) -> str:
-    """Return the beginning of a body as one line of text, to be shown as data."""
-    text = " ".join(body[: most * 4].decode("utf-8", "replace").split())
-    return text[:most] + ("…" if len(text) > most else "") if text else "(empty)"
 
 
 def _execution_version(headers: Mapping[str, str]) -> int | None:

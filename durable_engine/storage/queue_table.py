@@ -49,11 +49,11 @@ _RETRY: Final = "UPDATE queue_item SET due_ms = ?, attempt = ?, is_leased = 0 WH
 _RELEASE_ALL: Final = "UPDATE queue_item SET is_leased = 0 WHERE is_leased = 1"
 _CLOSE_WAIT: Final = "DELETE FROM queue_item WHERE run_id = ? AND step_id = ? AND kind = 'timer'"
 _CLOSE_RUN: Final = "DELETE FROM queue_item WHERE run_id = ?"
-# A deadline moves nothing forward: it is no work of the run.
 _IS_CALLED: Final = """
 SELECT 1 FROM queue_item WHERE run_id = ? AND is_leased = 1 AND kind IN ('discover', 'step') LIMIT 1
 """
 _IS_OVERDUE: Final = "SELECT 1 FROM queue_item WHERE run_id = ? AND kind = 'deadline' AND due_ms <= ?"
+# A deadline moves nothing forward: it is no work of the run.
 _OTHERS: Final = "SELECT 1 FROM queue_item WHERE run_id = ? AND id != ? AND kind != 'deadline' LIMIT 1"
 _AT_WORK: Final = "SELECT step_id FROM queue_item WHERE run_id = ? AND id != ? AND step_id IS NOT NULL"
 _BESIDES: Final = """

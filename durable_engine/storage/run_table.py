@@ -5,6 +5,8 @@ from __future__ import annotations
 import sqlite3
 from typing import Final
 
+from durable_engine.errors import RunNotFoundError
+from durable_engine.ids import is_ulid
 from durable_engine.model.changes import RunEnd, RunMode
 from durable_engine.model.run import Run
 from durable_engine.model.status import RunStatus
@@ -76,6 +78,21 @@ class RunTable:
         """Return a run."""
         row = self._connection.execute(_GET, (run_id,)).fetchone()
         return None if row is None else _read(row)
+
+    def find(self, text: str) -> Run | None:
+        """Return the run with an id that a caller gave, which may be any text."""
+        return self.get(text) if is_ulid(text) else None
+
+    def known(self, text: str) -> Run:
+        """Return the run with an id that a caller gave.
+
+        Raises:
+            RunNotFoundError: there is none.
+        """
+        run = self.find(text)
+        if run is None:
+            raise RunNotFoundError(f"No run {text[:100]!r}.", hint="Run ids come from send_event.")
+        return run
 
     def get_lean(self, run_id: str) -> Run | None:
         """Return a run without its output and error, which may be large."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 import sqlite3
 
 from durable_engine.model.changes import Changes
+from durable_engine.model.json_value import JSONObject
+from durable_engine.model.run import Run
 from durable_engine.model.step import Step, Surroundings
 from durable_engine.storage.event_table import EventTable
 from durable_engine.storage.history_table import HistoryTable
@@ -36,6 +38,10 @@ class Tables:
             is_alone=not self.queue.has_besides(run_id, step.ref.id)
             and not self.pauses.steps_waiting(run_id) - {step.ref.id},
         )
+
+    def wait_scope(self, run: Run, incoming: JSONObject) -> JSONObject:
+        """Return what an expression sees of an incoming event (its payload) and of the run it is about."""
+        return {"event": self.events.get(run.event_id).as_payload(), "async": incoming}
 
     def apply(self, changes: Changes) -> dict[str, int]:
         """Write everything a decision asks for, except what it asks to be decided next.

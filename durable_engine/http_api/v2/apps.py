@@ -10,8 +10,8 @@ from starlette.routing import Route
 
 from durable_engine.engine import Engine
 from durable_engine.errors import AppNotFoundError
-from durable_engine.http_api.fields import FieldError, limit_of, read_object, text_of
-from durable_engine.http_api.v2.envelope import answer, answer_page, both, compact, date
+from durable_engine.http_api.fields import FieldError, read_object, text_of
+from durable_engine.http_api.v2.envelope import answer, answer_by_name, both, compact, date
 from durable_engine.model.function import App
 from durable_engine.model.json_value import JSONObject
 from durable_engine.registry import same_endpoint
@@ -21,12 +21,8 @@ def routes(engine: Engine) -> list[Route]:
     """Return the routes of this resource."""
 
     async def list_apps(request: Request) -> Response:
-        limit = limit_of(request, default=100, most=100)
-        after = request.query_params.get("cursor", "")
-        apps = [app for app in engine.records.apps() if app.name > after]
-        shown = [_as_app(engine, app) for app in apps[:limit]]
-        next_cursor = apps[limit - 1].name if len(apps) > limit else None
-        return answer_page(engine, shown, limit=limit, next_cursor=next_cursor)
+        named = {app.name: app for app in engine.records.apps()}
+        return answer_by_name(engine, request, named, lambda app: _as_app(engine, app))
 
     async def get_app(request: Request) -> Response:
         return answer(engine, _as_app(engine, engine.records.app(request.path_params["app"])))

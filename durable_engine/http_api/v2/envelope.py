@@ -5,8 +5,8 @@ Fields without a value are left out, whole numbers are written as text: JSON of 
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
-from typing import Final
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Final, TypeVar
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -14,9 +14,11 @@ from starlette.routing import Route
 
 from durable_engine.engine import Engine
 from durable_engine.http_api.answers import JSONAnswer
+from durable_engine.http_api.fields import limit_of
 from durable_engine.http_api.times import rfc3339
 from durable_engine.model.json_value import JSONObject, JSONValue
 
+T = TypeVar("T")
 Handler = Callable[[Request], Awaitable[Response]]
 
 PREFIXES: Final = ("/v2", "/api/v2")
@@ -38,6 +40,18 @@ def answer_page(
     """Return a page of entries; a list without entries is left out."""
     page = compact({"cursor": next_cursor, "hasMore": next_cursor is not None, "limit": limit})
     return JSONAnswer(compact({"data": list(entries), "metadata": _metadata(engine), "page": page}))
+
+
+def answer_by_name(
+    engine: Engine, request: Request, named: Mapping[str, T], show: Callable[[T], JSONObject]
+) -> Response:
+    """Return the page asked for of what is few and sorted by name; the cursor is a name."""
+    limit = limit_of(request, default=100, most=100)
+    after = request.query_params.get("cursor", "")
+    names = [name for name in named if name > after]
+    shown = [show(named[name]) for name in names[:limit]]
+    next_cursor = names[limit - 1] if len(names) > limit else None
+    return answer_page(engine, shown, limit=limit, next_cursor=next_cursor)
 
 
 def refuse(status: int, code: str, message: str, *, data: JSONObject | None = None) -> Response:

@@ -7,9 +7,8 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from durable_engine.engine import Engine
-from durable_engine.http_api.fields import limit_of
 from durable_engine.http_api.v2.configuration import as_configuration
-from durable_engine.http_api.v2.envelope import answer, answer_page, both, compact
+from durable_engine.http_api.v2.envelope import answer, answer_by_name, both, compact
 from durable_engine.http_api.v2.run_fields import answer_runs, read_filter, short_id
 from durable_engine.model.function import Function, Trigger
 from durable_engine.model.json_value import JSONObject
@@ -19,16 +18,9 @@ def routes(engine: Engine) -> list[Route]:
     """Return the routes of this resource."""
 
     async def list_functions(request: Request) -> Response:
-        limit = limit_of(request, default=100, most=100)
-        after = request.query_params.get("cursor", "")
-        functions = [
-            function
-            for function in engine.records.functions(request.path_params["app"])
-            if function.slug > after
-        ]
-        shown = [_as_function(function) for function in functions[:limit]]
-        next_cursor = functions[limit - 1].slug if len(functions) > limit else None
-        return answer_page(engine, shown, limit=limit, next_cursor=next_cursor)
+        functions = engine.records.functions(request.path_params["app"])
+        named = {function.slug: function for function in functions}
+        return answer_by_name(engine, request, named, _as_function)
 
     async def get_function(request: Request) -> Response:
         return answer(engine, _as_function(function_of(engine, request)))

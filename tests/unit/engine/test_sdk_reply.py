@@ -9,9 +9,10 @@ from typing import Any
 
 import pytest
 
+from durable_engine.bodies import quote
 from durable_engine.model.op import RunReturned, StepRan
 from durable_engine.model.reply import Failed, Ops, Reply, Returned
-from durable_engine.sdk.reply import quote, read_reply
+from durable_engine.sdk.reply import read_reply
 
 NOW_MS = 1_795_246_975_852
 SDK = {"x-inngest-sdk": "inngest-py:v0.5.19"}
