@@ -118,7 +118,7 @@ def _load_facts(
     return CallFacts(
         run=run,
         function=registry.by_id(run.function_id),
-        load_event=partial(tables.events.get, run.event_id),
+        load_events=partial(tables.events_of, run),
         item=item,
         steps=steps,
         open_in_group=tables.steps.open_in_group(run.id, target.group_id if target else None),

@@ -23,7 +23,7 @@ def run_facts(tables: Tables, registry: Registry, run: Run, *, now_ms: int) -> R
     return RunFacts(
         run=run,
         function=registry.by_id(run.function_id),
-        load_event=partial(tables.events.get, run.event_id),
+        load_events=partial(tables.events_of, run),
         now_ms=now_ms,
     )
 

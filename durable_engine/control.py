@@ -96,9 +96,7 @@ class RunControl:
                 settled = Settled()
                 for run in filter(None, map(tables.runs.get, chunk)):
                     if is_meant(tables, run, now_ms):
-                        done = _cancel(tables, registry, run, now_ms=now_ms)
-                        settled.ended += done.ended
-                        settled.resumed += done.resumed
+                        settled.add(_cancel(tables, registry, run, now_ms=now_ms))
                         cancelled.append(run.id)
                 return settled
 

@@ -12,12 +12,15 @@ import math
 from collections.abc import Callable
 from typing import Final
 
+from durable_engine.appointments import keep_due
 from durable_engine.clock import Clock
 from durable_engine.errors import EngineClosedError
-from durable_engine.executor import Executor, Work, take_due
+from durable_engine.executor import Executor, Work, next_due_ms, take_due
 from durable_engine.registry import Registry
+from durable_engine.settle import Settled, repair_stalled
 from durable_engine.signals import Signals
 from durable_engine.storage.database import Database
+from durable_engine.storage.tables import Tables
 
 logger = logging.getLogger(__name__)
 
@@ -51,15 +54,15 @@ class Dispatcher:
         """Work until cancelled. When taking work fails, say so and try again every few seconds."""
         while True:
             try:
-                next_due_ms = await self.run_once()
+                due_ms = await self.run_once()
             except EngineClosedError:
                 return
             except Exception:
                 logger.exception("cannot take work from the queue; trying again soon")
-                next_due_ms = self._clock.now_ms() + _RETRY_MS
-            if not self._open and (next_due_ms is None or next_due_ms > self._clock.now_ms()):
+                due_ms = self._clock.now_ms() + _RETRY_MS
+            if not self._open and (due_ms is None or due_ms > self._clock.now_ms()):
                 self._signals.nothing_to_do()
-            await self._sleep(next_due_ms)
+            await self._sleep(due_ms)
 
     async def run_once(self) -> int | None:
         """Start everything that is due, as far as slots are free; return when the next item is due."""
@@ -69,18 +72,22 @@ class Dispatcher:
         # wait: they are done in a moment.
         only_timers = free <= 0
         limit = _TIMERS_AT_ONCE if only_timers else free
-        # The registry is looked up inside: any run that the transaction sees is of a function known by then.
-        taken, next_due_ms = await self._database.transact(
-            lambda tables: (
-                take_due(tables, self._registry(), now_ms=now_ms, limit=limit, only_timers=only_timers),
-                tables.queue.next_due_ms(only_timers=only_timers),
-            )
-        )
+
+        def take(tables: Tables) -> tuple[Settled, list[Work], int | None]:
+            # Looked up inside: any run that the transaction sees is of a function known by then.
+            registry = self._registry()
+            kept = keep_due(tables, registry, now_ms=now_ms, limit=_TIMERS_AT_ONCE)
+            repair_stalled(tables, registry, kept.resumed, kept, now_ms=now_ms)
+            taken = take_due(tables, registry, now_ms=now_ms, limit=limit, only_timers=only_timers)
+            return kept, taken, next_due_ms(tables, now_ms=now_ms, only_timers=only_timers)
+
+        kept, taken, due_ms = await self._database.transact(take)
+        self._signals.runs_ended(kept.ended)
         for work in taken:
             task = asyncio.create_task(self._execute(work))
             self._open.add(task)
             task.add_done_callback(self._open.discard)
-        return next_due_ms
+        return due_ms
 
     async def drain(self, patience_s: float) -> int:
         """Let open calls finish for up to `patience_s`; hand back the rest. Returns how many were left.
@@ -96,11 +103,11 @@ class Dispatcher:
         await asyncio.gather(*left, return_exceptions=True)
         return len(left)
 
-    async def _sleep(self, next_due_ms: int | None) -> None:
-        self._asleep_until = math.inf if next_due_ms is None else next_due_ms
+    async def _sleep(self, due_ms: int | None) -> None:
+        self._asleep_until = math.inf if due_ms is None else due_ms
         waits = [asyncio.create_task(self._signals.wait_for_work())]
-        if next_due_ms is not None:
-            waits.append(asyncio.create_task(self._clock.sleep_until(next_due_ms)))
+        if due_ms is not None:
+            waits.append(asyncio.create_task(self._clock.sleep_until(due_ms)))
         try:
             await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
         finally:

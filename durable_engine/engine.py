@@ -20,8 +20,10 @@ from durable_engine.inspection import view_run
 from durable_engine.maintenance.app_sync import AppSync
 from durable_engine.maintenance.discovery import Discovery
 from durable_engine.model.event import EventReceipt, NewEvent
+from durable_engine.model.function import Function
 from durable_engine.model.json_value import JSONValue
 from durable_engine.model.views import Inventory, RunView
+from durable_engine.pausing import Pausing
 from durable_engine.reception import Reception
 from durable_engine.records import Records
 from durable_engine.registry import Registry, closest
@@ -51,7 +53,7 @@ class Engine:
         self._client = client
         self._gateway = GatewayClient()
         self._signals = Signals()
-        self._keeper = RegistryKeeper(database)
+        self._keeper = RegistryKeeper(database, clock, self._signals.work_changed)
         self._apps = AppSync(client, self._keeper, clock)
         self._dispatcher = Dispatcher(
             database,
@@ -66,6 +68,7 @@ class Engine:
         )
         self.control = RunControl(database, clock, transactions)
         """Changes runs: cancels, repeats, signals them."""
+        self._pausing = Pausing(clock, transactions, self._keeper)
         self.endpoints = Endpoints(clock, transactions, self._keeper)
         """Takes what durable endpoints report."""
         self.unsupported = Unsupported(clock.now_ms, self.control.note)
@@ -87,7 +90,7 @@ class Engine:
         client = client or SDKClient(signing_key=key)
         database = await Database.open(config.data_file)
         engine = cls(config, database, clock or RealClock(), client)
-        released = await database.transact(lambda tables: tables.queue.release_all())
+        released = await database.transact(_take_back)
         if released:
             logger.info("took back %d calls that were open when the engine stopped", released)
         await engine._keeper.load()
@@ -166,6 +169,25 @@ class Engine:
             InvalidEventError: `data` cannot be an event's data.
         """
         return await self._reception.invoke(function, app=app, data=data, user=user, key=key)
+
+    async def pause_function(
+        self, function: str, *, app: str | None = None, cancels_runs: bool = False
+    ) -> Function:
+        """Let events start no runs of a function, and let its open runs rest, until it is resumed.
+
+        They are cancelled at once if `cancels_runs`, otherwise after 7 days. Raises as `invoke_function`.
+        """
+        found = self._keeper.registry.find(function, app=app)
+        await self._pausing.pause(found)
+        if cancels_runs:
+            await self.control.cancel_many(found.id, started_before_ms=self._clock.now_ms() + 1)
+        return self._keeper.registry.by_id(found.id)
+
+    async def resume_function(self, function: str, *, app: str | None = None) -> Function:
+        """End the pause of a function: its open runs go on, and new events start runs again."""
+        found = self._keeper.registry.find(function, app=app)
+        await self._pausing.resume(found)
+        return self._keeper.registry.by_id(found.id)
 
     async def inventory(self) -> Inventory:
         """Return all functions known now, and their apps."""
@@ -250,21 +272,21 @@ class Engine:
             await self._keeper.remove(app)
         return app is not None
 
-    async def run_state(self, run_id: str) -> tuple[str, Mapping[str, str]] | None:
-        """Return a run's event and its memos by step id, all as JSON text; None for no run.
+    async def run_state(self, run_id: str) -> tuple[Sequence[str], Mapping[str, str]] | None:
+        """Return a run's events and its memos by step id, all as JSON text; None for no run.
 
         Raises:
             RunAlreadyEndedError: nobody needs that any more.
         """
 
-        def load(tables: Tables) -> tuple[str, Mapping[str, str]] | None:
+        def load(tables: Tables) -> tuple[Sequence[str], Mapping[str, str]] | None:
             run = tables.runs.find(run_id)
             if run is None:
                 return None
             if run.status.is_terminal:
                 raise RunAlreadyEndedError(f"Run {run_id} has ended: it is {run.status}.")
             memos = tables.steps.memos(run_id) | tables.steps.given(run_id)
-            return tables.events.payload(run.event_id), memos
+            return [tables.events.payload(event_id) for event_id in tables.runs.event_ids(run)], memos
 
         return await self._database.read(load)
 
@@ -293,6 +315,13 @@ class Engine:
         task = asyncio.create_task(duty)
         task.add_done_callback(_log_failure)
         self._duties.append(task)
+
+
+def _take_back(tables: Tables) -> int:
+    """Free what a process that died had taken; returns how many calls were open."""
+    tables.lanes.count_anew()
+    tables.queue.let_all_go()
+    return tables.queue.release_all()
 
 
 def _warm_up() -> None:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Final
 
+from durable_engine.admission import admit, leave, next_admission_ms
 from durable_engine.answers import commit_answer
 from durable_engine.clock import Clock
 from durable_engine.errors import StorageError
@@ -20,7 +21,7 @@ from durable_engine.model.call import Call
 from durable_engine.model.changes import ItemRetry
 from durable_engine.model.endpoint import EndpointCall
 from durable_engine.model.history import HistoryEntry, HistoryKind
-from durable_engine.model.json_value import parse_json
+from durable_engine.model.json_value import JSONObject, parse_json
 from durable_engine.model.queue_item import ItemKind, NewItem, QueueItem
 from durable_engine.model.reply import Reply
 from durable_engine.model.run import Run
@@ -54,9 +55,23 @@ class Work:
 def take_due(
     tables: Tables, registry: Registry, *, now_ms: int, limit: int, only_timers: bool = False
 ) -> list[Work]:
-    """Lease up to `limit` due items and load what their calls need; a first call starts its run."""
-    items = tables.queue.lease_due(now_ms=now_ms, limit=limit, only_timers=only_timers)
-    return [_load(tables, registry, item, now_ms=now_ms) for item in items]
+    """Lease up to `limit` due items and load what their calls need; a first call starts its run.
+
+    Calls that wait for their turn come first: what they wait for must not stand idle. Those of paused
+    functions are put aside.
+    """
+    items = [] if only_timers else admit(tables, now_ms=now_ms, limit=limit)
+    items += tables.queue.lease_due(now_ms=now_ms, limit=limit - len(items), only_timers=only_timers)
+    loaded = (_load(tables, registry, item, now_ms=now_ms) for item in items)
+    return [work for work in loaded if work is not None]
+
+
+def next_due_ms(tables: Tables, *, now_ms: int, only_timers: bool = False) -> int | None:
+    """Return when there is work to take again, which may be now."""
+    times = [tables.queue.next_due_ms(only_timers=only_timers), tables.appointments.next_due_ms()]
+    if not only_timers:
+        times.append(next_admission_ms(tables, now_ms=now_ms))
+    return min((time for time in times if time is not None), default=None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,7 +141,12 @@ class Executor:
         except Exception:
             logger.exception("run %s could not be ended; trying again in a minute", item.run_id)
             again = ItemRetry(item_id=item.id, due_ms=self._clock.now_ms() + _MENDED_MS, attempt=item.attempt)
-            await self._database.transact(lambda tables: tables.queue.retry(again))
+
+            def put_back(tables: Tables) -> None:
+                tables.queue.retry(again)
+                leave(tables, item, now_ms=self._clock.now_ms())
+
+            await self._database.transact(put_back)
             return Done(settled=Settled())
 
     async def _commit_answer(
@@ -144,12 +164,13 @@ class Executor:
         def commit(tables: Tables) -> Done:
             registry = self._registry()
             settled = work(tables, registry, now_ms=now_ms)
+            leave(tables, item, now_ms=now_ms)
             repair_stalled(tables, registry, [item.run_id, *settled.resumed], settled, now_ms=now_ms)
             taken = take_due(tables, registry, now_ms=now_ms, limit=1)
             return Done(
                 settled=settled,
                 taken=taken[0] if taken else None,
-                next_due_ms=tables.queue.next_due_ms(),
+                next_due_ms=next_due_ms(tables, now_ms=now_ms),
             )
 
         while True:
@@ -160,7 +181,8 @@ class Executor:
                 await self._clock.patience(_STORAGE_RETRY_S)
 
 
-def _load(tables: Tables, registry: Registry, item: QueueItem, *, now_ms: int) -> Work:
+def _load(tables: Tables, registry: Registry, item: QueueItem, *, now_ms: int) -> Work | None:
+    """Return the work that an item stands for; None for a call that a paused function does not make."""
     if not item.kind.is_call:
         return Work(item=item)
     try:
@@ -169,13 +191,18 @@ def _load(tables: Tables, registry: Registry, item: QueueItem, *, now_ms: int) -
         return Work(item=item, fault=fault)
 
 
-def _load_work(tables: Tables, registry: Registry, item: QueueItem, *, now_ms: int) -> Work:
+def _load_work(tables: Tables, registry: Registry, item: QueueItem, *, now_ms: int) -> Work | None:
     run = tables.runs.get(item.run_id)
     if run is None:
         raise LookupError(f"queue item {item.id} belongs to no run")
     function = registry.by_id(run.function_id)
     if function.has_timeouts and tables.queue.is_overdue(run.id, now_ms=now_ms):
         return Work(item=item)
+    if function.is_paused:
+        tables.queue.hold(item, now_ms=now_ms)
+        leave(tables, item, now_ms=now_ms)
+        return None
+    _note_wait(tables, item, now_ms=now_ms)
     if tables.runs.start(run.id, now_ms=now_ms):
         _note_start(tables, run, finish_timeout_ms=function.finish_timeout_ms, now_ms=now_ms)
     target = None
@@ -196,7 +223,7 @@ def _load_work(tables: Tables, registry: Registry, item: QueueItem, *, now_ms: i
         execution_version=run.execution_version,
         # A targeted call must not run whatever else it comes across.
         plans_only=run.plans_only or item.kind is ItemKind.STEP,
-        events=[tables.events.payload(run.event_id)],
+        events=[tables.events.payload(event_id) for event_id in tables.runs.event_ids(run)],
         # The step is reached on the way that was taken when it was planned: the results of those planned
         # with it, an error above all, could lead the function elsewhere.
         memos=tables.steps.memos(run.id, without_group=target.group_id if target else None),
@@ -204,6 +231,20 @@ def _load_work(tables: Tables, registry: Registry, item: QueueItem, *, now_ms: i
         endpoint=_endpoint_call(tables, run) if function.is_endpoint else None,
     )
     return Work(item=item, call=call)
+
+
+def _note_wait(tables: Tables, item: QueueItem, *, now_ms: int) -> None:
+    """Keep in the history of a run what held its call, and for how long."""
+    if item.lane_id is None or item.ready_ms is None or item.ready_ms >= now_ms:
+        return
+    held_by = tables.lanes.get(item.lane_id).held_by
+    if held_by is not None:
+        detail: JSONObject = {"by": held_by, "since_ms": item.ready_ms}
+        tables.history.append(
+            HistoryEntry(
+                run_id=item.run_id, at_ms=now_ms, kind=HistoryKind.HELD, step_id=item.step_id, detail=detail
+            )
+        )
 
 
 def _endpoint_call(tables: Tables, run: Run) -> EndpointCall:

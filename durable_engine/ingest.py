@@ -7,16 +7,16 @@ from typing import Final
 from durable_engine.expressions import compile_expression, explain_mismatch
 from durable_engine.inspection import existing_run
 from durable_engine.lifecycle.resume import event_arrived
-from durable_engine.lifecycle.start import start_run
 from durable_engine.model.changes import Changes
-from durable_engine.model.event import LIFECYCLE_EVENTS, Event, NotStarted, StartedRun, UnmetWait
+from durable_engine.model.decision import Control, Drop
+from durable_engine.model.event import LIFECYCLE_EVENTS, Event, StartedRun, UnmetWait
 from durable_engine.model.function import Function, Trigger
 from durable_engine.model.pause import Pause
 from durable_engine.registry import Registry
+from durable_engine.starting import Start, consider, decline
 from durable_engine.storage.tables import Tables
 from durable_engine.triggers.matching import mismatch
 
-IDEMPOTENCY_MS: Final = 24 * 3_600_000
 _EXPLAINED: Final = 5
 
 
@@ -93,20 +93,11 @@ def _start(
     now_ms: int,
 ) -> None:
     reasons = [mismatch(trigger, event, now_ms=now_ms) for trigger in triggers]
-    if None not in reasons:
-        reason = "; ".join(reason for reason in reasons if reason)
-        changes.not_started.append(NotStarted(function_slug=function.slug, reason=reason))
+    if None in reasons:
+        consider(tables, changes, Start(function=function, event=event, now_ms=now_ms))
         return
-    has_own_id = event.public_id != event.id
-    if has_own_id:
-        earlier = tables.runs.started_by_key(function.id, event.public_id, now_ms=now_ms)
-        if earlier is not None:
-            reason = f"an event with the id {event.public_id!r} started its run {earlier} less than 24 h ago"
-            changes.not_started.append(NotStarted(function_slug=function.slug, reason=reason))
-            return
-    run = start_run(changes, function, event, now_ms=now_ms, due_ms=event.ts_ms)
-    if has_own_id:
-        changes.start_keys.append((function.id, event.public_id, run.id, now_ms + IDEMPOTENCY_MS))
+    reason = "; ".join(reason for reason in reasons if reason)
+    decline(changes, function, event, Drop(control=Control.TRIGGER, reason=reason), now_ms=now_ms)
 
 
 def _meets(tables: Tables, pause: Pause, payload: dict[str, object], *, now_ms: int) -> bool:

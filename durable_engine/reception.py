@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Final
 
 from durable_engine.clock import Clock
 from durable_engine.errors import InvalidEventError, InvalidInputError
 from durable_engine.ids import new_ulid
-from durable_engine.ingest import IDEMPOTENCY_MS, existing_runs, unmet_waits
+from durable_engine.ingest import existing_runs, unmet_waits
 from durable_engine.inspection import existing_run
 from durable_engine.intake import MAX_EVENTS, accept
-from durable_engine.lifecycle.start import start_run
 from durable_engine.model.changes import Changes
-from durable_engine.model.event import Event, EventReceipt, NewEvent
+from durable_engine.model.decision import EventDecision
+from durable_engine.model.event import Event, EventReceipt, NewEvent, NotStarted
 from durable_engine.model.function import Function
 from durable_engine.registry import Registry
 from durable_engine.settle import Settled, Settlement, invoked_event
+from durable_engine.standing import held_words
+from durable_engine.starting import Start, consider
 from durable_engine.storage.tables import Tables
 from durable_engine.transactions import Transactions
 
@@ -60,8 +63,7 @@ class Reception:
             for event in accepted:
                 settled, receipt = _ingest(tables, registry, event, now_ms=now_ms)
                 receipts.append(receipt)
-                whole.ended += settled.ended
-                whole.resumed += settled.resumed
+                whole.add(settled)
             return whole
 
         await self._transactions.commit(take)
@@ -106,11 +108,10 @@ class Reception:
                 receipts.append(known)
                 return Settled()
             changes = Changes(events=[event])
-            run = start_run(changes, found, event, now_ms=now_ms)
-            if start_key is not None:
-                changes.start_keys.append((found.id, start_key, run.id, now_ms + IDEMPOTENCY_MS))
+            asked = Start(function=found, event=event, now_ms=now_ms, is_direct=True, start_key=start_key)
+            consider(tables, changes, asked)
             settled = Settlement(tables, registry, now_ms=now_ms).apply(changes)
-            receipts.append(EventReceipt(event=event, started=tuple(settled.started)))
+            receipts.append(_receipt(tables, event, settled, now_ms=now_ms))
             return settled
 
         await self._transactions.commit(start)
@@ -124,15 +125,34 @@ def _ingest(tables: Tables, registry: Registry, event: Event, *, now_ms: int) ->
         return Settled(), EventReceipt(event=known, is_known=True, started=started)
     settled = Settlement(tables, registry, now_ms=now_ms).ingest(event)
     is_heard = settled.started or settled.resumed or settled.cancelled
-    receipt = EventReceipt(
+    receipt = _receipt(tables, event, settled, now_ms=now_ms)
+    unmet = () if is_heard else unmet_waits(tables, event, now_ms=now_ms)
+    return settled, replace(receipt, unmet=unmet)
+
+
+def _receipt(tables: Tables, event: Event, settled: Settled, *, now_ms: int) -> EventReceipt:
+    """Say what the event did, and what was decided about it: not what other events of the transaction did."""
+    return EventReceipt(
         event=event,
-        started=tuple(settled.started),
+        started=tuple(
+            replace(run, held=held_words(tables, run.run_id, now_ms=now_ms)) for run in settled.started
+        ),
         resumed=tuple(dict.fromkeys(settled.resumed)),
         cancelled=tuple(settled.cancelled),
-        not_started=tuple(settled.not_started),
-        unmet=() if is_heard else unmet_waits(tables, event, now_ms=now_ms),
+        not_started=tuple(_not_started(entry) for entry in settled.decisions if entry.event_id == event.id),
     )
-    return settled, receipt
+
+
+def _not_started(entry: EventDecision) -> NotStarted:
+    decision = entry.decision
+    return NotStarted(
+        function_slug=entry.function_slug,
+        reason=decision.reason,
+        decision=decision.kind,
+        control=decision.control.value,
+        until_ms=decision.until_ms,
+        run_id=decision.run_id,
+    )
 
 
 def _started_before(

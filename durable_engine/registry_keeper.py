@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
+from durable_engine.clock import Clock
+from durable_engine.crons import plan_crons
+from durable_engine.flow_control.lanes import rules
 from durable_engine.model.function import App, Function
 from durable_engine.registry import Registry, same_endpoint
 from durable_engine.storage.database import Database
@@ -17,15 +20,24 @@ logger = logging.getLogger(__name__)
 class RegistryKeeper:
     """The one place that changes which apps and functions are known."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, clock: Clock, changed: Callable[[], None]) -> None:
+        """`changed` is called when there may be other work than before."""
         self._database = database
+        self._clock = clock
+        self._changed = changed
         self.registry = Registry()
         self.registrations = 0
         """How many times an app has registered since the start."""
 
     async def load(self) -> None:
-        """Read what earlier syncs left in the data file."""
-        self.registry = await self._database.read(_snapshot)
+        """Read what earlier syncs left in the data file; ticks that nobody kept meanwhile are skipped."""
+
+        def load(tables: Tables) -> Registry:
+            registry = _snapshot(tables)
+            plan_crons(tables, registry.functions, now_ms=self._clock.now_ms(), skips_missed=True)
+            return registry
+
+        self.registry = await self._database.transact(load)
 
     async def register(self, app: App, functions: Sequence[Function]) -> bool:
         """Store an app with exactly these functions; False when nothing but the time is new.
@@ -42,11 +54,18 @@ class RegistryKeeper:
             is_new = (app.id, app.checksum) not in {(other.id, other.checksum) for other in known}
             if is_new:
                 tables.registry.save(app, functions)
+                for function in functions:
+                    tables.lanes.change_rules(function.id, rules(function.flow))
             else:
                 tables.registry.save_app(app)
-            return is_new, _snapshot(tables)
+            registry = _snapshot(tables)
+            if is_new:
+                plan_crons(tables, registry.functions, now_ms=self._clock.now_ms())
+            return is_new, registry
 
         is_new, self.registry = await self._database.transact(write)
+        if is_new:
+            self._changed()
         if is_new:
             logger.info("synced app %s: %d functions from %s", app.name, len(functions), app.url)
         return is_new
@@ -72,12 +91,23 @@ class RegistryKeeper:
 
         self.registry = await self._database.transact(write)
 
+    async def note_pause(self, function: Function, *, paused_ms: int | None) -> None:
+        """Record since when a function is paused, None for one that is not any more."""
+
+        def write(tables: Tables) -> Registry:
+            tables.registry.pause(function.id, paused_ms)
+            return _snapshot(tables)
+
+        self.registry = await self._database.transact(write)
+
     async def remove(self, app: App) -> None:
         """Forget an app; its runs stay readable."""
 
         def write(tables: Tables) -> Registry:
             tables.registry.remove(app)
-            return _snapshot(tables)
+            registry = _snapshot(tables)
+            plan_crons(tables, registry.functions, now_ms=self._clock.now_ms())
+            return registry
 
         self.registry = await self._database.transact(write)
 

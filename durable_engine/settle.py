@@ -14,22 +14,22 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Final
 
-from durable_engine.cancelling import cancelled_by, run_facts
+from durable_engine.cancelling import cancellation, cancelled_by, run_facts
 from durable_engine.ids import derived_ulid, uuid_for
 from durable_engine.ingest import plan_event, resume_wait, waits_met
 from durable_engine.lifecycle import finish
 from durable_engine.lifecycle.resume import child_ended, resume_with
-from durable_engine.lifecycle.start import start_run
 from durable_engine.model.changes import Changes, Invocation, RunEnd
-from durable_engine.model.event import FUNCTION_INVOKED, Event, NotStarted, StartedRun
+from durable_engine.model.decision import EventDecision
+from durable_engine.model.event import FUNCTION_INVOKED, Event, StartedRun
 from durable_engine.model.function import Function
 from durable_engine.model.history import HistoryEntry, HistoryKind
 from durable_engine.model.json_value import JSONObject, parse_json, to_json
-from durable_engine.model.pause import Pause
 from durable_engine.model.queue_item import ItemKind, NewItem
 from durable_engine.model.status import RunStatus
 from durable_engine.model.step import Step
 from durable_engine.registry import Registry
+from durable_engine.starting import Start, consider
 from durable_engine.storage.tables import Tables
 
 logger = logging.getLogger(__name__)
@@ -43,11 +43,20 @@ class Settled:
 
     started: list[StartedRun] = field(default_factory=list)
     resumed: list[str] = field(default_factory=list)
-    not_started: list[NotStarted] = field(default_factory=list)
+    decisions: list[EventDecision] = field(default_factory=list)
+    """Why functions were not started, by any event of the transaction."""
     ended: list[str] = field(default_factory=list)
     """Ids of the runs that ended, in whatever way."""
     cancelled: list[str] = field(default_factory=list)
     """Those of them that were cancelled."""
+
+    def add(self, other: Settled) -> None:
+        """Add what another change of the same transaction did."""
+        self.started += other.started
+        self.resumed += other.resumed
+        self.decisions += other.decisions
+        self.ended += other.ended
+        self.cancelled += other.cancelled
 
 
 class Settlement:
@@ -81,7 +90,11 @@ class Settlement:
                 self._next.append(partial(self._overflow, run_id, last, size))
         self.settled.started += changes.started
         self.settled.resumed += changes.resumed
-        self.settled.not_started += changes.not_started
+        self.settled.decisions += changes.decisions
+        for run_id, reason in changes.replaced:
+            self._next.append(partial(self._replace, run_id, reason))
+        for parent, reason in changes.refused:
+            self._next.append(partial(self._refuse, parent, reason))
         for invocation in changes.invocations:
             self._next.append(partial(self._invoke, invocation))
         for end in changes.ends:
@@ -104,7 +117,8 @@ class Settlement:
     def _invoke(self, invocation: Invocation) -> Iterable[Changes]:
         function = self._registry.exact(invocation.function)
         if function is None or function.is_endpoint:
-            yield from self._unknown_function(invocation)
+            message = f"could not find function with ID: {invocation.function}"
+            yield from self._end_invocation(invocation.run_id, invocation.step.ref.id, message)
             return
         event = invoked_event(
             function,
@@ -123,14 +137,22 @@ class Settlement:
         )
         changes = Changes(events=[event])
         parent = (invocation.run_id, invocation.step.ref.id)
-        child = start_run(changes, function, event, now_ms=self._now_ms, parent=parent)
+        consider(
+            self._tables,
+            changes,
+            Start(function=function, event=event, now_ms=self._now_ms, is_direct=True, parent=parent),
+        )
         changes.started.clear()  # the parent's step shows it
-        run = self._tables.runs.get(invocation.run_id)
-        if run is not None and not run.status.is_terminal:
-            changes.pauses.append(
-                Pause(run_id=invocation.run_id, step_id=invocation.step.ref.id, child_run_id=child.id)
-            )
         yield changes
+
+    def _replace(self, run_id: str, reason: str) -> Iterable[Changes]:
+        run = self._tables.runs.get(run_id)
+        if run is not None and not run.status.is_terminal:
+            yield cancellation(self._tables, self._registry, run, reason=reason, now_ms=self._now_ms)
+
+    def _refuse(self, parent: tuple[str, str], reason: str) -> Iterable[Changes]:
+        """End a step whose invocation starts no run, so that its run does not wait in vain."""
+        yield from self._end_invocation(*parent, f"the invoked function was not started: {reason}")
 
     def _overflow(self, run_id: str, step: Step, size: int) -> Iterable[Changes]:
         run = self._tables.runs.get(run_id)
@@ -145,17 +167,16 @@ class Settlement:
         finish.fail(changes, run_facts(self._tables, self._registry, run, now_ms=self._now_ms), error)
         yield changes
 
-    def _unknown_function(self, invocation: Invocation) -> Iterable[Changes]:
-        run = self._tables.runs.get(invocation.run_id)
-        if run is None or run.status.is_terminal:
+    def _end_invocation(self, run_id: str, step_id: str, message: str) -> Iterable[Changes]:
+        run, step = self._tables.runs.get(run_id), self._tables.steps.get(run_id, step_id)
+        if run is None or step is None or run.status.is_terminal or step.status.is_terminal:
             return
-        message = f"could not find function with ID: {invocation.function}"
         error: JSONObject = {"name": "Error", "message": message}
         yield resume_with(
             run,
-            invocation.step,
+            step,
             memo=to_json({"error": error}),
-            around=self._tables.around(run.id, invocation.step),
+            around=self._tables.around(run.id, step),
             now_ms=self._now_ms,
             error=error,
         )

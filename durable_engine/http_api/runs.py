@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -19,8 +19,8 @@ def routes(engine: Engine) -> list[Route]:
     """Return the routes of this resource."""
 
     async def get_batch(request: Request) -> Response:
-        event, _ = await _state(engine, request)
-        return Response(f"[{event}]", media_type="application/json")
+        events, _ = await _state(engine, request)
+        return Response(f"[{','.join(events)}]", media_type="application/json")
 
     async def get_actions(request: Request) -> Response:
         _, memos = await _state(engine, request)
@@ -38,7 +38,7 @@ def routes(engine: Engine) -> list[Route]:
     ]
 
 
-async def _state(engine: Engine, request: Request) -> tuple[str, Mapping[str, str]]:
+async def _state(engine: Engine, request: Request) -> tuple[Sequence[str], Mapping[str, str]]:
     run_id = _run_id(request)
     try:
         state = await engine.run_state(run_id)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from durable_engine.model.event import Event
@@ -16,12 +16,13 @@ from durable_engine.model.step import Step
 class RunFacts:
     """A run as of the transaction that decides about it.
 
-    `load_event` returns the run's trigger event, which may be large and is needed only when the run ends.
+    `load_events` returns the events that started the run, one or a batch, which may be large and are needed
+    only when the run ends.
     """
 
     run: Run
     function: Function
-    load_event: Callable[[], Event]
+    load_events: Callable[[], Sequence[Event]]
     now_ms: int
 
 

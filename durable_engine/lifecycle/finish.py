@@ -6,6 +6,7 @@ on an Inngest server and as documented.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 from durable_engine.ids import derived_ulid
@@ -88,21 +89,25 @@ def _end(
     changes.history.append(
         HistoryEntry(run_id=run.id, at_ms=now_ms, kind=_HISTORY[status], detail=detail or {})
     )
-    event = facts.load_event()
-    changes.emitted.append(_event(facts, event, FUNCTION_FINISHED, status, outcome))
+    events = facts.load_events()
+    changes.emitted.append(_event(facts, events, FUNCTION_FINISHED, status, outcome))
     # A failure handler that fails must not start itself again.
-    if says is not None and event.name not in LIFECYCLE_EVENTS:
-        changes.emitted.append(_event(facts, event, says, status, outcome))
+    if says is not None and events[0].name not in LIFECYCLE_EVENTS:
+        changes.emitted.append(_event(facts, events, says, status, outcome))
 
 
-def _event(facts: RunFacts, of_run: Event, name: str, status: RunStatus, outcome: JSONObject) -> Event:
-    run, trigger = facts.run, of_run.as_payload()
+def _event(
+    facts: RunFacts, of_run: Sequence[Event], name: str, status: RunStatus, outcome: JSONObject
+) -> Event:
+    run, triggers = facts.run, [event.as_payload() for event in of_run]
     data: JSONObject = {
         "function_id": facts.function.slug,
         "run_id": run.id,
-        "event": trigger,
+        "event": triggers[0],
         # As observed: a copy in `events` has no `user` where the sender gave none.
-        "events": [{key: value for key, value in trigger.items() if key != "user" or value}],
+        "events": [
+            {key: value for key, value in trigger.items() if key != "user" or value} for trigger in triggers
+        ],
         **outcome,
         "_inngest": {"status": _STATUS_WORDS[status]},
     }

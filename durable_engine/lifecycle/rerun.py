@@ -29,12 +29,14 @@ def repeat_run(
     then comes to, and `given` the arguments that this step gets instead of its own.
     """
     now_ms = original.now_ms
+    event, *others = original.load_events()
     run = start_run(
         changes,
         original.function,
-        original.load_event(),
+        event,
         now_ms=now_ms,
         repeats=(run_id, original.run.id),
+        more_events=[other.id for other in others],
     )
     for step in kept:
         changes.steps.append(StepWrite(run_id=run_id, step=replace(step, group_id=None)))

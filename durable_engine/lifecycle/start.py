@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from durable_engine.durations import parse_due_ms
+from durable_engine.flow_control import lanes
+from durable_engine.flow_control.keys import key_value
 from durable_engine.ids import derived_ulid
 from durable_engine.model.changes import Changes
 from durable_engine.model.event import Event, StartedRun
@@ -23,13 +27,19 @@ def start_run(
     due_ms: int | None = None,
     parent: tuple[str, str] | None = None,
     repeats: tuple[str, str] | None = None,
+    more_events: Sequence[str] = (),
 ) -> Run:
     """Add a new run to `changes` and return it.
 
     `due_ms` delays the first call. `parent` is (run id, step id) of the invoking step. `repeats` is (id
-    for the new run, id of the run that it repeats).
+    for the new run, id of the run that it repeats). `more_events` are the ids of the other events of a batch.
     """
     due_ms = now_ms if due_ms is None else max(due_ms, now_ms)
+    payload = event.as_payload()
+    placing = lanes.placing(function.flow, function.id, payload, now_ms=now_ms)
+    rank_ms = due_ms if placing is None else due_ms - placing.ahead_ms
+    due_ms = max(due_ms, rank_ms)
+    singleton = function.flow.singleton
     parent_run_id, parent_step_id = parent or (None, None)
     run_id, original_run_id = repeats or (derived_ulid(now_ms, event.id, function.id), None)
     run = Run(
@@ -41,8 +51,15 @@ def start_run(
         parent_run_id=parent_run_id,
         parent_step_id=parent_step_id,
         original_run_id=original_run_id,
+        rank_ms=rank_ms,
+        singleton_key=None if singleton is None else key_value(singleton.key, payload, now_ms=now_ms),
+        event_count=1 + len(more_events),
     )
     changes.new_runs.append(run)
+    if more_events:
+        changes.run_events.append((run.id, [event.id, *more_events]))
+    if placing is not None:
+        changes.placings[run.id] = placing
     changes.items.append(NewItem(run_id=run.id, kind=ItemKind.DISCOVER, due_ms=due_ms))
     _watch(changes, function, run, now_ms=now_ms)
     changes.history.append(HistoryEntry(run_id=run.id, at_ms=now_ms, kind=HistoryKind.RUN_QUEUED))
@@ -56,9 +73,10 @@ def _watch(changes: Changes, function: Function, run: Run, *, now_ms: int) -> No
     """Register what cancels the run: events, and a first call that comes too late.
 
     Source: as documented, the time to start counts from the creation of the run, also when its
-    event lies in the future.
+    event lies in the future, and a batch is cancelled by no event.
     """
-    for position, cancel in enumerate(function.cancels):
+    cancels = () if run.event_count > 1 else function.cancels
+    for position, cancel in enumerate(cancels):
         changes.cancel_triggers.append(
             CancelTrigger(
                 run_id=run.id,

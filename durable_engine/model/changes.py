@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from durable_engine.model.event import Event, NotStarted, StartedRun
+from durable_engine.model.appointment import Appointment
+from durable_engine.model.decision import EventDecision
+from durable_engine.model.event import Event, StartedRun
 from durable_engine.model.function import Function
 from durable_engine.model.history import HistoryEntry
 from durable_engine.model.json_value import JSONObject
+from durable_engine.model.lane import Placing
 from durable_engine.model.pause import CancelTrigger, Pause
 from durable_engine.model.queue_item import NewItem
 from durable_engine.model.run import Run
@@ -74,6 +77,17 @@ class Changes:
     new_runs: list[Run] = field(default_factory=list)
     start_keys: list[tuple[str, str, str, int]] = field(default_factory=list)
     """Idempotency: (function id, key, run id, expiry in engine milliseconds)."""
+    run_events: list[tuple[str, list[str]]] = field(default_factory=list)
+    """Events of runs that are for several: (run id, event ids)."""
+    placings: dict[str, Placing] = field(default_factory=dict)
+    """Where the calls of new runs wait for their turn, by run id."""
+    rates: list[tuple[str, str, int]] = field(default_factory=list)
+    """States of rate limits: (function id, key, theoretical arrival time in microseconds)."""
+    appointments: list[Appointment] = field(default_factory=list)
+    collected: list[tuple[Appointment, str]] = field(default_factory=list)
+    """Events that become part of a batch: (the batch with it, event id)."""
+    kept: list[tuple[Appointment, str | None]] = field(default_factory=list)
+    """Appointments that are over: (appointment, id of the run that it started, if it did)."""
     modes: list[RunMode] = field(default_factory=list)
     steps: list[StepWrite] = field(default_factory=list)
     items: list[NewItem] = field(default_factory=list)
@@ -93,4 +107,9 @@ class Changes:
 
     started: list[StartedRun] = field(default_factory=list)
     resumed: list[str] = field(default_factory=list)
-    not_started: list[NotStarted] = field(default_factory=list)
+    replaced: list[tuple[str, str]] = field(default_factory=list)
+    """Runs to cancel for another one: (run id, reason)."""
+    refused: list[tuple[tuple[str, str], str]] = field(default_factory=list)
+    """Steps whose invocation starts no run: ((run id, step id), reason)."""
+    decisions: list[EventDecision] = field(default_factory=list)
+    """Why functions that listen to an event are not started by it, now or at all."""

@@ -66,21 +66,35 @@ class Event:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StartedRun:
-    """A run that an event started; `existed` when an earlier event with the same id had started it."""
+    """A run that an event started; `existed` when an earlier event with the same id had started it.
+
+    `held` says what keeps its first call waiting, where something does: the end of a sentence.
+    """
 
     run_id: str
     function_slug: str
     status: str
     due_ms: int
     existed: bool = False
+    held: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NotStarted:
-    """A function that listens to the event's name and was not started, and why."""
+    """A function that listens to the event's name and was not started by it at once, and why.
+
+    `decision` is `drop` (it never will be), `delay` (a run starts at `until_ms`, unless something else
+    happens first) or `merge` (so it does, for other events too). `control` names what decided. `run_id` is
+    the run that stands in the way of one that is dropped. An event like a dropped one would start a run
+    from `until_ms` on, where that is known.
+    """
 
     function_slug: str
     reason: str
+    decision: str = "drop"
+    control: str | None = None
+    until_ms: int | None = None
+    run_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from durable_engine.model.event import INTERNAL_PREFIX
+from durable_engine.model.flow import NO_FLOW_CONTROL, FlowControl
 from durable_engine.model.json_value import JSONObject
 
 DEFAULT_RETRIES = 4
@@ -19,6 +20,7 @@ class Trigger:
     event: str | None = None
     expression: str | None = None
     cron: str | None = None
+    jitter_ms: int = 0
 
     def matches_name(self, name: str) -> bool:
         """Whether an event of this name may start the function; a trailing `*` is a wildcard."""
@@ -47,7 +49,8 @@ class Function:
     `id` is a UUID derived from `slug` (`<app>-<function>`), the same after every restart.
     `retries` is the number of retries after the first attempt. A run is cancelled when its first call
     is not made within `start_timeout_ms`, or when it has not ended `finish_timeout_ms` after that call.
-    `config` is the whole configuration as the SDK sent it.
+    `config` is the whole configuration as the SDK sent it. `paused_ms` is since when the function is paused,
+    by a person and not by a sync.
     """
 
     id: str
@@ -60,6 +63,8 @@ class Function:
     cancels: tuple[CancelOn, ...] = ()
     start_timeout_ms: int | None = None
     finish_timeout_ms: int | None = None
+    flow: FlowControl = NO_FLOW_CONTROL
+    paused_ms: int | None = None
     config: JSONObject = field(default_factory=dict)
     is_archived: bool = False
 
@@ -67,6 +72,11 @@ class Function:
     def is_endpoint(self) -> bool:
         """Whether this is a durable endpoint, which HTTP requests to the app itself start."""
         return bool(self.config.get("endpoint"))
+
+    @property
+    def is_paused(self) -> bool:
+        """Whether events start no runs, and runs make no calls."""
+        return self.paused_ms is not None
 
     @property
     def has_timeouts(self) -> bool:

@@ -36,7 +36,11 @@ class NewItem:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QueueItem:
-    """Work taken from the queue. `lease` names this taking: a commit needs it to be still valid."""
+    """Work in the queue. `lease` names a taking of it: a commit needs it to be still valid.
+
+    `lane_id` is the lane in which it waits for its turn, and `ready_ms` since when it does. Work without a
+    lane that is ready belongs to a paused function.
+    """
 
     id: int
     run_id: str
@@ -45,6 +49,9 @@ class QueueItem:
     step_id: str | None
     attempt: int
     lease: int
+    lane_id: int | None = None
+    ready_ms: int | None = None
+    is_leased: bool = False
 
     @property
     def ref(self) -> str:

@@ -19,7 +19,7 @@ MAX_TRIGGERS: Final = 10
 MAX_NAME_CHARS: Final = 255
 MAX_RETRIES: Final = 20
 MAX_CANCELS: Final = 5
-_TRIGGER_VARIABLES: Final = frozenset({"event", "vars"})
+EVENT_VARIABLES: Final = frozenset({"event", "vars"})
 _CANCEL_VARIABLES: Final = frozenset({"event", "async", "vars"})
 
 
@@ -67,11 +67,11 @@ def _read_trigger(trigger: JSONValue, slug: str) -> Trigger:
             f"The trigger {event!r} of function {slug!r} may have `*` only as its last character."
         )
     of = f"The trigger expression of function {slug!r}"
-    expression = _read_expression(fields.get("expression"), of, variables=_TRIGGER_VARIABLES)
+    expression = read_expression(fields.get("expression"), of, variables=EVENT_VARIABLES)
     return Trigger(event=event, expression=expression)
 
 
-def _read_expression(expression: JSONValue, of: str, *, variables: frozenset[str]) -> str | None:
+def read_expression(expression: JSONValue, of: str, *, variables: frozenset[str]) -> str | None:
     """Return a CEL expression that compiles; `of` begins the sentence that says what is wrong with it."""
     if expression is None or expression == "":
         return None
@@ -103,7 +103,7 @@ def _read_cancel(entry: JSONValue, slug: str) -> CancelOn:
             "characters."
         )
     of = f"The cancelOn expression of function {slug!r}"
-    expression = _read_expression(fields.get("if"), of, variables=_CANCEL_VARIABLES)
+    expression = read_expression(fields.get("if"), of, variables=_CANCEL_VARIABLES)
     timeout = fields.get("timeout") or None
     if timeout is not None:
         try:

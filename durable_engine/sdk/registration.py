@@ -17,6 +17,7 @@ from durable_engine.errors import InvalidFunctionError
 from durable_engine.ids import uuid_for
 from durable_engine.model.function import App, Function
 from durable_engine.model.json_value import JSONObject, JSONValue, is_storable, to_json
+from durable_engine.sdk.flow_config import read_flow
 from durable_engine.sdk.function_config import (
     MAX_NAME_CHARS,
     fold,
@@ -111,6 +112,7 @@ def _read_function(entry: JSONValue, *, app_name: str) -> Function:
         cancels=read_cancels(fields.get("cancel"), slug),
         start_timeout_ms=read_timeout(fields.get("timeouts"), "start", slug),
         finish_timeout_ms=read_timeout(fields.get("timeouts"), "finish", slug),
+        flow=read_flow(fields, slug),
         config={key: value for key, value in entry.items() if key != "steps"},
     )
 

@@ -12,41 +12,78 @@ from typing import Final
 from durable_engine.model.changes import ItemRetry
 from durable_engine.model.queue_item import ItemKind, NewItem, QueueItem
 
-_INSERT: Final = """
-INSERT INTO queue_item (run_id, kind, step_id, due_ms, attempt) VALUES (?, ?, ?, ?, ?)
+_COLUMNS: Final = "id, run_id, kind, due_ms, step_id, attempt, lease, lane_id, ready_ms, is_leased"
+# Runs that were queued in the same millisecond go in the order in which they were stored.
+_RANK: Final = "run.rank_ms * 1048576 + run.rowid % 1048576"
+_INSERT: Final = f"""
+INSERT INTO queue_item (run_id, kind, step_id, due_ms, attempt, lane_id, rank)
+SELECT id, :kind, :step_id, :due_ms, :attempt, CASE WHEN :is_call THEN lane_id END, {_RANK}
+FROM run WHERE id = :run_id
 ON CONFLICT DO NOTHING
-"""
+"""  # noqa: S608 - parts of statements only
 # A discovery that is due and not yet taken sees everything that a second one would see.
-_INSERT_DISCOVERY: Final = """
-INSERT INTO queue_item (run_id, kind, step_id, due_ms, attempt)
-SELECT :run_id, 'discover', NULL, :due_ms, :attempt WHERE NOT EXISTS (
+_INSERT_DISCOVERY: Final = _INSERT.replace(
+    "ON CONFLICT DO NOTHING",
+    """AND NOT EXISTS (
     SELECT 1 FROM queue_item
-    WHERE run_id = :run_id AND kind = 'discover' AND is_leased = 0 AND attempt = 0 AND due_ms <= :due_ms)
-"""
+    WHERE run_id = :run_id AND kind = 'discover' AND is_leased = 0 AND attempt = 0 AND due_ms <= :due_ms)""",
+)
 # Each taking gets a new number, so that an old holder can be told apart.
-_LEASE: Final = """
+_LEASE: Final = f"""
 UPDATE queue_item SET is_leased = 1, lease = lease + 1
-WHERE id IN (SELECT id FROM queue_item WHERE is_leased = 0 AND due_ms <= ? ORDER BY due_ms, id LIMIT ?)
-RETURNING id, run_id, kind, due_ms, step_id, attempt, lease
-"""
+WHERE id IN (
+    SELECT id FROM queue_item WHERE is_leased = 0 AND ready_ms IS NULL AND due_ms <= ? AND lane_id IS NULL
+    ORDER BY due_ms, id LIMIT ?)
+RETURNING {_COLUMNS}
+"""  # noqa: S608
 _NO_CALLS: Final = "AND kind IN ('timer', 'deadline')"
 _LEASE_TIMERS: Final = _LEASE.replace("WHERE is_leased = 0", f"WHERE is_leased = 0 {_NO_CALLS}")
-_NEXT_DUE: Final = "SELECT min(due_ms) FROM queue_item WHERE is_leased = 0"
+_LINE_UP: Final = """
+UPDATE queue_item SET ready_ms = due_ms
+WHERE is_leased = 0 AND ready_ms IS NULL AND lane_id IS NOT NULL AND due_ms <= ? RETURNING lane_id
+"""
+_HEAD: Final = """
+SELECT id FROM queue_item WHERE lane_id = ? AND ready_ms IS NOT NULL AND is_leased = 0
+ORDER BY rank, id LIMIT 1
+"""
+_LEASE_ONE: Final = f"""
+UPDATE queue_item SET is_leased = 1, lease = lease + 1 WHERE id = ? RETURNING {_COLUMNS}
+"""  # noqa: S608
+_AHEAD: Final = """
+SELECT count(*) FROM (
+    SELECT 1 FROM queue_item WHERE lane_id = :lane_id AND ready_ms IS NOT NULL AND is_leased = 0
+        AND (rank, id) < (SELECT rank, id FROM queue_item WHERE id = :item_id) LIMIT :most)
+"""
+_HOLD: Final = "UPDATE queue_item SET is_leased = 0, lane_id = NULL, ready_ms = ? WHERE id = ?"
+_HELD_OF: Final = f"""
+SELECT {_COLUMNS} FROM queue_item
+WHERE run_id = ? AND lane_id IS NULL AND ready_ms IS NOT NULL AND is_leased = 0
+"""  # noqa: S608
+_LET_GO: Final = """
+UPDATE queue_item SET ready_ms = NULL,
+    lane_id = (SELECT run.lane_id FROM run WHERE run.id = queue_item.run_id)
+WHERE id = ?
+"""
+_LET_ALL_GO: Final = _LET_GO.replace("id = ?", "lane_id IS NULL AND ready_ms IS NOT NULL AND is_leased = 0")
+_NEXT_DUE: Final = "SELECT min(due_ms) FROM queue_item WHERE is_leased = 0 AND ready_ms IS NULL"
 _NEXT_TIMER: Final = f"{_NEXT_DUE} {_NO_CALLS}"
 _DONE: Final = "DELETE FROM queue_item WHERE id = ? AND lease = ? AND is_leased = 1"
-_HELD: Final = """
-SELECT id, run_id, kind, due_ms, step_id, attempt, lease FROM queue_item
-WHERE id = ? AND lease = ? AND is_leased = 1
-"""
-_TAKE_SILENT: Final = """
+_HELD: Final = f"SELECT {_COLUMNS} FROM queue_item WHERE id = ? AND lease = ? AND is_leased = 1"  # noqa: S608
+_TAKE_SILENT: Final = f"""
 UPDATE queue_item SET is_leased = 1, lease = lease + 1
 WHERE run_id = ? AND kind = 'discover' AND attempt = 0 AND is_leased = 0 AND due_ms > ?
-RETURNING id, run_id, kind, due_ms, step_id, attempt, lease
-"""
+RETURNING {_COLUMNS}
+"""  # noqa: S608
 _FIRST_ATTEMPT: Final = "UPDATE queue_item SET attempt = 0 WHERE id = ? AND attempt != 0"
 _CLOSE_DEADLINE: Final = "DELETE FROM queue_item WHERE run_id = ? AND kind = 'deadline'"
-_RETRY: Final = "UPDATE queue_item SET due_ms = ?, attempt = ?, is_leased = 0 WHERE id = ?"
-_RELEASE_ALL: Final = "UPDATE queue_item SET is_leased = 0 WHERE is_leased = 1"
+# The run has started by now: its first call went through the lane of starts, another one does not.
+_RETRY: Final = """
+UPDATE queue_item SET due_ms = ?, attempt = ?, is_leased = 0, ready_ms = NULL,
+    lane_id = CASE WHEN kind IN ('discover', 'step')
+        THEN (SELECT run.lane_id FROM run WHERE run.id = queue_item.run_id) END
+WHERE id = ?
+"""
+_RELEASE_ALL: Final = "UPDATE queue_item SET is_leased = 0, ready_ms = NULL WHERE is_leased = 1"
 _CLOSE_WAIT: Final = "DELETE FROM queue_item WHERE run_id = ? AND step_id = ? AND kind = 'timer'"
 _CLOSE_RUN: Final = "DELETE FROM queue_item WHERE run_id = ?"
 _IS_CALLED: Final = """
@@ -59,9 +96,8 @@ _AT_WORK: Final = "SELECT step_id FROM queue_item WHERE run_id = ? AND id != ? A
 _BESIDES: Final = """
 SELECT 1 FROM queue_item WHERE run_id = ? AND step_id IS NOT ? AND kind != 'deadline' LIMIT 1
 """
-_OF_RUN: Final = """
-SELECT id, run_id, kind, due_ms, step_id, attempt, lease FROM queue_item WHERE run_id = ? ORDER BY due_ms, id
-"""
+_OF_RUN: Final = f"SELECT {_COLUMNS} FROM queue_item WHERE run_id = ? ORDER BY due_ms, id"  # noqa: S608
+_FAR: Final = 1_000
 
 
 class QueueTable:
@@ -72,18 +108,56 @@ class QueueTable:
 
     def insert(self, item: NewItem) -> None:
         """Enqueue; a second item of the same kind for the same step is dropped."""
-        if item.kind is ItemKind.DISCOVER:
-            named = {"run_id": item.run_id, "due_ms": item.due_ms, "attempt": item.attempt}
-            self._connection.execute(_INSERT_DISCOVERY, named)
-            return
-        row = (item.run_id, item.kind.value, item.step_id, item.due_ms, item.attempt)
-        self._connection.execute(_INSERT, row)
+        named = {
+            "run_id": item.run_id,
+            "kind": item.kind.value,
+            "step_id": item.step_id,
+            "due_ms": item.due_ms,
+            "attempt": item.attempt,
+            "is_call": item.kind.is_call,
+        }
+        statement = _INSERT_DISCOVERY if item.kind is ItemKind.DISCOVER else _INSERT
+        self._connection.execute(statement, named)
 
     def lease_due(self, *, now_ms: int, limit: int, only_timers: bool = False) -> list[QueueItem]:
-        """Take up to `limit` items that are due, in due order."""
+        """Take up to `limit` items that are due and wait for no turn, in due order."""
         statement = _LEASE_TIMERS if only_timers else _LEASE
         rows = self._connection.execute(statement, (now_ms, limit)).fetchall()
         return sorted(map(_read, rows), key=lambda item: (item.due_ms, item.id))
+
+    def line_up(self, *, now_ms: int) -> set[int]:
+        """Let everything that is due join the line of its lane; returns the lanes."""
+        return {row[0] for row in self._connection.execute(_LINE_UP, (now_ms,))}
+
+    def lease_head(self, lane_id: int) -> QueueItem | None:
+        """Take the first item in line."""
+        item_id = self.head(lane_id)
+        return None if item_id is None else _read(self._connection.execute(_LEASE_ONE, (item_id,)).fetchone())
+
+    def head(self, lane_id: int) -> int | None:
+        """Return the id of the first item in line."""
+        row = self._connection.execute(_HEAD, (lane_id,)).fetchone()
+        return None if row is None else int(row[0])
+
+    def ahead_of(self, item: QueueItem) -> int:
+        """Return how many items stand in line before this one, counted up to 1,000."""
+        named = {"lane_id": item.lane_id, "item_id": item.id, "most": _FAR}
+        return int(self._connection.execute(_AHEAD, named).fetchone()[0])
+
+    def hold(self, item: QueueItem, *, now_ms: int) -> None:
+        """Put an item of a paused function aside."""
+        self._connection.execute(_HOLD, (now_ms, item.id))
+
+    def let_go(self, run_id: str) -> list[QueueItem]:
+        """Make what was put aside due again; returns it as it was."""
+        held = [_read(row) for row in self._connection.execute(_HELD_OF, (run_id,))]
+        for item in held:
+            self._connection.execute(_LET_GO, (item.id,))
+        return held
+
+    def let_all_go(self) -> None:
+        """Make everything that was put aside due again; what is of a paused function is put aside anew."""
+        self._connection.execute(_LET_ALL_GO)
 
     def take_silent(self, run_id: str, *, now_ms: int) -> QueueItem | None:
         """Take the call that would be made if the run's endpoint went silent, which is not due yet."""
@@ -157,4 +231,5 @@ class QueueTable:
 def _read(row: sqlite3.Row) -> QueueItem:
     values = dict(row)
     values["kind"] = ItemKind(values["kind"])
+    values["is_leased"] = bool(values["is_leased"])
     return QueueItem(**values)

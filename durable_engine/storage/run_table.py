@@ -1,8 +1,9 @@
-"""Tables `run` and `start_key`."""
+"""Tables `run`, `run_event` and `start_key`."""
 
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Sequence
 from typing import Final
 
 from durable_engine.errors import RunNotFoundError
@@ -13,19 +14,33 @@ from durable_engine.model.status import RunStatus
 
 _COLUMNS: Final = (
     "id, function_id, event_id, status, queued_ms, started_ms, ended_ms, output, error, "
-    "execution_version, plans_only, parent_run_id, parent_step_id, original_run_id, state_bytes"
+    "execution_version, plans_only, parent_run_id, parent_step_id, original_run_id, state_bytes, "
+    "lane_id, rank_ms, singleton_key, event_count"
 )
 _INSERT: Final = f"""
 INSERT INTO run ({_COLUMNS}) VALUES (:id, :function_id, :event_id, :status, :queued_ms, :started_ms,
     :ended_ms, :output, :error, :execution_version, :plans_only, :parent_run_id, :parent_step_id,
-    :original_run_id, :state_bytes)
+    :original_run_id, :state_bytes, :lane_id, :rank_ms, :singleton_key, :event_count)
 """  # noqa: S608 - column names only
 _GET: Final = f"SELECT {_COLUMNS} FROM run WHERE id = ?"  # noqa: S608
 _GET_LEAN: Final = _GET.replace("output, error", "NULL AS output, NULL AS error")
-_OF_EVENT: Final = f"SELECT {_COLUMNS} FROM run WHERE event_id = ? ORDER BY rowid"  # noqa: S608
+_OF_EVENT: Final = f"""
+SELECT {_COLUMNS} FROM run WHERE event_id = :event_id
+    OR id IN (SELECT run_id FROM run_event WHERE event_id = :event_id) ORDER BY rowid
+"""  # noqa: S608
+_ADD_EVENT: Final = "INSERT INTO run_event (run_id, position, event_id) VALUES (?, ?, ?)"
+_EVENTS: Final = "SELECT event_id FROM run_event WHERE run_id = ? ORDER BY position"
+_SINGLE: Final = """
+SELECT id FROM run WHERE function_id = ? AND singleton_key = ? AND status IN ('QUEUED', 'RUNNING') LIMIT 1
+"""
 _RECENT_IDS: Final = "SELECT id FROM run ORDER BY rowid DESC LIMIT ?"
 _CHILDREN: Final = "SELECT id FROM run WHERE parent_run_id = ? ORDER BY rowid"
-_START: Final = "UPDATE run SET status = 'RUNNING', started_ms = ? WHERE id = ? AND status = 'QUEUED'"
+# The lane of starts is behind it; what follows waits in the lane of work, where that is another one.
+_START: Final = """
+UPDATE run SET status = 'RUNNING', started_ms = ?,
+    lane_id = (SELECT coalesce(work_lane_id, id) FROM lane WHERE lane.id = run.lane_id)
+WHERE id = ? AND status = 'QUEUED'
+"""
 _END: Final = """
 UPDATE run SET status = ?, ended_ms = ?, output = ?, error = ?
 WHERE id = ? AND (status = 'RUNNING' OR (status = 'QUEUED' AND ? = 'CANCELLED'))
@@ -71,6 +86,10 @@ class RunTable:
                 "parent_step_id": run.parent_step_id,
                 "original_run_id": run.original_run_id,
                 "state_bytes": run.state_bytes,
+                "lane_id": run.lane_id,
+                "rank_ms": run.rank_ms,
+                "singleton_key": run.singleton_key,
+                "event_count": run.event_count,
             },
         )
 
@@ -78,6 +97,22 @@ class RunTable:
         """Return a run."""
         row = self._connection.execute(_GET, (run_id,)).fetchone()
         return None if row is None else _read(row)
+
+    def add_events(self, run_id: str, event_ids: Sequence[str]) -> None:
+        """Store the events of a run that is for several."""
+        rows = [(run_id, position, event_id) for position, event_id in enumerate(event_ids)]
+        self._connection.executemany(_ADD_EVENT, rows)
+
+    def event_ids(self, run: Run) -> list[str]:
+        """Return the ids of all events of a run, in the order in which they came."""
+        if run.event_count == 1:
+            return [run.event_id]
+        return [row[0] for row in self._connection.execute(_EVENTS, (run.id,))]
+
+    def open_single(self, function_id: str, key: str) -> str | None:
+        """Return the id of the run of a singleton that has not ended."""
+        row = self._connection.execute(_SINGLE, (function_id, key)).fetchone()
+        return None if row is None else str(row[0])
 
     def find(self, text: str) -> Run | None:
         """Return the run with an id that a caller gave, which may be any text."""
@@ -114,7 +149,7 @@ class RunTable:
 
     def of_event(self, event_id: str) -> list[Run]:
         """Return the runs that an event started, oldest first."""
-        return [_read(row) for row in self._connection.execute(_OF_EVENT, (event_id,))]
+        return [_read(row) for row in self._connection.execute(_OF_EVENT, {"event_id": event_id})]
 
     def recent_ids(self, limit: int) -> list[str]:
         """Return the ids of the newest runs, newest first."""

@@ -226,7 +226,119 @@ CREATE INDEX pause_by_child ON pause (child_run_id) WHERE child_run_id IS NOT NU
 CREATE UNIQUE INDEX pause_by_signal ON pause (signal) WHERE signal IS NOT NULL;
 """
 
-MIGRATIONS: Final = (_VERSION_1, _VERSION_2)
+# Flow control: lanes of calls, starts to come, decisions about events, runs for several events. The next sync
+# of each app fills the new column of its functions.
+_VERSION_3: Final = """
+ALTER TABLE function ADD COLUMN flow TEXT NOT NULL DEFAULT '{}';
+ALTER TABLE function ADD COLUMN paused_ms INTEGER;
+UPDATE app SET checksum = '';
+
+ALTER TABLE run ADD COLUMN lane_id INTEGER;
+ALTER TABLE run ADD COLUMN rank_ms INTEGER NOT NULL DEFAULT 0;
+UPDATE run SET rank_ms = queued_ms;
+ALTER TABLE run ADD COLUMN singleton_key TEXT;
+ALTER TABLE run ADD COLUMN event_count INTEGER NOT NULL DEFAULT 1;
+CREATE INDEX run_by_singleton ON run (function_id, singleton_key)
+    WHERE singleton_key IS NOT NULL AND status IN ('QUEUED', 'RUNNING');
+CREATE TABLE run_event (
+    run_id TEXT NOT NULL REFERENCES run (id),
+    position INTEGER NOT NULL,
+    event_id TEXT NOT NULL REFERENCES event (id),
+    PRIMARY KEY (run_id, position)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX run_event_by_event ON run_event (event_id);
+
+CREATE TABLE lane (
+    id INTEGER PRIMARY KEY,
+    name TEXT NOT NULL UNIQUE,
+    function_id TEXT NOT NULL,
+    work_lane_id INTEGER REFERENCES lane (id),
+    is_waiting INTEGER NOT NULL DEFAULT 0 CHECK (is_waiting IN (0, 1)),
+    parked_at INTEGER REFERENCES gate (id),
+    parked_slots INTEGER,
+    held_by TEXT,
+    turn INTEGER NOT NULL DEFAULT 0
+) STRICT;
+CREATE INDEX lane_by_turn ON lane (turn);
+CREATE INDEX lane_waiting ON lane (parked_at, turn) WHERE is_waiting = 1;
+CREATE INDEX lane_by_function ON lane (function_id);
+CREATE TABLE gate (
+    id INTEGER PRIMARY KEY,
+    name TEXT NOT NULL UNIQUE,
+    running INTEGER NOT NULL DEFAULT 0 CHECK (running >= 0),
+    tat_us INTEGER,
+    wake_ms INTEGER
+) STRICT;
+CREATE INDEX gate_by_wake ON gate (wake_ms) WHERE wake_ms IS NOT NULL;
+CREATE TABLE lane_gate (
+    lane_id INTEGER NOT NULL REFERENCES lane (id),
+    position INTEGER NOT NULL,
+    gate_id INTEGER NOT NULL REFERENCES gate (id),
+    entry TEXT NOT NULL,
+    control TEXT NOT NULL,
+    rule TEXT NOT NULL,
+    about TEXT NOT NULL,
+    slots INTEGER,
+    interval_us INTEGER,
+    burst INTEGER NOT NULL,
+    PRIMARY KEY (lane_id, position)
+) STRICT, WITHOUT ROWID;
+
+ALTER TABLE queue_item ADD COLUMN lane_id INTEGER;
+ALTER TABLE queue_item ADD COLUMN rank INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE queue_item ADD COLUMN ready_ms INTEGER;
+DROP INDEX queue_item_due;
+CREATE INDEX queue_item_due ON queue_item (due_ms) WHERE is_leased = 0 AND ready_ms IS NULL;
+CREATE INDEX queue_item_due_lane ON queue_item (due_ms)
+    WHERE is_leased = 0 AND ready_ms IS NULL AND lane_id IS NOT NULL;
+CREATE INDEX queue_item_in_line ON queue_item (lane_id, rank) WHERE is_leased = 0 AND ready_ms IS NOT NULL;
+
+CREATE TABLE appointment (
+    id TEXT PRIMARY KEY,
+    kind TEXT NOT NULL CHECK (kind IN ('debounce', 'batch', 'cron', 'pause')),
+    function_id TEXT NOT NULL REFERENCES function (id),
+    key TEXT NOT NULL,
+    due_ms INTEGER NOT NULL,
+    since_ms INTEGER NOT NULL,
+    event_id TEXT,
+    count INTEGER NOT NULL,
+    size INTEGER NOT NULL,
+    parent_run_id TEXT,
+    parent_step_id TEXT,
+    UNIQUE (kind, function_id, key)
+) STRICT;
+CREATE INDEX appointment_by_due ON appointment (due_ms);
+CREATE TABLE appointment_event (
+    appointment_id TEXT NOT NULL,
+    position INTEGER NOT NULL,
+    event_id TEXT NOT NULL REFERENCES event (id),
+    PRIMARY KEY (appointment_id, position)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE event_decision (
+    seq INTEGER PRIMARY KEY,
+    event_id TEXT NOT NULL REFERENCES event (id),
+    function_id TEXT NOT NULL REFERENCES function (id),
+    kind TEXT NOT NULL CHECK (kind IN ('delay', 'drop', 'merge')),
+    control TEXT NOT NULL,
+    reason TEXT NOT NULL,
+    until_ms INTEGER,
+    run_id TEXT,
+    appointment_id TEXT,
+    at_ms INTEGER NOT NULL
+) STRICT;
+CREATE INDEX event_decision_by_event ON event_decision (event_id);
+CREATE INDEX event_decision_by_appointment ON event_decision (appointment_id)
+    WHERE appointment_id IS NOT NULL;
+CREATE TABLE rate_limit (
+    function_id TEXT NOT NULL,
+    key TEXT NOT NULL,
+    tat_us INTEGER NOT NULL,
+    PRIMARY KEY (function_id, key)
+) STRICT, WITHOUT ROWID;
+"""
+
+MIGRATIONS: Final = (_VERSION_1, _VERSION_2, _VERSION_3)
 """The script at position n takes a file from version n to n + 1; a published one is never edited."""
 
 

@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import sqlite3
+from dataclasses import replace
 
 from durable_engine.model.changes import Changes
+from durable_engine.model.event import Event
 from durable_engine.model.json_value import JSONObject
+from durable_engine.model.lane import Placing
 from durable_engine.model.run import Run
 from durable_engine.model.step import Step, Surroundings
+from durable_engine.storage.appointment_table import AppointmentTable
+from durable_engine.storage.decision_table import DecisionTable
 from durable_engine.storage.event_table import EventTable
 from durable_engine.storage.history_table import HistoryTable
+from durable_engine.storage.lane_table import LaneTable
 from durable_engine.storage.pause_table import PauseTable
 from durable_engine.storage.queue_table import QueueTable
 from durable_engine.storage.registry_table import RegistryTable
@@ -30,6 +36,9 @@ class Tables:
         self.queue = QueueTable(connection)
         self.pauses = PauseTable(connection)
         self.history = HistoryTable(connection)
+        self.lanes = LaneTable(connection)
+        self.appointments = AppointmentTable(connection)
+        self.decisions = DecisionTable(connection)
 
     def around(self, run_id: str, step: Step) -> Surroundings:
         """Return what else a waiting step's run is up to."""
@@ -37,6 +46,17 @@ class Tables:
             open_in_group=self.steps.open_in_group(run_id, step.group_id),
             is_alone=not self.queue.has_besides(run_id, step.ref.id)
             and not self.pauses.steps_waiting(run_id) - {step.ref.id},
+        )
+
+    def events_of(self, run: Run) -> list[Event]:
+        """Return the events that started a run, in the order in which they came."""
+        return [self.events.get(event_id) for event_id in self.runs.event_ids(run)]
+
+    def waits(self, run_id: str, step_id: str) -> bool:
+        """Whether a step has not ended, and its run neither."""
+        run, step = self.runs.get_lean(run_id), self.steps.get(run_id, step_id)
+        return (
+            run is not None and step is not None and not (run.status.is_terminal or step.status.is_terminal)
         )
 
     def wait_scope(self, run: Run, incoming: JSONObject) -> JSONObject:
@@ -49,6 +69,7 @@ class Tables:
         Returns the size of all memos, in bytes, of the runs that got new ones, by run id.
         """
         self._apply_runs(changes)
+        self._apply_starts_to_come(changes)
         sizes = self._apply_steps(changes)
         self._apply_work(changes)
         for entry in changes.history:
@@ -64,11 +85,36 @@ class Tables:
         for event in changes.events:
             self.events.insert(event)
         for run in changes.new_runs:
-            self.runs.insert(run)
+            placing = changes.placings.get(run.id)
+            self.runs.insert(run if placing is None else self._placed(run, placing))
+        for run_id, event_ids in changes.run_events:
+            self.runs.add_events(run_id, event_ids)
         for key in changes.start_keys:
             self.runs.save_key(*key)
         for mode in changes.modes:
             self.runs.set_mode(mode)
+
+    def _placed(self, run: Run, placing: Placing) -> Run:
+        """Return the run with the lane in which its first call waits; others wait in the lane behind it."""
+        work = self.lanes.id_of(placing.work)
+        start = work
+        if placing.start.name != placing.work.name:
+            start = self.lanes.id_of(placing.start, work_lane_id=work)
+        return replace(run, lane_id=start)
+
+    def _apply_starts_to_come(self, changes: Changes) -> None:
+        for appointment in changes.appointments:
+            self.appointments.save(appointment)
+        for appointment, event_id in changes.collected:
+            self.appointments.add_event(appointment, event_id)
+        for decision in changes.decisions:
+            self.decisions.insert(decision)
+        for appointment, run_id in changes.kept:
+            self.appointments.close(appointment)
+            if run_id is not None:
+                self.decisions.note_run(appointment.id, run_id)
+        for rate in changes.rates:
+            self.decisions.save_tat(*rate)
 
     def _apply_steps(self, changes: Changes) -> dict[str, int]:
         sizes: dict[str, int] = {}

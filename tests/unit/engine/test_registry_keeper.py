@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from engine_tables import NOW_MS, a_function, an_app
 
+from durable_engine import ManualClock
 from durable_engine.ids import uuid_for
 from durable_engine.registry_keeper import RegistryKeeper
 from durable_engine.storage.database import Database
@@ -21,7 +22,7 @@ pytestmark = pytest.mark.anyio
 async def _keeper(path: Path | None = None) -> AsyncIterator[RegistryKeeper]:
     database = await Database.open(path)
     try:
-        keeper = RegistryKeeper(database)
+        keeper = RegistryKeeper(database, ManualClock(), lambda: None)
         await keeper.load()
         yield keeper
     finally:

@@ -1,0 +1,47 @@
+"""Cron: when the schedules of functions tick next, as durable appointments."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from durable_engine.ids import derived_ulid
+from durable_engine.model.appointment import Appointment, AppointmentKind
+from durable_engine.model.function import Function, Trigger
+from durable_engine.schedules import Schedule, jittered_ms
+from durable_engine.storage.tables import Tables
+
+
+def plan_crons(
+    tables: Tables, functions: Iterable[Function], *, now_ms: int, skips_missed: bool = False
+) -> None:
+    """Make the appointments that the schedules of all functions ask for, and drop those they do not.
+
+    `skips_missed`: ticks that are over are not made up for, as after a time in which nobody kept them.
+    """
+    wanted = {
+        (function.id, trigger.cron): (function, trigger)
+        for function in functions
+        for trigger in function.triggers
+        if trigger.cron is not None
+    }
+    for known in tables.appointments.of_kind(AppointmentKind.CRON):
+        if (known.function_id, known.key) not in wanted:
+            tables.appointments.close(known)
+        elif known.due_ms > now_ms or not skips_missed:
+            del wanted[known.function_id, known.key]
+    for function, trigger in wanted.values():
+        tables.appointments.save(next_tick(function, trigger, after_ms=now_ms))
+
+
+def next_tick(function: Function, trigger: Trigger, *, after_ms: int) -> Appointment:
+    """Return the next tick of a schedule after a time, moved by its jitter."""
+    cron = trigger.cron or ""
+    tick_ms = Schedule.parse(cron).next_after_ms(after_ms)
+    return Appointment(
+        id=derived_ulid(tick_ms, function.id, cron),
+        kind=AppointmentKind.CRON,
+        function_id=function.id,
+        key=cron,
+        due_ms=jittered_ms(tick_ms, trigger.jitter_ms, function.id, cron),
+        since_ms=tick_ms,
+    )

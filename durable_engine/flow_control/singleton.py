@@ -1,0 +1,20 @@
+"""Singleton: one run at a time for each key.
+
+Source: as documented; a run that is queued or retried counts.
+"""
+
+from __future__ import annotations
+
+from durable_engine.flow_control.keys import for_key
+from durable_engine.model.decision import Admit, Control, Drop
+from durable_engine.model.flow import Singleton, SingletonMode
+
+
+def decide(singleton: Singleton, value: str, holder: str | None) -> Admit | Drop:
+    """Return the decision about a new run; `holder` is the id of the run that has not ended."""
+    if holder is None:
+        return Admit()
+    if singleton.mode is SingletonMode.CANCEL:
+        return Admit(replaces=holder)
+    reason = f"it is a singleton, and its run {holder} has not ended{for_key(singleton.key, value)}"
+    return Drop(control=Control.SINGLETON, reason=reason, run_id=holder)

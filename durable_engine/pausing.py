@@ -1,0 +1,77 @@
+"""Pause a function and resume it. Source: as documented.
+
+While a function is paused, events start no runs of it, and its open runs make no calls: each call that
+becomes due is put aside. A call that is open runs to its end. What rests for 7 days is cancelled.
+"""
+
+from __future__ import annotations
+
+from durable_engine.appointments import MAX_PAUSE_MS
+from durable_engine.clock import Clock
+from durable_engine.ids import derived_ulid
+from durable_engine.model.appointment import Appointment, AppointmentKind
+from durable_engine.model.function import Function
+from durable_engine.model.history import HistoryEntry, HistoryKind
+from durable_engine.registry import Registry
+from durable_engine.registry_keeper import RegistryKeeper
+from durable_engine.settle import Settled
+from durable_engine.storage.tables import Tables
+from durable_engine.transactions import Transactions
+
+_HELD_BY = "pause: its function was paused"
+
+
+class Pausing:
+    """Pauses functions and resumes them; to do either twice changes nothing."""
+
+    def __init__(self, clock: Clock, transactions: Transactions, keeper: RegistryKeeper) -> None:
+        self._clock = clock
+        self._transactions = transactions
+        self._keeper = keeper
+
+    async def pause(self, function: Function) -> None:
+        """Pause a function; its open runs rest."""
+        if function.is_paused:
+            return
+        await self._keeper.note_pause(function, paused_ms=self._clock.now_ms())
+
+        def change(tables: Tables, _registry: Registry, now_ms: int) -> Settled:
+            tables.appointments.save(_end_of_pause(function, now_ms=now_ms))
+            return Settled()
+
+        await self._transactions.commit(change)
+
+    async def resume(self, function: Function) -> None:
+        """Let a function's runs go on, and new ones start."""
+        # First nothing is put aside any more, then what was is let go: so nothing is forgotten.
+        await self._keeper.note_pause(function, paused_ms=None)
+
+        def change(tables: Tables, _registry: Registry, now_ms: int) -> Settled:
+            for appointment in tables.appointments.of_kind(AppointmentKind.PAUSE, function.id):
+                tables.appointments.close(appointment)
+            for run_id in tables.runs.open_of_function(function.id):
+                for item in tables.queue.let_go(run_id):
+                    detail = {"by": _HELD_BY, "since_ms": item.ready_ms}
+                    tables.history.append(
+                        HistoryEntry(
+                            run_id=run_id,
+                            at_ms=now_ms,
+                            kind=HistoryKind.HELD,
+                            step_id=item.step_id,
+                            detail=detail,
+                        )
+                    )
+            return Settled()
+
+        await self._transactions.commit(change)
+
+
+def _end_of_pause(function: Function, *, now_ms: int) -> Appointment:
+    return Appointment(
+        id=derived_ulid(now_ms, AppointmentKind.PAUSE, function.id),
+        kind=AppointmentKind.PAUSE,
+        function_id=function.id,
+        key="",
+        due_ms=now_ms + MAX_PAUSE_MS,
+        since_ms=now_ms,
+    )

@@ -1,0 +1,68 @@
+"""Why the calls of a run wait for their turn: what holds them, how many are before them, and until when."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from durable_engine.flow_control.lanes import first_to_hold
+from durable_engine.model.decision import Control
+from durable_engine.model.queue_item import QueueItem
+from durable_engine.storage.tables import Tables
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """A call that is due and waits. `reason` is the end of a sentence: "it waits: ...".
+
+    `until_ms` is when it is made at the earliest, where that depends on time alone.
+    """
+
+    control: Control
+    reason: str
+    since_ms: int
+    step_id: str | None = None
+    until_ms: int | None = None
+
+
+def standings(tables: Tables, run_id: str, *, now_ms: int) -> list[Standing]:
+    """Return what holds the calls of a run that are due, in due order."""
+    return [
+        standing
+        for item in tables.queue.of_run(run_id)
+        if item.ready_ms is not None and (standing := _standing(tables, item, now_ms=now_ms)) is not None
+    ]
+
+
+def held_words(tables: Tables, run_id: str, *, now_ms: int) -> str | None:
+    """Return what holds the first call of a run that was started in this transaction."""
+    run = tables.runs.get_lean(run_id)
+    if run is None or run.lane_id is None:
+        return None
+    for lane_id in tables.queue.line_up(now_ms=now_ms):
+        tables.lanes.wake(lane_id)
+    return next((standing.reason for standing in standings(tables, run_id, now_ms=now_ms)), None)
+
+
+def _standing(tables: Tables, item: QueueItem, *, now_ms: int) -> Standing | None:
+    since_ms = item.ready_ms or now_ms
+    if item.is_leased:
+        return None
+    if item.lane_id is None:
+        reason = "its function is paused; it goes on when the function is resumed"
+        return Standing(control=Control.PAUSE, reason=reason, since_ms=since_ms, step_id=item.step_id)
+    ahead = tables.queue.ahead_of(item)
+    held = first_to_hold(tables.lanes.gates(item.lane_id), ahead=ahead, now_ms=now_ms)
+    if held is None:
+        return None
+    rule = held.gate.rule
+    used_up = "has no start left now" if rule.control is Control.THROTTLE else "is reached"
+    before = (
+        f"; {ahead} of its function's calls {'are' if ahead > 1 else 'is'} in line before it" if ahead else ""
+    )
+    return Standing(
+        control=rule.control,
+        reason=f"{rule.rule}{rule.about} {used_up}{before}",
+        since_ms=since_ms,
+        step_id=item.step_id,
+        until_ms=held.until_ms,
+    )
