@@ -44,7 +44,7 @@ def waits_met(tables: Tables, event: Event, *, now_ms: int) -> list[Pause]:
     payload = event.as_payload()
     return [
         pause
-        for pause in tables.pauses.for_event(event.name)
+        for pause in tables.pauses.candidates(event.name, payload)
         if _meets(tables, pause, payload, now_ms=now_ms)
     ]
 

@@ -16,7 +16,8 @@ from durable_engine.model.step import Step
 class RunFacts:
     """A run as of the transaction that decides about it.
 
-    `load_event` returns the run's trigger event, which may be large and is needed only when the run ends.
+    `load_event` returns the run's trigger event, which may be large and is needed only when the run ends, or
+    waits for an event that has to do with it.
     """
 
     run: Run

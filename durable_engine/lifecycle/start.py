@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from durable_engine.durations import parse_due_ms
+from durable_engine.expressions import compile_expression, wait_key
 from durable_engine.ids import derived_ulid
 from durable_engine.model.changes import Changes
 from durable_engine.model.event import Event, StartedRun
@@ -44,7 +45,7 @@ def start_run(
     )
     changes.new_runs.append(run)
     changes.items.append(NewItem(run_id=run.id, kind=ItemKind.DISCOVER, due_ms=due_ms))
-    _watch(changes, function, run, now_ms=now_ms)
+    _watch(changes, function, run, event, now_ms=now_ms)
     changes.history.append(HistoryEntry(run_id=run.id, at_ms=now_ms, kind=HistoryKind.RUN_QUEUED))
     changes.started.append(
         StartedRun(run_id=run.id, function_slug=function.slug, status=run.status, due_ms=due_ms)
@@ -52,13 +53,15 @@ def start_run(
     return run
 
 
-def _watch(changes: Changes, function: Function, run: Run, *, now_ms: int) -> None:
+def _watch(changes: Changes, function: Function, run: Run, event: Event, *, now_ms: int) -> None:
     """Register what cancels the run: events, and a first call that comes too late.
 
     Source: as documented, the time to start counts from the creation of the run, also when its
     event lies in the future.
     """
     for position, cancel in enumerate(function.cancels):
+        expression = None if cancel.expression is None else compile_expression(cancel.expression)
+        match_path, match_key = wait_key(expression, event.as_payload)
         changes.cancel_triggers.append(
             CancelTrigger(
                 run_id=run.id,
@@ -66,6 +69,8 @@ def _watch(changes: Changes, function: Function, run: Run, *, now_ms: int) -> No
                 event_name=cancel.event,
                 expression=cancel.expression,
                 expires_ms=None if cancel.timeout is None else parse_due_ms(cancel.timeout, now_ms=now_ms),
+                match_path=match_path,
+                match_key=match_key,
             )
         )
     if function.start_timeout_ms is not None:
