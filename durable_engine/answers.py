@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable
-from functools import partial
+from functools import cache, partial
 from typing import Final
 
 from durable_engine.cancelling import too_late
@@ -118,7 +118,7 @@ def _load_facts(
     return CallFacts(
         run=run,
         function=registry.by_id(run.function_id),
-        load_events=partial(tables.events_of, run),
+        load_events=cache(partial(tables.events_of, run)),
         item=item,
         steps=steps,
         open_in_group=tables.steps.open_in_group(run.id, target.group_id if target else None),

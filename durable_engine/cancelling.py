@@ -60,7 +60,7 @@ def cancelled_by(tables: Tables, registry: Registry, event: Event, *, now_ms: in
     A run is not cancelled by the event that started it.
     """
     payload = event.as_payload()
-    for trigger in tables.pauses.cancelled_by(event.name, now_ms=now_ms):
+    for trigger in tables.pauses.cancel_candidates(event.name, payload, now_ms=now_ms):
         run = tables.runs.get(trigger.run_id)
         if run is None or run.status.is_terminal or run.event_id == event.id:
             continue

@@ -44,7 +44,7 @@ def waits_met(tables: Tables, event: Event, *, now_ms: int) -> list[Pause]:
     payload = event.as_payload()
     return [
         pause
-        for pause in tables.pauses.for_event(event.name)
+        for pause in tables.pauses.candidates(event.name, payload)
         if _meets(tables, pause, payload, now_ms=now_ms)
     ]
 
@@ -63,10 +63,12 @@ def unmet_waits(tables: Tables, event: Event, *, now_ms: int) -> tuple[UnmetWait
     payload = event.as_payload()
     found: list[UnmetWait] = []
     for pause in tables.pauses.for_event(event.name, limit=_EXPLAINED):
-        step = tables.steps.get(pause.run_id, pause.step_id)
+        name = tables.steps.name(pause.run_id, pause.step_id)
         reason = _mismatch(tables, pause.run_id, pause.expression, payload, now_ms=now_ms)
-        if step is not None and reason is not None:
-            found.append(UnmetWait(run_id=pause.run_id, step_name=step.ref.name, reason=reason))
+        if name is not None and reason is not None:
+            found.append(UnmetWait(run_id=pause.run_id, step_name=name, reason=reason))
+    if len(found) == _EXPLAINED:
+        return tuple(found)
     for trigger in tables.pauses.cancelled_by(event.name, now_ms=now_ms, limit=_EXPLAINED):
         reason = _mismatch(tables, trigger.run_id, trigger.expression, payload, now_ms=now_ms)
         if reason is not None:

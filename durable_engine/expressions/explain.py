@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 
 from durable_engine.expressions import syntax
-from durable_engine.expressions.compile import compile_tree
+from durable_engine.expressions.compile import Compiled, compile_tree
 from durable_engine.expressions.expression import Expression
 from durable_engine.expressions.frame import Frame, WorkExceededError
 from durable_engine.expressions.macros import MACROS
@@ -18,6 +19,7 @@ from durable_engine.expressions.values import Duration, Timestamp, is_truthy, ki
 _SHOWN_CHARACTERS = 80
 _SHOWN_FACTS = 4
 _ORDERINGS = ("<", "<=", ">", ">=")
+_CACHED = 256
 
 
 def explain_mismatch(expression: Expression, scope: Mapping[str, object], *, now_ms: int) -> str | None:
@@ -42,8 +44,7 @@ class _Explanation:
     frame: Frame
 
     def value(self, node: Node) -> object:
-        compiled = compile_tree(node, text=self.expression.text, variables=self.expression.variables)
-        return compiled.program(self.frame)
+        return _compiled(node, self.expression.text, self.expression.variables).program(self.frame)
 
     def text(self, node: Node) -> str:
         return _cut(" ".join(self.expression.text[node.start : node.end].split()))
@@ -79,6 +80,12 @@ class _Explanation:
             return ""
         verb = "equal to" if clause.operator == "==" else "above or below"
         return f" (a {left} is never {verb} a {right})"
+
+
+@lru_cache(maxsize=_CACHED)
+def _compiled(node: Node, text: str, variables: frozenset[str]) -> Compiled:
+    """Return a part of an expression, compiled: the same few are explained event after event."""
+    return compile_tree(node, text=text, variables=variables)
 
 
 def _subjects(node: Node) -> Iterator[Node]:

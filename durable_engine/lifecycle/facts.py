@@ -17,7 +17,7 @@ class RunFacts:
     """A run as of the transaction that decides about it.
 
     `load_events` returns the events that started the run, one or a batch, which may be large and are needed
-    only when the run ends.
+    only when the run ends, or waits for an event that has to do with the first of them.
     """
 
     run: Run

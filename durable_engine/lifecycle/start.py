@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from durable_engine.durations import parse_due_ms
+from durable_engine.expressions import compile_expression, wait_key
 from durable_engine.flow_control import lanes
 from durable_engine.flow_control.keys import key_value
 from durable_engine.ids import derived_ulid
@@ -61,7 +62,7 @@ def start_run(
     if placing is not None:
         changes.placings[run.id] = placing
     changes.items.append(NewItem(run_id=run.id, kind=ItemKind.DISCOVER, due_ms=due_ms))
-    _watch(changes, function, run, now_ms=now_ms)
+    _watch(changes, function, run, event, now_ms=now_ms)
     changes.history.append(HistoryEntry(run_id=run.id, at_ms=now_ms, kind=HistoryKind.RUN_QUEUED))
     changes.started.append(
         StartedRun(run_id=run.id, function_slug=function.slug, status=run.status, due_ms=due_ms)
@@ -69,7 +70,7 @@ def start_run(
     return run
 
 
-def _watch(changes: Changes, function: Function, run: Run, *, now_ms: int) -> None:
+def _watch(changes: Changes, function: Function, run: Run, event: Event, *, now_ms: int) -> None:
     """Register what cancels the run: events, and a first call that comes too late.
 
     Source: as documented, the time to start counts from the creation of the run, also when its
@@ -77,6 +78,8 @@ def _watch(changes: Changes, function: Function, run: Run, *, now_ms: int) -> No
     """
     cancels = () if run.event_count > 1 else function.cancels
     for position, cancel in enumerate(cancels):
+        expression = None if cancel.expression is None else compile_expression(cancel.expression)
+        match_path, match_key = wait_key(expression, event.as_payload)
         changes.cancel_triggers.append(
             CancelTrigger(
                 run_id=run.id,
@@ -84,6 +87,8 @@ def _watch(changes: Changes, function: Function, run: Run, *, now_ms: int) -> No
                 event_name=cancel.event,
                 expression=cancel.expression,
                 expires_ms=None if cancel.timeout is None else parse_due_ms(cancel.timeout, now_ms=now_ms),
+                match_path=match_path,
+                match_key=match_key,
             )
         )
     if function.start_timeout_ms is not None:

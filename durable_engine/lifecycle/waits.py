@@ -7,7 +7,7 @@ from typing import Final
 
 from durable_engine.durations import parse_due_ms
 from durable_engine.errors import InvalidDurationError, InvalidExpressionError
-from durable_engine.expressions import compile_expression
+from durable_engine.expressions import compile_expression, wait_key
 from durable_engine.lifecycle.reading import Reading
 from durable_engine.model.changes import Invocation
 from durable_engine.model.history import HistoryEntry, HistoryKind
@@ -38,9 +38,10 @@ def sleep(op: Sleep, reading: Reading) -> None:
 
 def wait_for_event(op: WaitForEvent, reading: Reading) -> None:
     """Let the step wait for an event."""
+    expression = None
     if op.expression is not None:
         try:
-            compile_expression(op.expression, variables=_WAIT_VARIABLES)
+            expression = compile_expression(op.expression, variables=_WAIT_VARIABLES)
         except InvalidExpressionError as fault:
             message = f"The expression of step {op.step.name!r} does not compile: {fault}"
             reading.fail("InvalidExpressionError", message)
@@ -50,12 +51,16 @@ def wait_for_event(op: WaitForEvent, reading: Reading) -> None:
         return
     detail: JSONObject = {"event": op.event_name, "expression": op.expression}
     if _wait_until(reading, op.step, StepKind.WAIT_FOR_EVENT, due_ms, detail=detail):
+        facts = reading.facts
+        match_path, match_key = wait_key(expression, lambda: facts.load_events()[0].as_payload())
         reading.changes.pauses.append(
             Pause(
-                run_id=reading.facts.run.id,
+                run_id=facts.run.id,
                 step_id=op.step.id,
                 event_name=op.event_name,
                 expression=op.expression,
+                match_path=match_path,
+                match_key=match_key,
             )
         )
 

@@ -1,4 +1,7 @@
-"""What is waited for from outside: by a step, or to cancel a run."""
+"""What is waited for from outside: by a step, or to cancel a run.
+
+`match_path` and `match_key` are what an event is looked up by (`expressions.wait_key`).
+"""
 
 from __future__ import annotations
 
@@ -15,6 +18,8 @@ class Pause:
     expression: str | None = None
     child_run_id: str | None = None
     signal: str | None = None
+    match_path: str = ""
+    match_key: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,3 +31,5 @@ class CancelTrigger:
     event_name: str
     expression: str | None = None
     expires_ms: int | None = None
+    match_path: str = ""
+    match_key: str = ""

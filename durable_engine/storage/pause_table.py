@@ -3,27 +3,58 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Iterator
 from typing import Final
 
+from durable_engine.expressions import incoming_key
+from durable_engine.model.json_value import JSONObject
 from durable_engine.model.pause import CancelTrigger, Pause
 
 _ALL: Final = -1
 """No limit, as SQLite writes it."""
-_COLUMNS: Final = "run_id, step_id, event_name, expression, child_run_id, signal"
-_INSERT: Final = f"INSERT OR IGNORE INTO pause ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?)"  # noqa: S608 - columns only
-_BY_EVENT: Final = f"SELECT {_COLUMNS} FROM pause WHERE event_name = ? LIMIT ?"  # noqa: S608
+_COLUMNS: Final = "run_id, step_id, event_name, expression, child_run_id, signal, match_path, match_key"
+_INSERT: Final = f"INSERT OR IGNORE INTO pause ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)"  # noqa: S608 - columns only
+# The index is named, because the longer one, which the planner likes as well, has another order.
+_BY_EVENT: Final = f"""
+SELECT {_COLUMNS} FROM pause INDEXED BY pause_by_event
+WHERE event_name = ? ORDER BY run_id, step_id LIMIT ?
+"""  # noqa: S608
+_BY_MATCH: Final = f"""
+SELECT {_COLUMNS} FROM pause WHERE event_name = ? AND match_path = ? AND match_key = ?
+"""  # noqa: S608
 _BY_CHILD: Final = f"SELECT {_COLUMNS} FROM pause WHERE child_run_id = ?"  # noqa: S608
 _BY_SIGNAL: Final = f"SELECT {_COLUMNS} FROM pause WHERE signal = ?"  # noqa: S608
 _CLOSE: Final = "DELETE FROM pause WHERE run_id = ? AND step_id = ?"
 _CLOSE_RUN: Final = "DELETE FROM pause WHERE run_id = ?"
 _STEPS: Final = "SELECT step_id FROM pause WHERE run_id = ?"
-_CANCEL_COLUMNS: Final = "run_id, position, event_name, expression, expires_ms"
-_INSERT_CANCEL: Final = f"INSERT INTO cancel_trigger ({_CANCEL_COLUMNS}) VALUES (?, ?, ?, ?, ?)"  # noqa: S608
+_CANCEL_COLUMNS: Final = "run_id, position, event_name, expression, expires_ms, match_path, match_key"
+_INSERT_CANCEL: Final = f"INSERT INTO cancel_trigger ({_CANCEL_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?)"  # noqa: S608
 _CANCEL_BY_EVENT: Final = f"""
-SELECT {_CANCEL_COLUMNS} FROM cancel_trigger
+SELECT {_CANCEL_COLUMNS} FROM cancel_trigger INDEXED BY cancel_trigger_by_event
 WHERE event_name = ? AND (expires_ms IS NULL OR expires_ms > ?) ORDER BY run_id, position LIMIT ?
 """  # noqa: S608
+_CANCEL_BY_MATCH: Final = f"""
+SELECT {_CANCEL_COLUMNS} FROM cancel_trigger WHERE event_name = ? AND match_path = ? AND match_key = ?
+    AND (expires_ms IS NULL OR expires_ms > ?)
+"""  # noqa: S608
 _CLOSE_CANCEL: Final = "DELETE FROM cancel_trigger WHERE run_id = ?"
+
+
+def _paths_of(table: str) -> str:
+    """Return a query for the few different paths of many rows: it goes from each to the next in the index."""
+    return f"""
+    WITH RECURSIVE known (path) AS (
+        SELECT min(match_path) FROM {table} WHERE event_name = :name
+        UNION ALL
+        SELECT (SELECT min(match_path) FROM {table} WHERE event_name = :name AND match_path > known.path)
+        FROM known WHERE known.path IS NOT NULL
+    )
+    SELECT path FROM known WHERE path IS NOT NULL
+    """  # noqa: S608 - names of our tables
+
+
+_PATHS: Final = _paths_of("pause")
+_CANCEL_PATHS: Final = _paths_of("cancel_trigger")
 
 
 class PauseTable:
@@ -41,6 +72,8 @@ class PauseTable:
             pause.expression,
             pause.child_run_id,
             pause.signal,
+            pause.match_path,
+            pause.match_key,
         )
         self._connection.execute(_INSERT, row)
 
@@ -52,12 +85,22 @@ class PauseTable:
             trigger.event_name,
             trigger.expression,
             trigger.expires_ms,
+            trigger.match_path,
+            trigger.match_key,
         )
         self._connection.execute(_INSERT_CANCEL, row)
 
     def for_event(self, event_name: str, *, limit: int = _ALL) -> list[Pause]:
-        """Return the waits for events of this name, `limit` of them at most."""
+        """Return the waits for events of this name, `limit` of them at most, those of old runs first."""
         return [Pause(**dict(row)) for row in self._connection.execute(_BY_EVENT, (event_name, limit))]
+
+    def candidates(self, event_name: str, incoming: JSONObject) -> list[Pause]:
+        """Return the waits that this event may end, in the order of `for_event`.
+
+        All others have an expression that is false for it; those of the candidates are to be evaluated.
+        """
+        pauses = [Pause(**dict(row)) for row in self._matching(_PATHS, _BY_MATCH, event_name, incoming)]
+        return sorted(pauses, key=lambda pause: (pause.run_id, pause.step_id))
 
     def for_child(self, run_id: str) -> Pause | None:
         """Return the wait for the end of this run."""
@@ -74,6 +117,12 @@ class PauseTable:
         rows = self._connection.execute(_CANCEL_BY_EVENT, (event_name, now_ms, limit))
         return [CancelTrigger(**dict(row)) for row in rows]
 
+    def cancel_candidates(self, event_name: str, incoming: JSONObject, *, now_ms: int) -> list[CancelTrigger]:
+        """Return what this event may cancel now, in the order of `cancelled_by`; see `candidates`."""
+        rows = self._matching(_CANCEL_PATHS, _CANCEL_BY_MATCH, event_name, incoming, now_ms)
+        triggers = [CancelTrigger(**dict(row)) for row in rows]
+        return sorted(triggers, key=lambda trigger: (trigger.run_id, trigger.position))
+
     def close(self, run_id: str, step_id: str) -> None:
         """Remove a wait that is over."""
         self._connection.execute(_CLOSE, (run_id, step_id))
@@ -86,3 +135,11 @@ class PauseTable:
     def steps_waiting(self, run_id: str) -> frozenset[str]:
         """Return the ids of the run's steps that wait for something from outside."""
         return frozenset(row[0] for row in self._connection.execute(_STEPS, (run_id,)))
+
+    def _matching(
+        self, paths: str, by_match: str, event_name: str, incoming: JSONObject, *more: int
+    ) -> Iterator[sqlite3.Row]:
+        for (path,) in self._connection.execute(paths, {"name": event_name}).fetchall():
+            key = incoming_key(path, incoming)
+            if key is not None:
+                yield from self._connection.execute(by_match, (event_name, path, key, *more))

@@ -338,7 +338,18 @@ CREATE TABLE rate_limit (
 ) STRICT, WITHOUT ROWID;
 """
 
-MIGRATIONS: Final = (_VERSION_1, _VERSION_2, _VERSION_3)
+# Waits are looked up by the values that their expressions need of an event. Those of older files, whose
+# columns stay empty, are held against every event of their name, as before.
+_VERSION_3_WAITS: Final = """
+ALTER TABLE pause ADD COLUMN match_path TEXT NOT NULL DEFAULT '';
+ALTER TABLE pause ADD COLUMN match_key TEXT NOT NULL DEFAULT '';
+CREATE INDEX pause_by_match ON pause (event_name, match_path, match_key) WHERE event_name IS NOT NULL;
+ALTER TABLE cancel_trigger ADD COLUMN match_path TEXT NOT NULL DEFAULT '';
+ALTER TABLE cancel_trigger ADD COLUMN match_key TEXT NOT NULL DEFAULT '';
+CREATE INDEX cancel_trigger_by_match ON cancel_trigger (event_name, match_path, match_key);
+"""
+
+MIGRATIONS: Final = (_VERSION_1, _VERSION_2, _VERSION_3 + _VERSION_3_WAITS)
 """The script at position n takes a file from version n to n + 1; a published one is never edited."""
 
 

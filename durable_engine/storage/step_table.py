@@ -31,6 +31,7 @@ WHERE step.status NOT IN ('COMPLETED', 'FAILED', 'CANCELLED')
 """
 _ALL: Final = f"SELECT {_COLUMNS} FROM step WHERE run_id = ? ORDER BY seq"  # noqa: S608 - columns only
 _SOME: Final = f"SELECT {_COLUMNS} FROM step WHERE run_id = ? AND id IN (%s)"  # noqa: S608
+_NAME: Final = "SELECT name FROM step WHERE run_id = ? AND id = ?"
 _OPEN_IN_GROUP: Final = """
 SELECT id FROM step WHERE run_id = ? AND group_id = ? AND status NOT IN ('COMPLETED', 'FAILED', 'CANCELLED')
 """
@@ -107,6 +108,11 @@ class StepTable:
     def get(self, run_id: str, step_id: str) -> Step | None:
         """Return one step."""
         return self.some(run_id, [step_id]).get(step_id)
+
+    def name(self, run_id: str, step_id: str) -> str | None:
+        """Return the name of a step, if there is one."""
+        row = self._connection.execute(_NAME, (run_id, step_id)).fetchone()
+        return None if row is None else str(row[0])
 
     def open_in_group(self, run_id: str, group_id: int | None) -> frozenset[str]:
         """Return the ids of the group's steps that have not ended; none for no group."""

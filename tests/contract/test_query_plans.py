@@ -13,7 +13,7 @@ from durable_engine import storage
 from durable_engine.storage.database import _connect
 
 _GROWING = "run|step|queue_item|pause|cancel_trigger|history|event|start_key"
-_STATEMENT = re.compile(r"\s*(SELECT|UPDATE|DELETE|INSERT)\b")
+_STATEMENT = re.compile(r"\s*(SELECT|WITH|UPDATE|DELETE|INSERT)\b")
 # Read newest-first up to a limit, for an error message; or run once, when the file is opened.
 _NOT_HOT = {"run_table._RECENT_IDS", "run_table._OPEN_IDS", "queue_table._RELEASE_ALL"}
 
@@ -71,4 +71,31 @@ def test_a_page_of_a_list_is_read_through_an_index_in_its_order(name: str) -> No
 
 @pytest.mark.parametrize("name", ["queue_table._LEASE", "queue_table._NEXT_DUE", "step_table._MEMOS"])
 def test_a_query_of_every_call_sorts_nothing(name: str) -> None:
+    assert not [line for line in _plan(STATEMENTS[name]) if "TEMP B-TREE" in line]
+
+
+_OF_EVERY_EVENT = {
+    "pause_table._PATHS": "pause_by_match",
+    "pause_table._BY_MATCH": "pause_by_match",
+    "pause_table._CANCEL_PATHS": "cancel_trigger_by_match",
+    "pause_table._CANCEL_BY_MATCH": "cancel_trigger_by_match",
+}
+
+
+@pytest.mark.parametrize(("name", "index"), _OF_EVERY_EVENT.items())
+def test_the_waits_that_an_event_may_end_are_looked_up_in_their_index(name: str, index: str) -> None:
+    reads = [line for line in _plan(STATEMENTS[name]) if re.search(rf"\b({_GROWING})\b", line)]
+    assert reads
+    for line in reads:
+        assert re.match(rf"SEARCH \w+ USING (COVERING )?INDEX {index} \(event_name=\?", line), line
+
+
+@pytest.mark.parametrize("name", ["pause_table._BY_MATCH", "pause_table._CANCEL_BY_MATCH"])
+def test_only_waits_with_the_very_key_are_read(name: str) -> None:
+    (line,) = _plan(STATEMENTS[name])
+    assert line.endswith("(event_name=? AND match_path=? AND match_key=?)")
+
+
+@pytest.mark.parametrize("name", ["pause_table._BY_EVENT", "pause_table._CANCEL_BY_EVENT"])
+def test_the_first_waits_of_a_name_are_read_in_order(name: str) -> None:
     assert not [line for line in _plan(STATEMENTS[name]) if "TEMP B-TREE" in line]

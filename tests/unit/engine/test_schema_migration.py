@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 from pathlib import Path
 
-from durable_engine.model.pause import Pause
+from durable_engine.model.pause import CancelTrigger, Pause
 from durable_engine.storage.schema import APPLICATION_ID, MIGRATIONS, migrate
 from durable_engine.storage.tables import Tables
 
@@ -66,4 +66,21 @@ def test_ids_of_queue_items_are_never_given_twice_after_a_migration(tmp_path: Pa
         "INSERT INTO queue_item (run_id, kind, due_ms, attempt) VALUES ('r', 'discover', 1, 0)"
     )
     assert connection.execute("SELECT id FROM queue_item").fetchone()[0] == 3
+    connection.close()
+
+
+def test_waits_of_a_file_without_keys_are_held_against_every_event_of_their_name(tmp_path: Path) -> None:
+    connection = _file_of_version_1(tmp_path / "engine.db")
+    connection.executescript(
+        f"{MIGRATIONS[1]} PRAGMA user_version = 2;"  # noqa: S608 - our own script
+        "INSERT INTO cancel_trigger VALUES ('r', 0, 't/stop', 'event.data.x == async.data.x', NULL);"
+    )
+    migrate(connection)
+    pauses, incoming = Tables(connection).pauses, {"data": {"x": 1}}
+
+    assert pauses.candidates("t/go", incoming) == pauses.for_event("t/go") != []
+    assert pauses.cancel_candidates("t/stop", incoming, now_ms=1) == [
+        CancelTrigger(run_id="r", position=0, event_name="t/stop", expression="event.data.x == async.data.x")
+    ]
+    assert pauses.candidates("t/stop", incoming) == []
     connection.close()
