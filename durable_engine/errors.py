@@ -8,7 +8,8 @@ Failures of user code are values (`Reply`, `StepError`), never exceptions. The t
     │  ├─ InvalidEventError            .event_ids: what the same request had accepted before
     │  ├─ InvalidFunctionError
     │  ├─ InvalidExpressionError       .position: offset into the expression
-    │  └─ InvalidDurationError
+    │  ├─ InvalidDurationError
+    │  └─ InvalidCronError
     ├─ NotFoundError                   .nearest: valid names close to the one asked for
     │  ├─ RunNotFoundError
     │  ├─ EventNotFoundError
@@ -67,6 +68,10 @@ class InvalidExpressionError(InvalidInputError):
 
 class InvalidDurationError(InvalidInputError):
     """A duration or date string cannot be read."""
+
+
+class InvalidCronError(InvalidInputError):
+    """A cron schedule cannot be read, or never fires; the message goes on a sentence about it."""
 
 
 class NotFoundError(DurableEngineError):

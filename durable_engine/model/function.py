@@ -14,11 +14,15 @@ ENDPOINT_FRAMEWORK = "durable endpoint"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trigger:
-    """What starts a function: an event name (with an optional CEL condition) or a cron schedule."""
+    """What starts a function: an event name (with an optional CEL condition) or a cron schedule.
+
+    Each run that the schedule starts is put off by a part of `jitter_ms`, so that not all start at once.
+    """
 
     event: str | None = None
     expression: str | None = None
     cron: str | None = None
+    jitter_ms: int = 0
 
     def matches_name(self, name: str) -> bool:
         """Whether an event of this name may start the function; a trailing `*` is a wildcard."""
