@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable
 
+from durable_engine.errors import InvalidCronError
 from durable_engine.ids import derived_ulid
 from durable_engine.model.appointment import Appointment, AppointmentKind
 from durable_engine.model.function import Function, Trigger
 from durable_engine.schedules import Schedule, jittered_ms
 from durable_engine.storage.tables import Tables
+
+logger = logging.getLogger(__name__)
 
 
 def plan_crons(
@@ -30,7 +34,10 @@ def plan_crons(
         elif known.due_ms > now_ms or not skips_missed:
             del wanted[known.function_id, known.key]
     for function, trigger in wanted.values():
-        tables.appointments.save(next_tick(function, trigger, after_ms=now_ms))
+        try:
+            tables.appointments.save(next_tick(function, trigger, after_ms=now_ms))
+        except InvalidCronError as fault:  # kept by a version that did not check schedules
+            logger.warning("the schedule %r of %s is not kept: %s", trigger.cron, function.slug, fault)
 
 
 def next_tick(function: Function, trigger: Trigger, *, after_ms: int) -> Appointment:

@@ -23,6 +23,7 @@ WHAT_TO_DO: Final[Mapping[type[Exception], str]] = {
     engine.InvalidFunctionError: "Change the function's configuration in the app; it is then synced again.",
     engine.InvalidExpressionError: 'Change the expression; search_docs query="expressions" has the syntax.',
     engine.InvalidDurationError: 'A duration is a number with a unit, such as "30s", "5m" or "1h30m".',
+    engine.InvalidCronError: 'A schedule has five fields, as in "0 9 * * MON-FRI" (at 9:00 UTC on weekdays).',
     engine.NotFoundError: "Call list_functions to see what exists.",
     engine.RunNotFoundError: "Run ids are in the answers of send_event and invoke_function.",
     engine.EventNotFoundError: "Event ids are in the answers of send_event.",

@@ -15,7 +15,10 @@ ENDPOINT_FRAMEWORK = "durable endpoint"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trigger:
-    """What starts a function: an event name (with an optional CEL condition) or a cron schedule."""
+    """What starts a function: an event name (with an optional CEL condition) or a cron schedule.
+
+    Each run that the schedule starts is put off by a part of `jitter_ms`, so that not all start at once.
+    """
 
     event: str | None = None
     expression: str | None = None
