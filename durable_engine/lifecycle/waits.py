@@ -52,7 +52,7 @@ def wait_for_event(op: WaitForEvent, reading: Reading) -> None:
     detail: JSONObject = {"event": op.event_name, "expression": op.expression}
     if _wait_until(reading, op.step, StepKind.WAIT_FOR_EVENT, due_ms, detail=detail):
         facts = reading.facts
-        match_path, match_key = wait_key(expression, lambda: facts.load_events()[0].as_payload())
+        match_path, match_key = wait_key(expression, facts.load_events()[0].as_payload)
         reading.changes.pauses.append(
             Pause(
                 run_id=facts.run.id,

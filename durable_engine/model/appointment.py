@@ -1,4 +1,4 @@
-"""What is to come at a time and belongs to no run yet: debounced starts, batches, cron ticks, ends of pauses."""
+"""What is to come at a time and belongs to no run yet: debounced starts, batches, cron ticks, pauses."""
 
 from __future__ import annotations
 
