@@ -31,7 +31,7 @@ from durable_engine.model.records import (
     SpanStatus,
 )
 from durable_engine.model.status import RunStatus, StepKind, StepStatus
-from durable_engine.model.views import AppView, FailedAttempt, Inventory, RunView, StepView, WaitingFor
+from durable_engine.model.views import AppView, FailedAttempt, Hold, Inventory, RunView, StepView, WaitingFor
 from durable_engine.unsupported import UnsupportedUse
 
 __all__ = [
@@ -53,6 +53,7 @@ __all__ = [
     "FailedAttempt",
     "FlowControl",
     "Function",
+    "Hold",
     "Inventory",
     "ManualClock",
     "NewEvent",

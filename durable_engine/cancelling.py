@@ -15,6 +15,7 @@ from durable_engine.model.function import Function
 from durable_engine.model.run import Run
 from durable_engine.model.status import RunStatus
 from durable_engine.registry import Registry
+from durable_engine.standing import standings
 from durable_engine.storage.tables import Tables
 
 
@@ -41,6 +42,9 @@ def cancellation(tables: Tables, registry: Registry, run: Run, *, reason: str, n
 def too_late(tables: Tables, registry: Registry, run: Run, *, now_ms: int) -> Changes:
     """Decide to cancel a run because one of its function's time-outs has passed."""
     reason = _time_out(run, registry.by_id(run.function_id))
+    held = next(iter(standings(tables, run.id, now_ms=now_ms)), None)
+    if held is not None and run.status is RunStatus.QUEUED:
+        reason += f": {held.reason}"
     return cancellation(tables, registry, run, reason=reason, now_ms=now_ms)
 
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from durable_engine.model.event import StartedRun
+from durable_engine.model.decision import Control, EventDecision
+from durable_engine.model.event import NotStarted, StartedRun
 from durable_engine.model.history import HistoryEntry, HistoryKind
 from durable_engine.model.json_value import JSONObject, JSONValue, parse_stored
 from durable_engine.model.op import StepRef
@@ -15,9 +16,10 @@ from durable_engine.model.queue_item import ItemKind, QueueItem
 from durable_engine.model.run import Run
 from durable_engine.model.status import RunStatus, StepKind, StepStatus
 from durable_engine.model.step import Step
-from durable_engine.model.views import FailedAttempt, RunView, StepView, WaitingFor
+from durable_engine.model.views import FailedAttempt, Hold, RunView, StepView, WaitingFor
 from durable_engine.redaction import redacted_url
 from durable_engine.registry import Registry
+from durable_engine.standing import standings
 from durable_engine.storage.tables import Tables
 
 MAX_HANDLERS: Final = 5
@@ -43,6 +45,8 @@ class _Known:
     pauses: frozenset[str]
     ended_here: frozenset[str | None] | None
     """Steps that ended in this run; None unless it repeats another one."""
+    held: Mapping[str | None, WaitingFor]
+    """Calls that wait for their turn."""
     now_ms: int
 
 
@@ -57,6 +61,7 @@ def view_run(tables: Tables, registry: Registry, run: Run, *, now_ms: int) -> Ru
         children={child.parent_step_id: child.id for child in map(tables.runs.get_lean, children) if child},
         pauses=tables.pauses.steps_waiting(run.id),
         ended_here=_ended_steps(history) if run.original_run_id is not None else None,
+        held={wait.step_id: wait for wait in _held(tables, run, now_ms=now_ms)},
         now_ms=now_ms,
     )
     steps = tuple(_view_step(step, known) for step in tables.steps.all(run.id))
@@ -76,7 +81,7 @@ def view_run(tables: Tables, registry: Registry, run: Run, *, now_ms: int) -> Ru
         error=parse_stored(run.error),
         steps=steps,
         failures=tuple(failures.get(None, ())),
-        waiting_for=_run_waits(run, steps, queue, is_endpoint=function.is_endpoint, now_ms=now_ms),
+        waiting_for=_run_waits(run, steps, queue, known, is_endpoint=function.is_endpoint),
         attempt=_attempt(queue, failures),
         max_attempts=function.max_attempts,
         parent_run_id=run.parent_run_id,
@@ -84,6 +89,8 @@ def view_run(tables: Tables, registry: Registry, run: Run, *, now_ms: int) -> Ru
         original_run_id=run.original_run_id,
         cancelled=_text_of(history, HistoryKind.RUN_CANCELLED, "reason"),
         notes=tuple(str(entry.detail["text"]) for entry in history if entry.kind is HistoryKind.NOTE),
+        holds=_holds(history),
+        event_ids=tuple(tables.runs.event_ids(run)),
         failure_handlers=_failure_handlers(tables, registry, run),
         is_archived=function.is_archived,
         is_endpoint=function.is_endpoint,
@@ -93,6 +100,33 @@ def view_run(tables: Tables, registry: Registry, run: Run, *, now_ms: int) -> Ru
 def _text_of(history: Sequence[HistoryEntry], kind: HistoryKind, key: str) -> str | None:
     texts = [entry.detail.get(key) for entry in history if entry.kind is kind]
     return str(texts[0]) if texts and texts[0] else None
+
+
+def _held(tables: Tables, run: Run, *, now_ms: int) -> Iterator[WaitingFor]:
+    if run.status.is_terminal:
+        return
+    for standing in standings(tables, run.id, now_ms=now_ms):
+        step = None if standing.step_id is None else tables.steps.get(run.id, standing.step_id)
+        yield WaitingFor(
+            kind="paused" if standing.control is Control.PAUSE else standing.control.value,
+            until_ms=standing.until_ms,
+            step_id=standing.step_id,
+            step_name=None if step is None else _label(step.ref),
+            reason=standing.reason,
+        )
+
+
+def _holds(history: Sequence[HistoryEntry]) -> tuple[Hold, ...]:
+    return tuple(
+        Hold(
+            by=str(entry.detail["by"]),
+            from_ms=int(entry.detail["since_ms"]),
+            until_ms=entry.at_ms,
+            step_id=entry.step_id,
+        )
+        for entry in history
+        if entry.kind is HistoryKind.HELD
+    )
 
 
 def _failures(history: Sequence[HistoryEntry]) -> dict[str | None, list[FailedAttempt]]:
@@ -130,6 +164,24 @@ def existing_run(registry: Registry, run: Run) -> StartedRun:
         status=run.status,
         due_ms=run.queued_ms,
         existed=True,
+    )
+
+
+def not_started(tables: Tables, event_id: str) -> tuple[NotStarted, ...]:
+    """Return what the record of an event says of functions that it did not start at once."""
+    return tuple(map(as_not_started, tables.decisions.of_event(event_id)))
+
+
+def as_not_started(entry: EventDecision) -> NotStarted:
+    """Return what callers see of a decision."""
+    decision = entry.decision
+    return NotStarted(
+        function_slug=entry.function_slug,
+        reason=decision.reason,
+        decision=decision.kind,
+        control=decision.control.value,
+        until_ms=decision.until_ms,
+        run_id=decision.run_id,
     )
 
 
@@ -174,12 +226,12 @@ def _output(step: Step, memo: JSONValue) -> JSONValue:
 
 def _step_wait(step: Step, known: _Known) -> WaitingFor | None:
     if step.status is not StepStatus.WAITING:
-        return None
+        return known.held.get(step.ref.id) if step.status is StepStatus.QUEUED else None
     # A step that waits while its code may run again is waiting for its next attempt, unless that is
     # under way: an attempt of a step without a call of its own shows only when it is answered.
     kind = _WAIT_KINDS.get(step.kind, "retry")
     if kind == "retry" and (step.due_ms is None or step.due_ms <= known.now_ms):
-        return None
+        return known.held.get(step.ref.id)
     detail: JSONObject = {} if step.kind.is_gateway else parse_stored(step.detail) or {}
     return WaitingFor(
         kind=kind,
@@ -200,13 +252,20 @@ def _label(ref: StepRef) -> str:
 
 
 def _run_waits(
-    run: Run, steps: Sequence[StepView], queue: Sequence[QueueItem], *, is_endpoint: bool, now_ms: int
+    run: Run,
+    steps: Sequence[StepView],
+    queue: Sequence[QueueItem],
+    known: _Known,
+    *,
+    is_endpoint: bool,
 ) -> tuple[WaitingFor, ...]:
-    """Return what the run waits for: its waiting steps, or the due time of its next call."""
+    """Return what the run waits for: its waiting steps, its turn, or the due time of its next call."""
     waits = [step.waiting_for for step in steps if step.waiting_for is not None]
     retried_steps = any(wait.kind == "retry" for wait in waits)
+    if None in known.held:
+        waits.append(known.held[None])
     for item in queue:
-        if item.kind is not ItemKind.DISCOVER or item.due_ms <= now_ms or retried_steps:
+        if item.kind is not ItemKind.DISCOVER or item.due_ms <= known.now_ms or retried_steps:
             continue
         kind = "start" if run.status is RunStatus.QUEUED else "retry"
         if kind == "retry" and is_endpoint and item.attempt == 0:

@@ -18,7 +18,7 @@ from durable_engine.settle import Settled
 from durable_engine.storage.tables import Tables
 from durable_engine.transactions import Transactions
 
-_HELD_BY = "pause: its function was paused"
+_HELD_BY = "its function was paused"
 
 
 class Pausing:

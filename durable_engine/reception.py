@@ -10,11 +10,10 @@ from durable_engine.clock import Clock
 from durable_engine.errors import InvalidEventError, InvalidInputError
 from durable_engine.ids import new_ulid
 from durable_engine.ingest import existing_runs, unmet_waits
-from durable_engine.inspection import existing_run
+from durable_engine.inspection import as_not_started, existing_run, not_started
 from durable_engine.intake import MAX_EVENTS, accept
 from durable_engine.model.changes import Changes
-from durable_engine.model.decision import EventDecision
-from durable_engine.model.event import Event, EventReceipt, NewEvent, NotStarted
+from durable_engine.model.event import Event, EventReceipt, NewEvent
 from durable_engine.model.function import Function
 from durable_engine.registry import Registry
 from durable_engine.settle import Settled, Settlement, invoked_event
@@ -122,7 +121,8 @@ def _ingest(tables: Tables, registry: Registry, event: Event, *, now_ms: int) ->
     known = tables.events.find(event.id)
     if known is not None:
         started = existing_runs(tables, registry, event.id)
-        return Settled(), EventReceipt(event=known, is_known=True, started=started)
+        missed = not_started(tables, event.id)
+        return Settled(), EventReceipt(event=known, is_known=True, started=started, not_started=missed)
     settled = Settlement(tables, registry, now_ms=now_ms).ingest(event)
     is_heard = settled.started or settled.resumed or settled.cancelled
     receipt = _receipt(tables, event, settled, now_ms=now_ms)
@@ -139,19 +139,7 @@ def _receipt(tables: Tables, event: Event, settled: Settled, *, now_ms: int) -> 
         ),
         resumed=tuple(dict.fromkeys(settled.resumed)),
         cancelled=tuple(settled.cancelled),
-        not_started=tuple(_not_started(entry) for entry in settled.decisions if entry.event_id == event.id),
-    )
-
-
-def _not_started(entry: EventDecision) -> NotStarted:
-    decision = entry.decision
-    return NotStarted(
-        function_slug=entry.function_slug,
-        reason=decision.reason,
-        decision=decision.kind,
-        control=decision.control.value,
-        until_ms=decision.until_ms,
-        run_id=decision.run_id,
+        not_started=tuple(as_not_started(entry) for entry in settled.decisions if entry.event_id == event.id),
     )
 
 

@@ -8,8 +8,8 @@ from typing import Final
 
 from durable_engine.clock import Clock
 from durable_engine.errors import EventNotFoundError, InvalidInputError
-from durable_engine.inspection import view_run
-from durable_engine.model.event import SCHEDULED_TIMER, Event
+from durable_engine.inspection import not_started, view_run
+from durable_engine.model.event import SCHEDULED_TIMER, Event, NotStarted
 from durable_engine.model.function import App, Function
 from durable_engine.model.json_value import parse_stored
 from durable_engine.model.queue_item import QueueItem
@@ -67,6 +67,11 @@ class Records:
                 f"No event {event_id[:100]!r}.", hint="Event ids are those that sending an event returned."
             )
         return event
+
+    async def decisions(self, event_id: str) -> tuple[NotStarted, ...]:
+        """Return why functions that listen to an event were not started by it at once; raises as `event`."""
+        event = await self.event(event_id)
+        return await self._database.read(lambda tables: not_started(tables, event.id))
 
     async def runs(
         self,
@@ -171,6 +176,7 @@ class Records:
             error=parse_stored(run.error),
             parent_run_id=run.parent_run_id,
             original_run_id=run.original_run_id,
+            event_ids=tuple(tables.runs.event_ids(run)),
             cron=_cron(tables.events.get(run.event_id)) if event_name == SCHEDULED_TIMER else None,
         )
 

@@ -19,6 +19,23 @@ RunId = Annotated[
     ),
 ]
 
+FunctionId = Annotated[
+    str,
+    Field(
+        min_length=1,
+        max_length=512,
+        description='Function id from list_functions, e.g. "shop-process-order"; UUID or name work too.',
+    ),
+]
+AppId = Annotated[
+    str,
+    Field(
+        min_length=1,
+        max_length=256,
+        description='App of the function when the name fits several, e.g. "shop".',
+    ),
+]
+
 EventData = Annotated[
     dict[str, Any],
     Field(description='Event payload, a JSON object read as event.data, e.g. {"orderId": "o-1"}.'),

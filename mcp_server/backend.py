@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
-from durable_engine import EventReceipt, Inventory, NewEvent, RunView
+from durable_engine import EventReceipt, Function, Inventory, NewEvent, RunView
 
 
 class Backend(Protocol):
@@ -39,6 +39,19 @@ class Backend(Protocol):
             FunctionNotFoundError: no such function, or the name fits several (the message lists them).
             AppNotFoundError: no app named `app`.
         """
+        ...
+
+    async def pause_function(
+        self, function: str, *, app: str | None = None, cancels_runs: bool = False
+    ) -> Function:
+        """Let events start no runs of a function, and its open runs rest or, if asked, be cancelled.
+
+        Raises as `invoke_function`.
+        """
+        ...
+
+    async def resume_function(self, function: str, *, app: str | None = None) -> Function:
+        """End the pause of a function; raises as `invoke_function`."""
         ...
 
     async def inventory(self) -> Inventory:

@@ -11,6 +11,11 @@ READ_ONLY: Final = ToolAnnotations(
 )
 """Looks, changes nothing."""
 
+CHANGES: Final = ToolAnnotations(
+    read_only_hint=False, destructive_hint=True, idempotent_hint=True, open_world_hint=False
+)
+"""Changes what is there, or ends it; a second time changes nothing more."""
+
 ACTS: Final = ToolAnnotations(
     read_only_hint=False, destructive_hint=False, idempotent_hint=False, open_world_hint=True
 )

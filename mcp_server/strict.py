@@ -24,7 +24,15 @@ from mcp.server.mcpserver.exceptions import ToolError, UnexpectedToolError
 from mcp.server.mcpserver.tools import Tool
 from mcp.server.mcpserver.utilities.func_metadata import ArgModelBase, FuncMetadata
 from mcp.types import CallToolResult, InputRequiredResult, ToolAnnotations
-from pydantic import AliasGenerator, ConfigDict, PrivateAttr, ValidationError, create_model, field_validator
+from pydantic import (
+    AliasGenerator,
+    ConfigDict,
+    PrivateAttr,
+    ValidationError,
+    ValidationInfo,
+    create_model,
+    field_validator,
+)
 from pydantic.alias_generators import to_camel
 from pydantic_core import PydanticCustomError
 
@@ -44,9 +52,9 @@ class StrictArguments(ArgModelBase):
 
     @field_validator("*", mode="before")
     @classmethod
-    def _refuse_bool(cls, value: object) -> object:
-        # Python counts true as 1; no tool takes a boolean.
-        if isinstance(value, bool):
+    def _refuse_bool(cls, value: object, info: ValidationInfo) -> object:
+        # Python counts true as 1.
+        if isinstance(value, bool) and cls.model_fields[info.field_name or ""].annotation is not bool:
             raise PydanticCustomError("boolean", "must not be a boolean")
         return value
 

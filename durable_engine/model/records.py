@@ -87,6 +87,8 @@ class RunRecord:
     parent_run_id: str | None = None
     original_run_id: str | None = None
     cron: str | None = None
+    event_ids: tuple[str, ...] = ()
+    """Ids of all events that started it, `event_id` first."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

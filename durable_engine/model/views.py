@@ -30,8 +30,10 @@ class WaitingFor:
     """What a run or step that is not being executed waits for.
 
     `kind` is one of `sleep`, `event`, `signal`, `invoke`, `retry`, `start` (the run's event lies in the
-    future), `report` (a durable endpoint handles the request that started the run by itself).
-    `until_ms` is when the wait ends by itself. The others are set where they apply.
+    future), `report` (a durable endpoint handles the request that started the run by itself), `concurrency`
+    or `throttle` (its call waits for its turn, and `reason` says what holds it), `paused`.
+    `until_ms` is when the wait ends by itself, or for `throttle` at the earliest. The others are set where
+    they apply.
     `is_displaced`: another step has taken over the signal, so that this wait can only time out.
     """
 
@@ -45,6 +47,17 @@ class WaitingFor:
     function_slug: str | None = None
     signal: str | None = None
     is_displaced: bool = False
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hold:
+    """A call that waited for its turn from `from_ms` to `until_ms`; `by` names what held it."""
+
+    by: str
+    from_ms: int
+    until_ms: int
+    step_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,6 +107,7 @@ class RunView:
     function_name: str
     app_name: str
     event: Event
+    """The event that started it, the first one of a batch."""
     queued_ms: int
     now_ms: int
     started_ms: int | None = None
@@ -110,6 +124,10 @@ class RunView:
     original_run_id: str | None = None
     cancelled: str | None = None
     notes: tuple[str, ...] = ()
+    holds: tuple[Hold, ...] = ()
+    """Calls that had to wait for their turn and were made."""
+    event_ids: tuple[str, ...] = ()
+    """Ids of all events that started it."""
     failure_handlers: tuple[StartedRun, ...] = ()
     is_archived: bool = False
     is_endpoint: bool = False

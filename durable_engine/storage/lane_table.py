@@ -123,7 +123,7 @@ class LaneTable:
 
     def park(self, lane_id: int, gate: GateState) -> None:
         """Let a lane wait until this gate opens."""
-        held_by = f"{gate.rule.control}: {gate.rule.rule}{gate.rule.about}"
+        held_by = f"{gate.rule.rule}{gate.rule.about}"
         self._connection.execute(_PARK, (gate.id, gate.rule.slots, held_by, lane_id))
 
     def next_open(self) -> OpenLane | None:

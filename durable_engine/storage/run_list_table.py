@@ -28,8 +28,10 @@ _AMONG: Final = """(:statuses IS NULL OR status IN (SELECT value FROM json_each(
     AND (:functions IS NULL OR function_id IN (SELECT value FROM json_each(:functions)))"""
 _OF_STATUS: Final = "status = :status AND"
 _OF_FUNCTION: Final = f"function_id = :function_id AND {_OF_STATUS}"
-_OF_EVENT: Final = f"event_id = :event_id AND {_AMONG} AND"
-_OF_ANY: Final = f"(:event_id IS NULL OR event_id = :event_id) AND {_AMONG} AND"
+_IS_OF_EVENT: Final = """event_id = :event_id
+    OR id IN (SELECT run_id FROM run_event WHERE run_event.event_id = :event_id)"""
+_OF_EVENT: Final = f"({_IS_OF_EVENT}) AND {_AMONG} AND"
+_OF_ANY: Final = f"(:event_id IS NULL OR {_IS_OF_EVENT}) AND {_AMONG} AND"
 
 _QUEUED: Final = f"SELECT {_PLACE} {_BACKWARD}"
 _QUEUED_BY_STATUS: Final = f"SELECT {_PLACE} {_OF_STATUS} {_BACKWARD}"

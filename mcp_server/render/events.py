@@ -9,7 +9,7 @@ from typing import Any
 
 from mcp.types import CallToolResult
 
-from durable_engine import EventReceipt, Inventory, RunStatus, RunView, StartedRun, UnmetWait
+from durable_engine import EventReceipt, Inventory, NotStarted, RunStatus, RunView, StartedRun, UnmetWait
 from mcp_server.clean import one_line
 from mcp_server.connect import how_to_connect
 from mcp_server.render.budget import first_fit, reply
@@ -68,10 +68,7 @@ def _answer(
     resumed_runs = [
         _resumed(runs[run_id], cut, origin) for run_id in receipt.resumed[:rows] if run_id in runs
     ]
-    not_started = [
-        NotStartedFunction(function_id=missed.function_slug, reason=cut.text(missed.reason))
-        for missed in receipt.not_started[:rows]
-    ]
+    not_started = [_not_started(missed, cut) for missed in receipt.not_started[:rows]]
     unmet = [
         UnmetWaitInfo(
             run_id=wait.run_id,
@@ -107,7 +104,19 @@ def _started(run: StartedRun, now: RunView | None, cut: Cutter, sent_ms: int, or
         function_id=run.function_slug,
         existed=run.existed or None,
         starts_at=iso(run.due_ms) if run.due_ms > sent_ms else None,
+        held=cut.text(run.held) if run.held and now is None else None,
         **state,
+    )
+
+
+def _not_started(missed: NotStarted, cut: Cutter) -> NotStartedFunction:
+    return NotStartedFunction(
+        function_id=missed.function_slug,
+        decision=missed.decision,
+        control=missed.control,
+        reason=cut.text(missed.reason),
+        until=iso(missed.until_ms),
+        run_id=missed.run_id,
     )
 
 
@@ -154,8 +163,12 @@ def _message(
         parts.append(f"resumed {_count(len(receipt.resumed), 'waiting run')}")
     if receipt.cancelled:
         parts.append(f"cancelled {_count(len(receipt.cancelled), 'run')}")
-    if receipt.not_started:
-        parts.append(f"did not start {_count(len(receipt.not_started), 'function')} (see notStarted)")
+    later = [missed for missed in receipt.not_started if missed.decision != "drop"]
+    if later:
+        parts.append(f"will start {_count(len(later), 'function')} later (see notStarted)")
+    dropped = len(receipt.not_started) - len(later)
+    if dropped:
+        parts.append(f"did not start {_count(dropped, 'function')} (see notStarted)")
     if receipt.unmet and not parts:
         return f"Event {name!r} was accepted and did nothing: {_unmet(receipt.unmet[0])} (see unmet)."
     text = f"Event {name!r} was accepted and {' and '.join(parts)}."
@@ -189,7 +202,24 @@ def _next(
         shown = ", ".join(f'"{run_id}"' for run_id in waiting[:10])
         return f"poll_run_status runIds=[{shown}] waits for the end; get_run_status shows the steps of one."
     touched = [*ids, *receipt.cancelled]
-    return f'get_run_status runId="{touched[0]}" shows its steps.' if touched else None
+    shows = f'get_run_status runId="{touched[0]}" shows its steps.' if touched else None
+    return shows or _next_not_started(receipt, origin)
+
+
+def _next_not_started(receipt: EventReceipt, origin: str) -> str | None:
+    """Return what to do about an event that started nothing at once."""
+    for missed in receipt.not_started:
+        function = one_line(missed.function_slug, 100)
+        if missed.run_id is not None:
+            return f'get_run_status runId="{missed.run_id}" shows the run that notStarted names.'
+        if missed.decision != "drop":
+            path = f"{origin}/v1/events/{receipt.event.id}/runs"
+            return f"It starts by itself at {iso(missed.until_ms)}; GET {path} names the run then."
+        if missed.control == "pause":
+            return f"pause_function functionId={function!r} resume=true lets events start it again."
+        if missed.until_ms is not None:
+            return f"An event like this one starts {function!r} again from {iso(missed.until_ms)} on."
+    return None
 
 
 def _next_unmatched(unmatched: Unmatched) -> str:

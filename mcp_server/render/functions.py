@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
@@ -15,7 +15,7 @@ from mcp_server.nearest import nearest_names
 from mcp_server.render.budget import first_fit, reply
 from mcp_server.render.payload import Cutter
 from mcp_server.render.times import iso
-from mcp_server.results.functions import AppInfo, FunctionInfo, ListFunctionsResult, TriggerInfo
+from mcp_server.results.functions import AppInfo, FunctionInfo, ListFunctionsResult, PauseResult, TriggerInfo
 
 FLOW_CONTROL_KEYS = (
     "concurrency",
@@ -42,6 +42,28 @@ def functions_answer(
     return first_fit(
         partial(_answer, inventory, live, found, query=query, app=app, engine_url=engine_url, rows=rows)
         for rows in _ROWS
+    )
+
+
+def pause_answer(function: Function) -> CallToolResult:
+    """Build the answer of pause_function from the function as it is now."""
+    slug = one_line(function.slug, 100)
+    since = iso(function.paused_ms)
+    state = (
+        f"is paused since {since}: events start no runs of it, and its open runs rest"
+        if function.is_paused
+        else "is not paused: events start runs of it, and its open runs go on"
+    )
+    return reply(
+        PauseResult(
+            message=f"Function {slug!r} {state}.",
+            function_id=function.slug,
+            paused=function.is_paused,
+            paused_since=since,
+            next=f"pause_function functionId={slug!r} resume=true ends the pause."
+            if function.is_paused
+            else None,
+        )
     )
 
 
@@ -103,17 +125,10 @@ def _function(function: Function, app: AppView | None, cut: Cutter) -> FunctionI
         flow_control=_configured(flow, cut),
         cancel_on=_configured(config.get("cancel"), cut),
         timeouts=_configured(config.get("timeouts"), cut),
-        not_enforced=_not_enforced(function, flow) or None,
+        paused_since=iso(function.paused_ms),
         reachable=app is not None and app.is_reachable,
         last_sync=None if app is None else iso(app.last_sync_ms),
     )
-
-
-def _not_enforced(function: Function, flow: Iterable[str]) -> list[str]:
-    """Name what the engine does not apply yet: flow control and cron triggers."""
-    names = list(flow)
-    names += ["cron"] if any(trigger.cron for trigger in function.triggers) else []
-    return names
 
 
 def _trigger(trigger: Trigger, cut: Cutter) -> TriggerInfo:

@@ -12,11 +12,13 @@ from mcp_server.render.payload import Cutter
 from mcp_server.render.runs import handler_runs, run_facts, step_of
 from mcp_server.render.sentences import run_next, run_sentence
 from mcp_server.render.times import iso
+from mcp_server.render.waits import hold_notes
 from mcp_server.results.runs import InvokeResult, RunDetail
 
 STEPS_PER_PAGE = 50
 SUMMARY_CHARS = 500
 FULL_CHARS = 8_000
+_MAX_EVENT_IDS = 100
 _FUNCTION_FAILED = "inngest/function.failed"
 _SHAPES_SUMMARY = ((50, 500), (50, 200), (50, 60), (25, 60), (10, 60), (3, 60))
 _SHAPES_FULL = (
@@ -69,7 +71,8 @@ def _detail(
         original_run_id=run.original_run_id,
         failed_run_id=_failed_run_id(run),
         failure_handler_runs=handler_runs(run),
-        notes=list(run.notes) or None,
+        batch_event_ids=list(run.event_ids[:_MAX_EVENT_IDS]) if len(run.event_ids) > 1 else None,
+        notes=[*run.notes, *hold_notes(run)] or None,
         steps=[step_of(step, cut, now_ms=run.now_ms, origin=origin) for step in page],
         next_cursor=str(end) if more else None,
         next=run_next(run, origin=origin),

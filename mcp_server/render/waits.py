@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shlex
+from collections.abc import Sequence
 from typing import Final
 
 from durable_engine import RunView, WaitingFor
@@ -15,6 +16,8 @@ from mcp_server.results.runs import Wait
 
 _LONGEST_SIGNAL: Final = 200
 """Characters of a signal that is shown in a command; longer ones are left to the field."""
+
+_MAX_HOLDS: Final = 5
 
 
 def wait_of(waiting: WaitingFor, *, now_ms: int, cut: Cutter, origin: str = "") -> Wait:
@@ -52,6 +55,9 @@ def describe_wait(waiting: WaitingFor, *, now_ms: int) -> str:
         "retry": "the next attempt",
         "start": "its start time",
         "report": "the app, which is handling the request",
+        "concurrency": "its turn (concurrency)",
+        "throttle": "its turn (throttle)",
+        "paused": "its function to be resumed",
     }.get(waiting.kind, one_line(waiting.kind, 40))
     step = f" (step {one_line(waiting.step_name, 80)!r})" if waiting.step_name else ""
     remaining = _remaining(waiting.until_ms, now_ms)
@@ -93,13 +99,30 @@ def _how(waiting: WaitingFor, origin: str) -> str:
     if waiting.kind == "signal":
         command = send_signal_command(waiting, origin)
         return f"{command} (or let the app send it). At `until` the wait times out and the run goes on."
+    reason = one_line(waiting.reason or "", 300)
     return {
         "sleep": "Nothing to do: it ends by itself at `until`.",
         "invoke": "It ends when the invoked run ends: see get_run_status of that runId.",
         "retry": "It is called again at `until`. A fix of the cause deployed before then counts.",
         "start": "The event's ts lies in the future: the run starts at `until`.",
+        "concurrency": f"It goes on when a call that is open now ends: {reason}.",
+        "throttle": f"It starts at `until` at the earliest: {reason}.",
+        "paused": "pause_function with resume=true lets it go on.",
         "report": "The app is handling the request; it is called again at `until` unless it reports before.",
     }.get(waiting.kind, "It ends by itself at `until`.")
+
+
+def hold_notes(run: RunView) -> list[str]:
+    """Say which calls of a run waited for their turn, for how long and because of what."""
+    holds: dict[str, list[int]] = {}
+    for hold in run.holds:
+        holds.setdefault(hold.by, []).append(hold.until_ms - hold.from_ms)
+    return [_hold_note(by, spans) for by, spans in list(holds.items())[:_MAX_HOLDS]]
+
+
+def _hold_note(by: str, spans: Sequence[int]) -> str:
+    who = "A call waited" if len(spans) == 1 else f"{len(spans)} calls waited, together"
+    return f"{who} {format_duration(sum(spans))} for a turn: {one_line(by, 300)}."
 
 
 def time_left(waiting: WaitingFor, *, now_ms: int) -> str:

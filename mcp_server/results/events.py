@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from mcp_server.results.base import AnyJSON, Detail, Model, Result
+from mcp_server.results.base import AnyJSON, Detail, Result
 from mcp_server.results.runs import ErrorInfo, Failure, Status, Wait
 
 
-class EventRun(Model):
-    """A run that an event started or woke; with `wait`, how it stands at the end of the wait."""
+class EventRun(Detail):
+    """A run that an event started or woke; with `wait`, how it stands at the end of the wait.
+
+    `held` says what keeps its first call waiting.
+    """
 
     keeps_null: ClassVar[frozenset[str]] = frozenset({"output"})
 
@@ -17,6 +20,7 @@ class EventRun(Model):
     function_id: str
     status: Status
     starts_at: str | None = None
+    held: str | None = None
     existed: bool | None = None
     duration: str | None = None
     output: AnyJSON = None
@@ -26,11 +30,20 @@ class EventRun(Model):
     waits_omitted: int | None = None
 
 
-class NotStartedFunction(Model):
-    """A function that listens to the event and did not start, and why."""
+class NotStartedFunction(Detail):
+    """A function that listens to the event and did not start at once, and why.
+
+    `decision` is drop, delay (a run starts at `until`, unless something else happens first) or merge (so it
+    does, for other events too); `control` what decided. `run_id` is the run that came of a delay or merge, or
+    that stands in the way; `until` of a drop is when such an event would start a run again.
+    """
 
     function_id: str
+    decision: str
+    control: str | None = None
     reason: str
+    until: str | None = None
+    run_id: str | None = None
 
 
 class UnmetWaitInfo(Detail):

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from mcp_server.results.base import AnyJSON, Model, Result
+from mcp_server.results.base import AnyJSON, Detail, Result
 
 
-class TriggerInfo(Model):
+class TriggerInfo(Detail):
     """What starts a function: an event (with an optional condition) or a cron schedule."""
 
     event: str | None = None
@@ -13,11 +13,8 @@ class TriggerInfo(Model):
     cron: str | None = None
 
 
-class FunctionInfo(Model):
-    """One function, as its app's last sync described it.
-
-    `not_enforced` names what it configures and this engine records but does not apply yet.
-    """
+class FunctionInfo(Detail):
+    """One function, as its app's last sync described it; `paused_since` when a person paused it."""
 
     id: str
     name: str
@@ -27,12 +24,20 @@ class FunctionInfo(Model):
     flow_control: AnyJSON = None
     cancel_on: AnyJSON = None
     timeouts: AnyJSON = None
-    not_enforced: list[str] | None = None
+    paused_since: str | None = None
     reachable: bool
     last_sync: str | None = None
 
 
-class AppInfo(Model):
+class PauseResult(Result):
+    """A function after it was paused or resumed."""
+
+    function_id: str
+    paused: bool
+    paused_since: str | None = None
+
+
+class AppInfo(Detail):
     """An app, or a URL that was asked for and has not synced yet."""
 
     app_id: str | None = None

@@ -133,6 +133,7 @@ class RunDetail(RunFacts, Result):
 
     event_data: AnyJSON = None
     event_ts: str | None = None
+    batch_event_ids: list[str] | None = None
     attempt: int
     max_attempts: int
     parent_run_id: str | None = None

@@ -14,6 +14,7 @@ from mcp_server.tools import (
     invoke_function,
     list_docs,
     list_functions,
+    pause_function,
     poll_run_status,
     read_doc,
     search_docs,
@@ -30,6 +31,7 @@ def all_tools(backend: Backend, docs: DocsIndex, config: ServerConfig) -> dict[T
             invoke_function.make(backend, config),
             poll_run_status.make(backend, config),
             get_run_status.make(backend, config),
+            pause_function.make(backend),
         ],
         "docs": [
             search_docs.make(docs),

@@ -8,36 +8,19 @@ from mcp.server.mcpserver import Context
 from mcp.server.mcpserver.exceptions import ToolError
 from mcp.server.mcpserver.tools import Tool
 from mcp.types import CallToolResult
-from pydantic import Field
 
 from durable_engine import EventReceipt
-from mcp_server.arguments import EventData, EventUser, Timeout
+from mcp_server.arguments import AppId, EventData, EventUser, FunctionId, Timeout
 from mcp_server.backend import Backend
 from mcp_server.clean import one_line
 from mcp_server.config import ServerConfig
 from mcp_server.errors import as_tool_errors
 from mcp_server.kinds import ACTS
 from mcp_server.render.run_detail import invoke_answer
+from mcp_server.render.times import iso
 from mcp_server.results.runs import InvokeResult
 from mcp_server.strict import define_tool
 from mcp_server.waiting import RunWaiter
-
-FunctionId = Annotated[
-    str,
-    Field(
-        min_length=1,
-        max_length=512,
-        description='Function id from list_functions, e.g. "shop-process-order"; UUID or name work too.',
-    ),
-]
-AppId = Annotated[
-    str,
-    Field(
-        min_length=1,
-        max_length=256,
-        description='App of the function when the name fits several, e.g. "shop".',
-    ),
-]
 
 
 def make(backend: Backend, config: ServerConfig) -> Tool:
@@ -63,7 +46,7 @@ def make(backend: Backend, config: ServerConfig) -> Tool:
         """
         with as_tool_errors():
             receipt = await backend.invoke_function(function_id, app=app_id, data=data or {}, user=user)
-            run_id = _started(receipt)
+            run_id = _started(receipt, config.engine_url)
             runs = await waiter.wait([run_id], timeout_s=timeout, context=context)
             run = runs.get(run_id) or await backend.get_run(run_id)
         return invoke_answer(run, timeout_s=timeout, origin=config.engine_url)
@@ -71,11 +54,18 @@ def make(backend: Backend, config: ServerConfig) -> Tool:
     return define_tool(invoke_function, title="Invoke function", annotations=ACTS)
 
 
-def _started(receipt: EventReceipt) -> str:
+def _started(receipt: EventReceipt, origin: str) -> str:
     if receipt.started:
         return receipt.started[0].run_id
-    reasons = "; ".join(one_line(missed.reason, 300) for missed in receipt.not_started)
+    missed = next(iter(receipt.not_started), None)
+    reason = "the engine gave no reason" if missed is None else one_line(missed.reason, 300)
+    if missed is not None and missed.decision != "drop":
+        path = f"{origin}/v1/events/{receipt.event.id}/runs"
+        raise ToolError(
+            f"The function does not start at once: {reason}. It does by itself, at {iso(missed.until_ms)} as "
+            f"things stand; GET {path} names the run then."
+        )
     raise ToolError(
-        f"The function was not started: {reasons or 'the engine gave no reason'}. "
+        f"The function was not started: {reason}. "
         f"The invocation was stored as event {receipt.event.id}; list_functions shows the configuration."
     )

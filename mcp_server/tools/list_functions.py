@@ -41,10 +41,10 @@ def make(backend: Backend, config: ServerConfig) -> Tool:
         """List the workflow functions that are synced now, with what triggers each; call it first.
 
         Returns per function its id (the slug that invoke_function takes), name, app, triggers (event with
-        condition, or cron), retries, cancelOn and flow control as configured (notEnforced names what this
-        engine does not apply yet); per app its URL, SDK, last sync, reachability and sync error. `warnings`
-        name features that apps asked for and this engine lacks (Connect, Realtime). When nothing is synced
-        it says how to connect the app. Does not show runs. Next: send_event or invoke_function.
+        condition, or cron), retries, cancelOn, flow control and pausedSince; per app its URL, SDK, last sync,
+        reachability and sync error. `warnings` name features that apps asked for and this engine lacks
+        (Connect, Realtime). When nothing is synced it says how to connect the app. Does not show runs.
+        Next: send_event or invoke_function.
         """
         with as_tool_errors():
             inventory = await backend.inventory()

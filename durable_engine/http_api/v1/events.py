@@ -1,4 +1,7 @@
-"""`/v1/events`: the events that were sent, and the runs that each of them started."""
+"""`/v1/events`: the events that were sent, and the runs that each of them started.
+
+`.../decisions` is our own: why functions that listen to an event were not started by it at once.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +16,7 @@ from durable_engine.http_api.fields import limit_of, moment_of, ulid_of
 from durable_engine.http_api.times import rfc3339
 from durable_engine.http_api.v1.envelope import ACCOUNT_ID, ENVIRONMENT_ID, answer
 from durable_engine.http_api.v1.runs import as_run
-from durable_engine.model.event import Event
+from durable_engine.model.event import Event, NotStarted
 from durable_engine.model.json_value import JSONObject
 from durable_engine.model.records import EventFilter, RunFilter, RunRecord
 
@@ -48,7 +51,12 @@ def routes(engine: Engine) -> list[Route]:
         runs = [as_run(run) for run in await _runs(engine, event.id)]
         return answer(engine, runs, cached_s=_RUNS_CACHED_S)
 
+    async def list_decisions(request: Request) -> Response:
+        missed = await engine.records.decisions(ulid_of(request, "event_id", "event"))
+        return answer(engine, [_as_decision(entry) for entry in missed])
+
     return [
+        Route("/v1/events/{event_id}/decisions", list_decisions, methods=["GET"]),
         Route("/v1/events", list_events, methods=["GET"]),
         Route("/v1/events/{event_id}", get_event, methods=["GET"]),
         Route("/v1/events/{event_id}/runs", list_runs, methods=["GET"]),
@@ -74,6 +82,17 @@ def as_event(event: Event) -> JSONObject:
     if event.v is not None:
         shown["v"] = event.v
     return shown
+
+
+def _as_decision(entry: NotStarted) -> JSONObject:
+    return {
+        "function": entry.function_slug,
+        "decision": entry.decision,
+        "control": entry.control,
+        "reason": entry.reason,
+        "until": None if entry.until_ms is None else rfc3339(entry.until_ms),
+        "run_id": entry.run_id,
+    }
 
 
 async def _runs(engine: Engine, event_id: str) -> list[RunRecord]:

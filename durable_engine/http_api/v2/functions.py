@@ -1,4 +1,7 @@
-"""`/v2/apps/{app}/functions`: the functions of an app; ids in these paths are without that of the app."""
+"""`/v2/apps/{app}/functions`: the functions of an app; ids in these paths are without that of the app.
+
+`POST .../pause` and `.../resume` are our own: Inngest documents pausing for its dashboard only.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from durable_engine.engine import Engine
+from durable_engine.http_api.fields import FieldError, read_object
 from durable_engine.http_api.v2.configuration import as_configuration
 from durable_engine.http_api.v2.envelope import answer, answer_by_name, both, compact
 from durable_engine.http_api.v2.run_fields import answer_runs, read_filter, short_id
@@ -30,7 +34,20 @@ def routes(engine: Engine) -> list[Route]:
         wanted = read_filter(request, app=function.app_name, function=function.id)
         return await answer_runs(engine, request, wanted)
 
+    async def pause(request: Request) -> Response:
+        found = function_of(engine, request)
+        cancels = (await read_object(request)).get("cancelRuns") or False
+        if not isinstance(cancels, bool):
+            raise FieldError("`cancelRuns` must be true or false.")
+        paused = await engine.pause_function(found.id, cancels_runs=cancels)
+        return answer(engine, _as_function(paused))
+
+    async def resume(request: Request) -> Response:
+        return answer(engine, _as_function(await engine.resume_function(function_of(engine, request).id)))
+
     return [
+        *both("/apps/{app}/functions/{function}/pause", pause, "POST"),
+        *both("/apps/{app}/functions/{function}/resume", resume, "POST"),
         *both("/apps/{app}/functions", list_functions),
         *both("/apps/{app}/functions/{function}", get_function),
         *both("/apps/{app}/functions/{function}/runs", list_runs),
@@ -57,7 +74,7 @@ def _as_function(function: Function) -> JSONObject:
             "id": short_id(function.slug, function.app_name),
             "name": function.name,
             "slug": function.slug,
-            "isPaused": False,
+            "isPaused": function.is_paused,
             "isArchived": function.is_archived,
             "app": {"id": function.app_name},
             "triggers": [_as_trigger(trigger) for trigger in function.triggers],

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Final
+
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
@@ -10,6 +13,13 @@ from durable_engine.engine import Engine
 from durable_engine.http_api.fields import FieldError, read_object, text_of
 from durable_engine.http_api.v2.envelope import answer, both, refuse
 from durable_engine.http_api.v2.functions import function_of
+from durable_engine.model.decision import Control
+
+_CODES: Final[Mapping[str, str]] = {
+    Control.RATE_LIMIT.value: "rate_limited",
+    Control.IDEMPOTENCY.value: "rate_limited",
+    Control.DEBOUNCE.value: "function_debounced",
+}
 
 
 def routes(engine: Engine) -> list[Route]:
@@ -25,8 +35,9 @@ def routes(engine: Engine) -> list[Route]:
         key = text_of(body, "idempotencyKey", is_required=False)
         receipt = await engine.invoke_function(function.id, data=data, user=user, key=key)
         if not receipt.started:
-            reasons = "; ".join(entry.reason for entry in receipt.not_started)
-            return refuse(422, "function_skipped", reasons or "The function was not started.")
+            (missed,) = receipt.not_started
+            code = _CODES.get(missed.control or "", "function_skipped")
+            return refuse(422, code, f"The function was not started: {missed.reason}.")
         run = receipt.started[0]
         if run.existed:
             message = f"`idempotencyKey` {key!r} started run {run.run_id} less than 24 h ago."

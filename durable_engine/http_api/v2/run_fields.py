@@ -82,9 +82,9 @@ def short_id(slug: str, app_name: str) -> str:
 def _trigger(run: RunRecord) -> JSONObject:
     return compact(
         {
-            "eventIds": [run.event_id],
+            "eventIds": list(run.event_ids),
             "eventName": run.event_name,
-            "isBatch": False,
+            "isBatch": len(run.event_ids) > 1,
             "cronSchedule": run.cron,
         }
     )

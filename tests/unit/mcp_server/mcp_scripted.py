@@ -48,6 +48,7 @@ class ScriptedBackend:
         self.error: Exception | None = None
         self.sent: list[tuple[NewEvent, str | None]] = []
         self.invoked: list[dict[str, Any]] = []
+        self.paused: list[dict[str, Any]] = []
         self.waits: list[tuple[tuple[str, ...], float]] = []
         self.holds_waits = False
         self.release = asyncio.Event()
@@ -74,6 +75,18 @@ class ScriptedBackend:
         self._fail()
         self.invoked.append({"function": function, "app": app, "data": data, "user": user})
         return self.receipt
+
+    async def pause_function(
+        self, function: str, *, app: str | None = None, cancels_runs: bool = False
+    ) -> Function:
+        self._fail()
+        self.paused.append({"function": function, "app": app, "cancels_runs": cancels_runs})
+        return a_function(paused_ms=NOW_MS)
+
+    async def resume_function(self, function: str, *, app: str | None = None) -> Function:
+        self._fail()
+        self.paused.append({"function": function, "app": app, "resumes": True})
+        return a_function()
 
     async def inventory(self) -> Inventory:
         self._fail()

@@ -17,6 +17,7 @@ TOOLS = {
     "invoke_function",
     "poll_run_status",
     "get_run_status",
+    "pause_function",
     "search_docs",
     "grep_docs",
     "read_doc",
@@ -28,12 +29,13 @@ ARGUMENTS = {
     "invoke_function": ["functionId", "appId", "data", "user", "timeout"],
     "poll_run_status": ["runIds", "timeout", "pollInterval"],
     "get_run_status": ["runId", "detail", "cursor"],
+    "pause_function": ["functionId", "appId", "resume", "cancelRuns"],
     "search_docs": ["query", "sdk", "category", "limit"],
     "grep_docs": ["pattern", "limit", "context", "path"],
     "read_doc": ["path", "section", "offset", "limit"],
     "list_docs": ["category", "sdk", "cursor"],
 }
-ACTING = {"send_event", "invoke_function"}
+ACTING = {"send_event", "invoke_function", "pause_function"}
 
 
 @pytest.fixture

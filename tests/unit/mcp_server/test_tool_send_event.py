@@ -112,7 +112,11 @@ async def test_functions_that_did_not_start_say_why(server, backend):
     answer = await ask(server, "send_event", EVENT)
 
     assert answer["notStarted"] == [
-        {"functionId": "shop-mail", "reason": "its condition event.data.paid is false"}
+        {
+            "functionId": "shop-mail",
+            "decision": "drop",
+            "reason": "its condition event.data.paid is false",
+        }
     ]
     assert "did not start 1 function" in answer["message"]
 
