@@ -2,8 +2,9 @@
 objects decides: paused, batching, event id, idempotency or rate limit, debounce, singleton.
 
 Source: the order is Inngest's, except that a paused function and a repeated event id are looked at first, so
-that neither uses up a rate limit. As documented, batches and debounced starts ignore event ids, batches
-ignore rate limits and idempotency keys as well, and a function that is invoked directly runs at once instead of joining a batch.
+that neither uses up a rate limit. As documented, batches and debounced starts ignore event ids, and batches
+ignore rate limits and idempotency keys as well. A function that is invoked directly runs at once instead of
+joining a batch.
 """
 
 from __future__ import annotations
