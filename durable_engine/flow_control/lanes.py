@@ -47,7 +47,12 @@ def placing(flow: FlowControl, function_id: str, payload: JSONObject, *, now_ms:
 
 def rules(flow: FlowControl) -> tuple[GateRule, ...]:
     """Return what the gates of a function ask now, whatever the values of their keys, after a sync."""
-    found = [_slots_rule(entry) for entry in flow.concurrency]
+    strictest: dict[str, GateRule] = {}
+    for rule in map(_slots_rule, flow.concurrency):
+        known = strictest.setdefault(rule.entry, rule)
+        if _is_stricter(rule, than=known):
+            strictest[rule.entry] = rule
+    found = strictest.values()
     return tuple(found if flow.throttle is None else [*found, _throttle_rule(flow.throttle)])
 
 
@@ -142,10 +147,14 @@ def _lane(function_id: str, gates: Iterable[Gate]) -> Lane:
     strictest: dict[str, Gate] = {}
     for gate in gates:
         known = strictest.setdefault(gate.name, gate)
-        if (gate.rule.slots or 0) < (known.rule.slots or 0):
+        if _is_stricter(gate.rule, than=known.rule):
             strictest[gate.name] = gate
     name = _name(function_id, *strictest)
     return Lane(name=name, function_id=function_id, gates=tuple(strictest.values()))
+
+
+def _is_stricter(rule: GateRule, *, than: GateRule) -> bool:
+    return (rule.slots or 0) < (than.slots or 0)
 
 
 def _name(*parts: str) -> str:
