@@ -91,6 +91,12 @@ def tat_after_us(gate: GateState, *, now_ms: int) -> int | None:
     return None if rate is None else rate.after_start_us(gate.tat_us, now_ms=now_ms)
 
 
+def latest_tat_us(rule: GateRule, *, now_ms: int) -> int | None:
+    """Return the state of a throttle after which its next start is the farthest; None for other gates."""
+    rate = _rate(rule)
+    return None if rate is None else rate.latest_tat_us(now_ms=now_ms)
+
+
 def _rate(rule: GateRule) -> Rate | None:
     return None if rule.interval_us is None else Rate(interval_us=rule.interval_us, burst=rule.burst)
 
