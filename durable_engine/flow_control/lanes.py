@@ -9,7 +9,7 @@ by the value of their key, each with the limit that it has itself. Throttle limi
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from durable_engine.durations import format_duration
@@ -74,9 +74,13 @@ def closed_gate(gates: Iterable[GateState], *, now_ms: int) -> GateState | None:
     return next((gate for gate in gates if not is_open(gate, now_ms=now_ms)), None)
 
 
-def first_to_hold(gates: Iterable[GateState], *, ahead: int, now_ms: int) -> Held | None:
-    """Return what holds a call with `ahead` others before it in line; None when its turn is now."""
-    for gate in gates:
+def first_to_hold(gates: Sequence[GateState], *, ahead: int, now_ms: int) -> Held | None:
+    """Return what holds a call with `ahead` others before it in line; None when its turn is now.
+
+    A gate that is closed now holds the whole line, whatever others would let pass.
+    """
+    closed = closed_gate(gates, now_ms=now_ms)
+    for gate in gates if closed is None else [closed]:
         if gate.rule.slots is not None and gate.running + ahead >= gate.rule.slots:
             return Held(gate=gate, until_ms=None)
         rate = _rate(gate.rule)
