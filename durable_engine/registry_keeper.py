@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from durable_engine.clock import Clock
 from durable_engine.crons import plan_crons
-from durable_engine.flow_control.lanes import rules
+from durable_engine.flow_control.lanes import latest_tat_us, rules
 from durable_engine.model.function import App, Function
 from durable_engine.registry import Registry, same_endpoint
 from durable_engine.storage.database import Database
@@ -55,7 +55,7 @@ class RegistryKeeper:
             if is_new:
                 tables.registry.save(app, functions)
                 for function in functions:
-                    tables.lanes.change_rules(function.id, rules(function.flow))
+                    _change_rules(tables, function, now_ms=self._clock.now_ms())
             else:
                 tables.registry.save_app(app)
             registry = _snapshot(tables)
@@ -110,6 +110,16 @@ class RegistryKeeper:
             return registry
 
         self.registry = await self._database.transact(write)
+
+
+def _change_rules(tables: Tables, function: Function, *, now_ms: int) -> None:
+    """Let the gates of a function ask what its configuration asks now, also of what is in line."""
+    asked = rules(function.flow)
+    tables.lanes.change_rules(function.id, asked)
+    for rule in asked:
+        tat_us = latest_tat_us(rule, now_ms=now_ms)
+        if tat_us is not None:
+            tables.lanes.shorten_waits(function.id, rule.entry, tat_us=tat_us)
 
 
 def _snapshot(tables: Tables) -> Registry:
