@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 
-from durable_engine.flow_control.lanes import closed_gate, is_open, opens_ms, tat_after_us
+from durable_engine.flow_control.lanes import closed_gate, is_open, opens_ms, slot_of_next_us
 from durable_engine.model.decision import Control
 from durable_engine.model.lane import GateState
 from durable_engine.model.queue_item import QueueItem
@@ -66,14 +66,14 @@ def _serve(
     closed = closed_gate(gates, now_ms=now_ms)
     item = None
     if closed is not None:
-        _park(tables, lane.id, closed)
+        _park(tables, lane.id, closed, now_ms=now_ms)
     else:
         item = tables.queue.lease_head(served)
         if item is None:
             tables.lanes.rest(lane.id)
         elif is_made(item):
             for gate in gates:
-                tables.lanes.pass_gate(gate, tat_us=tat_after_us(gate, now_ms=now_ms))
+                tables.lanes.pass_gate(gate, slot_us=slot_of_next_us(gate, now_ms=now_ms))
             tables.lanes.served(lane.id)
         else:
             item = replace(item, lane_id=None)
@@ -82,9 +82,9 @@ def _serve(
     return item
 
 
-def _park(tables: Tables, lane_id: int, gate: GateState) -> None:
+def _park(tables: Tables, lane_id: int, gate: GateState, *, now_ms: int) -> None:
     tables.lanes.park(lane_id, gate)
-    due_ms = opens_ms(gate)
+    due_ms = opens_ms(gate, now_ms=now_ms)
     if due_ms is not None:
         tables.lanes.wake_at(gate.id, due_ms)
 
@@ -95,7 +95,7 @@ def _invite_to(tables: Tables, gates: Iterable[GateState], *, now_ms: int) -> No
         if is_open(gate, now_ms=now_ms) or gate.rule.slots is not None:
             _invite(tables, gate.id, running=gate.running)
         elif tables.lanes.parked(gate.id, running=gate.running) is not None:
-            tables.lanes.wake_at(gate.id, opens_ms(gate))
+            tables.lanes.wake_at(gate.id, opens_ms(gate, now_ms=now_ms))
 
 
 def _invite(tables: Tables, gate_id: int, *, running: int) -> None:

@@ -12,6 +12,7 @@ from durable_engine.ids import derived_ulid
 from durable_engine.model.appointment import Appointment, AppointmentKind
 from durable_engine.model.function import Function
 from durable_engine.model.history import HistoryEntry, HistoryKind
+from durable_engine.model.queue_item import QueueItem
 from durable_engine.registry import Registry
 from durable_engine.registry_keeper import RegistryKeeper
 from durable_engine.settle import Settled
@@ -33,37 +34,40 @@ class Pausing:
         """Pause a function; its open runs rest."""
         if function.is_paused:
             return
-        await self._keeper.note_pause(function, paused_ms=self._clock.now_ms())
+        now_ms = self._clock.now_ms()
 
-        def change(tables: Tables, _registry: Registry, now_ms: int) -> Settled:
+        def limit(tables: Tables) -> None:
             tables.appointments.save(_end_of_pause(function, now_ms=now_ms))
-            return Settled()
 
-        await self._transactions.commit(change)
+        await self._keeper.note_pause(function, paused_ms=now_ms, besides=limit)
 
     async def resume(self, function: Function) -> None:
         """Let a function's runs go on, and new ones start."""
-        # First nothing is put aside any more, then what was is let go: so nothing is forgotten.
-        await self._keeper.note_pause(function, paused_ms=None)
 
-        def change(tables: Tables, _registry: Registry, now_ms: int) -> Settled:
+        def forget_limit(tables: Tables) -> None:
             for appointment in tables.appointments.of_kind(AppointmentKind.PAUSE, function.id):
                 tables.appointments.close(appointment)
+
+        def let_go(tables: Tables, _registry: Registry, now_ms: int) -> Settled:
             for run_id in tables.runs.open_of_function(function.id):
-                for item in tables.queue.let_go(run_id):
-                    detail = {"by": _HELD_BY, "since_ms": item.ready_ms}
-                    tables.history.append(
-                        HistoryEntry(
-                            run_id=run_id,
-                            at_ms=now_ms,
-                            kind=HistoryKind.HELD,
-                            step_id=item.step_id,
-                            detail=detail,
-                        )
-                    )
+                for item in tables.queue.let_go(run_id, now_ms=now_ms):
+                    tables.history.append(_held(item, now_ms=now_ms))
             return Settled()
 
-        await self._transactions.commit(change)
+        # First nothing is put aside any more, then what was is let go: so nothing is forgotten. Opening the
+        # file does the second, should the process die in between.
+        await self._keeper.note_pause(function, paused_ms=None, besides=forget_limit)
+        await self._transactions.commit(let_go)
+
+
+def _held(item: QueueItem, *, now_ms: int) -> HistoryEntry:
+    return HistoryEntry(
+        run_id=item.run_id,
+        at_ms=now_ms,
+        kind=HistoryKind.HELD,
+        step_id=item.step_id,
+        detail={"by": _HELD_BY, "since_ms": item.ready_ms},
+    )
 
 
 def _end_of_pause(function: Function, *, now_ms: int) -> Appointment:

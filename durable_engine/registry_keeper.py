@@ -8,8 +8,8 @@ from dataclasses import replace
 
 from durable_engine.clock import Clock
 from durable_engine.crons import plan_crons
-from durable_engine.flow_control.lanes import latest_tat_us, rules
 from durable_engine.model.function import App, Function
+from durable_engine.placing import place_anew
 from durable_engine.registry import Registry, same_endpoint
 from durable_engine.storage.database import Database
 from durable_engine.storage.tables import Tables
@@ -55,7 +55,11 @@ class RegistryKeeper:
             if is_new:
                 tables.registry.save(app, functions)
                 for function in functions:
-                    _change_rules(tables, function, now_ms=self._clock.now_ms())
+                    if (
+                        self.registry.knows(function.id)
+                        and self.registry.by_id(function.id).flow != function.flow
+                    ):
+                        place_anew(tables, function, now_ms=self._clock.now_ms())
             else:
                 tables.registry.save_app(app)
             registry = _snapshot(tables)
@@ -91,11 +95,14 @@ class RegistryKeeper:
 
         self.registry = await self._database.transact(write)
 
-    async def note_pause(self, function: Function, *, paused_ms: int | None) -> None:
-        """Record since when a function is paused, None for one that is not any more."""
+    async def note_pause(
+        self, function: Function, *, paused_ms: int | None, besides: Callable[[Tables], None]
+    ) -> None:
+        """Record since when a function is paused, None if not any more, and what goes with it."""
 
         def write(tables: Tables) -> Registry:
             tables.registry.pause(function.id, paused_ms)
+            besides(tables)
             return _snapshot(tables)
 
         self.registry = await self._database.transact(write)
@@ -110,16 +117,6 @@ class RegistryKeeper:
             return registry
 
         self.registry = await self._database.transact(write)
-
-
-def _change_rules(tables: Tables, function: Function, *, now_ms: int) -> None:
-    """Let the gates of a function ask what its configuration asks now, also of what is in line."""
-    asked = rules(function.flow)
-    tables.lanes.change_rules(function.id, asked)
-    for rule in asked:
-        tat_us = latest_tat_us(rule, now_ms=now_ms)
-        if tat_us is not None:
-            tables.lanes.shorten_waits(function.id, rule.entry, tat_us=tat_us)
 
 
 def _snapshot(tables: Tables) -> Registry:

@@ -65,7 +65,7 @@ def _standing(tables: Tables, item: QueueItem, *, now_ms: int) -> Standing | Non
     )
     return Standing(
         control=rule.control,
-        reason=f"{rule.rule}{rule.about} {used_up}{before}",
+        reason=f"{rule.words} {used_up}{before}",
         since_ms=since_ms,
         step_id=item.step_id,
         until_ms=held.until_ms,

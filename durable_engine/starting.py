@@ -176,12 +176,12 @@ def _over_rate(tables: Tables, changes: Changes, start: Start) -> Drop | None:
     if is_false(limit.key, payload, now_ms=now_ms):
         return None
     value = key_value(limit.key, payload, now_ms=now_ms)
-    tat_us = tables.decisions.tat_us(function.id, value)
-    decision, next_tat_us = rate_limit.decide(limit, value, tat_us, now_ms=now_ms)
+    slot_us = tables.decisions.slot_us(function.id, value)
+    decision, next_slot_us = rate_limit.decide(limit, value, slot_us, now_ms=now_ms)
     if isinstance(decision, Drop):
         return decision
-    if next_tat_us is not None:
-        changes.rates.append((function.id, value, next_tat_us))
+    if next_slot_us is not None:
+        changes.rates.append((function.id, value, next_slot_us))
     return None
 
 

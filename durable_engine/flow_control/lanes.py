@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from durable_engine.durations import format_duration
 from durable_engine.flow_control import priority
@@ -20,6 +21,12 @@ from durable_engine.model.decision import Control
 from durable_engine.model.flow import Concurrency, FlowControl, Scope, Throttle
 from durable_engine.model.json_value import JSONObject
 from durable_engine.model.lane import Gate, GateRule, GateState, Lane, Placing
+
+_WHOSE: Final = {
+    Scope.FUNCTION: "its",
+    Scope.ENVIRONMENT: "the environment's",
+    Scope.ACCOUNT: "the account's",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,28 +52,17 @@ def placing(flow: FlowControl, function_id: str, payload: JSONObject, *, now_ms:
     )
 
 
-def rules(flow: FlowControl) -> tuple[GateRule, ...]:
-    """Return what the gates of a function ask now, whatever the values of their keys, after a sync."""
-    strictest: dict[str, GateRule] = {}
-    for rule in map(_slots_rule, flow.concurrency):
-        known = strictest.setdefault(rule.entry, rule)
-        if _is_stricter(rule, than=known):
-            strictest[rule.entry] = rule
-    found = strictest.values()
-    return tuple(found if flow.throttle is None else [*found, _throttle_rule(flow.throttle)])
-
-
-def opens_ms(gate: GateState) -> int | None:
+def opens_ms(gate: GateState, *, now_ms: int) -> int | None:
     """Return when the gate opens by itself; None for one that opens when a call ends."""
     rate = _rate(gate.rule)
-    return None if rate is None else rate.opens_ms(gate.tat_us)
+    return None if rate is None else rate.opens_ms(gate.slot_us, now_ms=now_ms)
 
 
 def is_open(gate: GateState, *, now_ms: int) -> bool:
     """Whether one more call may pass."""
     if gate.rule.slots is not None and gate.running >= gate.rule.slots:
         return False
-    return (opens_ms(gate) or 0) <= now_ms
+    return (opens_ms(gate, now_ms=now_ms) or 0) <= now_ms
 
 
 def closed_gate(gates: Iterable[GateState], *, now_ms: int) -> GateState | None:
@@ -84,21 +80,16 @@ def first_to_hold(gates: Sequence[GateState], *, ahead: int, now_ms: int) -> Hel
         if gate.rule.slots is not None and gate.running + ahead >= gate.rule.slots:
             return Held(gate=gate, until_ms=None)
         rate = _rate(gate.rule)
-        if rate is not None and (until_ms := rate.opens_for_ms(gate.tat_us, ahead, now_ms=now_ms)) > now_ms:
+        until_ms = 0 if rate is None else rate.opens_ms(gate.slot_us, now_ms=now_ms, ahead=ahead)
+        if until_ms > now_ms:
             return Held(gate=gate, until_ms=until_ms)
     return None
 
 
-def tat_after_us(gate: GateState, *, now_ms: int) -> int | None:
-    """Return the state of a throttle after a start now; None for a gate that counts calls."""
+def slot_of_next_us(gate: GateState, *, now_ms: int) -> int | None:
+    """Return the slot of a start now at a throttle; None for a gate that counts calls."""
     rate = _rate(gate.rule)
-    return None if rate is None else rate.after_start_us(gate.tat_us, now_ms=now_ms)
-
-
-def latest_tat_us(rule: GateRule, *, now_ms: int) -> int | None:
-    """Return the state of a throttle after which its next start is the farthest; None for other gates."""
-    rate = _rate(rule)
-    return None if rate is None else rate.latest_tat_us(now_ms=now_ms)
+    return None if rate is None else rate.next_slot_us(gate.slot_us, now_ms=now_ms)
 
 
 def _rate(rule: GateRule) -> Rate | None:
@@ -108,48 +99,27 @@ def _rate(rule: GateRule) -> Rate | None:
 def _slots_gate(entry: Concurrency, function_id: str, payload: JSONObject, *, now_ms: int) -> Gate:
     value = key_value(entry.key, payload, now_ms=now_ms)
     owner = [function_id, entry.key or ""] if entry.scope is Scope.FUNCTION else []
-    return Gate(
-        name=_name("calls", entry.scope, *owner, value), rule=_slots_rule(entry, for_key(entry.key, value))
-    )
-
-
-def _slots_rule(entry: Concurrency, about: str = "") -> GateRule:
-    scope = {Scope.FUNCTION: "its", Scope.ENVIRONMENT: "the environment's", Scope.ACCOUNT: "the account's"}
     several = "" if entry.limit == 1 else "s"
-    return GateRule(
-        entry=_slots_entry(entry),
+    about = for_key(entry.key, value)
+    rule = GateRule(
         control=Control.CONCURRENCY,
-        rule=f"{scope[entry.scope]} concurrency limit of {entry.limit} call{several}",
-        about=about,
+        words=f"{_WHOSE[entry.scope]} concurrency limit of {entry.limit} call{several}{about}",
         slots=entry.limit,
     )
-
-
-def _slots_entry(entry: Concurrency) -> str:
-    return _name("calls", entry.scope, entry.key or "")
+    return Gate(name=_name("calls", entry.scope, *owner, value), rule=rule)
 
 
 def _throttle_gate(throttle: Throttle, function_id: str, payload: JSONObject, *, now_ms: int) -> Gate:
     value = key_value(throttle.key, payload, now_ms=now_ms)
-    name = _name("starts", function_id, throttle.key or "", value)
-    return Gate(name=name, rule=_throttle_rule(throttle, for_key(throttle.key, value)))
-
-
-def _throttle_rule(throttle: Throttle, about: str = "") -> GateRule:
     several = "" if throttle.limit == 1 else "s"
-    period = format_duration(throttle.period_ms)
-    return GateRule(
-        entry=_throttle_entry(throttle),
+    period, about = format_duration(throttle.period_ms), for_key(throttle.key, value)
+    rule = GateRule(
         control=Control.THROTTLE,
-        rule=f"its throttle of {throttle.limit} start{several} per {period}",
-        about=about,
+        words=f"its throttle of {throttle.limit} start{several} per {period}{about}",
         interval_us=Rate.of(throttle.limit, throttle.period_ms).interval_us,
         burst=throttle.burst,
     )
-
-
-def _throttle_entry(throttle: Throttle) -> str:
-    return _name("starts", throttle.key or "")
+    return Gate(name=_name("starts", function_id, throttle.key or "", value), rule=rule)
 
 
 def _lane(function_id: str, gates: Iterable[Gate]) -> Lane:
@@ -157,14 +127,12 @@ def _lane(function_id: str, gates: Iterable[Gate]) -> Lane:
     strictest: dict[str, Gate] = {}
     for gate in gates:
         known = strictest.setdefault(gate.name, gate)
-        if _is_stricter(gate.rule, than=known.rule):
+        if (gate.rule.slots or 0) < (known.rule.slots or 0):
             strictest[gate.name] = gate
-    name = _name(function_id, *strictest)
-    return Lane(name=name, function_id=function_id, gates=tuple(strictest.values()))
-
-
-def _is_stricter(rule: GateRule, *, than: GateRule) -> bool:
-    return (rule.slots or 0) < (than.slots or 0)
+    chosen = tuple(strictest.values())
+    # Other numbers make another lane, so that a lane never changes.
+    rules = [f"{gate.name} {gate.rule.slots} {gate.rule.interval_us} {gate.rule.burst}" for gate in chosen]
+    return Lane(name=_name(function_id, *rules), gates=chosen)
 
 
 def _name(*parts: str) -> str:

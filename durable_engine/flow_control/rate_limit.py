@@ -10,16 +10,16 @@ from durable_engine.model.flow import RateLimit
 
 
 def decide(
-    limit: RateLimit, value: str, tat_us: int | None, *, now_ms: int
+    limit: RateLimit, value: str, slot_us: int | None, *, now_ms: int
 ) -> tuple[Admit | Drop, int | None]:
-    """Return the decision about one more start for this key value, and the new TAT after an admission.
+    """Return the decision about one more start for this key value, and the slot of an admission.
 
     Source: as documented, `limit: 10, period: "60m"` lets one run start every 6 minutes.
     """
     rate = Rate.of(limit.limit, limit.period_ms)
-    opens_ms = rate.opens_ms(tat_us)
+    opens_ms = rate.opens_ms(slot_us, now_ms=now_ms)
     if opens_ms <= now_ms:
-        return Admit(), rate.after_start_us(tat_us, now_ms=now_ms)
+        return Admit(), rate.next_slot_us(slot_us, now_ms=now_ms)
     each = "" if limit.limit == 1 else f" (one every {format_duration(rate.interval_us // 1_000)})"
     period = format_duration(limit.period_ms)
     reason = f"its rate limit of {limit.limit} per {period}{each} is used up{for_key(limit.key, value)}"

@@ -82,7 +82,7 @@ class Changes:
     placings: dict[str, Placing] = field(default_factory=dict)
     """Where the calls of new runs wait for their turn, by run id."""
     rates: list[tuple[str, str, int]] = field(default_factory=list)
-    """States of rate limits: (function id, key, theoretical arrival time in microseconds)."""
+    """States of rate limits: (function id, key, slot of the last start in microseconds)."""
     appointments: list[Appointment] = field(default_factory=list)
     collected: list[tuple[Appointment, str]] = field(default_factory=list)
     """Events that become part of a batch: (the batch with it, event id)."""

@@ -13,18 +13,13 @@ from durable_engine.model.decision import Control
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GateRule:
-    """What a gate asks of one function: `slots` open calls at most, or `interval_us` between starts.
+    """What a gate asks of a lane: at most `slots` open calls, or `interval_us` between starts.
 
-    `entry` names the entry of the function's configuration, so that a sync can change its numbers. Neither
-    number: the entry is gone, and the gate stands open.
+    `words` are how a sentence names it: 'its concurrency limit of 5 calls for event.data.user = "u1"'.
     """
 
-    entry: str
     control: Control
-    rule: str
-    """How a sentence names it: "its concurrency limit of 5 calls"."""
-    about: str = ""
-    """What the sentence says of the key: ' for event.data.user = "u1"'."""
+    words: str
     slots: int | None = None
     interval_us: int | None = None
     burst: int = 1
@@ -40,10 +35,9 @@ class Gate:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lane:
-    """A line with its gates; `name` is the same for all runs with the same key values."""
+    """A line with its gates; `name` is the same for runs of a function with the same keys and limits."""
 
     name: str
-    function_id: str
     gates: tuple[Gate, ...]
 
 
@@ -61,9 +55,9 @@ class Placing:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GateState:
-    """A gate of a lane as it is now: `running` calls, and the theoretical arrival time of a start."""
+    """A gate of a lane as it is now: `running` calls, and the slot of the last start."""
 
     id: int
     rule: GateRule
     running: int
-    tat_us: int | None
+    slot_us: int | None

@@ -18,8 +18,8 @@ FROM event_decision JOIN function ON function.id = event_decision.function_id
 WHERE event_id = ? ORDER BY seq
 """
 _CAME: Final = "UPDATE event_decision SET run_id = ? WHERE appointment_id = ?"
-_TAT: Final = "SELECT tat_us FROM rate_limit WHERE function_id = ? AND key = ?"
-_SAVE_TAT: Final = "INSERT OR REPLACE INTO rate_limit (function_id, key, tat_us) VALUES (?, ?, ?)"
+_SLOT: Final = "SELECT slot_us FROM rate_limit WHERE function_id = ? AND key = ?"
+_SAVE_SLOT: Final = "INSERT OR REPLACE INTO rate_limit (function_id, key, slot_us) VALUES (?, ?, ?)"
 _KINDS: Final[dict[str, type[NotAdmitted]]] = {kind.kind: kind for kind in (Delay, Drop, Merge)}
 
 
@@ -53,14 +53,14 @@ class DecisionTable:
         """The start that events had become part of has come."""
         self._connection.execute(_CAME, (run_id, appointment_id))
 
-    def tat_us(self, function_id: str, key: str) -> int | None:
+    def slot_us(self, function_id: str, key: str) -> int | None:
         """Return the state of a function's rate limit for a key."""
-        row = self._connection.execute(_TAT, (function_id, key)).fetchone()
+        row = self._connection.execute(_SLOT, (function_id, key)).fetchone()
         return None if row is None else int(row[0])
 
-    def save_tat(self, function_id: str, key: str, tat_us: int) -> None:
+    def save_slot(self, function_id: str, key: str, slot_us: int) -> None:
         """Keep the state of a function's rate limit for a key."""
-        self._connection.execute(_SAVE_TAT, (function_id, key, tat_us))
+        self._connection.execute(_SAVE_SLOT, (function_id, key, slot_us))
 
 
 def _read(row: sqlite3.Row) -> EventDecision:

@@ -8,7 +8,6 @@ the same however many lanes wait, and every lane has its turn.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
@@ -16,14 +15,14 @@ from durable_engine.model.decision import Control
 from durable_engine.model.lane import GateRule, GateState, Lane
 
 _FIND_LANE: Final = "SELECT id FROM lane WHERE name = ?"
-_INSERT_LANE: Final = "INSERT INTO lane (name, function_id, work_lane_id) VALUES (?, ?, ?) RETURNING id"
+_INSERT_LANE: Final = "INSERT INTO lane (name, work_lane_id) VALUES (?, ?) RETURNING id"
 _INSERT_GATE: Final = "INSERT INTO gate (name) VALUES (?) ON CONFLICT (name) DO NOTHING"
 _LINK: Final = """
-INSERT INTO lane_gate (lane_id, position, gate_id, entry, control, rule, about, slots, interval_us, burst)
-SELECT ?, ?, gate.id, ?, ?, ?, ?, ?, ?, ? FROM gate WHERE name = ?
+INSERT INTO lane_gate (lane_id, position, gate_id, control, words, slots, interval_us, burst)
+SELECT ?, ?, gate.id, ?, ?, ?, ?, ? FROM gate WHERE name = ?
 """
 _GATES: Final = """
-SELECT gate.id, gate.running, gate.tat_us, entry, control, rule, about, slots, interval_us, burst
+SELECT gate.id, gate.running, gate.slot_us, control, words, slots, interval_us, burst
 FROM lane_gate JOIN gate ON gate.id = lane_gate.gate_id WHERE lane_id = ? ORDER BY position
 """
 # A lane joins the round behind all that wait or were served already.
@@ -44,26 +43,12 @@ SELECT id FROM lane WHERE is_waiting = 1 AND parked_at = ? AND (parked_slots IS 
 ORDER BY turn LIMIT 1
 """
 _INVITE: Final = "UPDATE lane SET parked_at = NULL WHERE id = ?"
-_GO_THROUGH: Final = "UPDATE gate SET running = running + ?, tat_us = coalesce(?, tat_us) WHERE id = ?"
+_GO_THROUGH: Final = "UPDATE gate SET running = running + ?, slot_us = coalesce(?, slot_us) WHERE id = ?"
 _LEAVE: Final = "UPDATE gate SET running = running - 1 WHERE id = ?"
 _SET_WAKE: Final = "UPDATE gate SET wake_ms = ? WHERE id = ?"
 _OPENED: Final = "UPDATE gate SET wake_ms = NULL WHERE wake_ms <= ? RETURNING id, running"
 _NEXT_WAKE: Final = "SELECT min(wake_ms) FROM gate WHERE wake_ms IS NOT NULL"
 _LANE: Final = "SELECT id, work_lane_id, held_by FROM lane WHERE id = ?"
-_FORGET_RULES: Final = """
-UPDATE lane_gate SET slots = NULL, interval_us = NULL
-WHERE lane_id IN (SELECT id FROM lane WHERE function_id = ?)
-"""
-_NEW_RULE: Final = """
-UPDATE lane_gate SET rule = ?, slots = ?, interval_us = ?, burst = ?
-WHERE entry = ? AND lane_id IN (SELECT id FROM lane WHERE function_id = ?)
-"""
-_SHORTEN_WAITS: Final = """
-UPDATE gate SET tat_us = :tat_us WHERE tat_us > :tat_us AND id IN (
-    SELECT gate_id FROM lane_gate JOIN lane ON lane.id = lane_gate.lane_id
-    WHERE function_id = :function_id AND entry = :entry)
-"""
-_OPEN_LANES: Final = "UPDATE lane SET parked_at = NULL WHERE function_id = ? AND is_waiting = 1"
 _OPEN_ALL: Final = "UPDATE lane SET parked_at = NULL WHERE is_waiting = 1 AND parked_at IS NOT NULL"
 _NOBODY_RUNS: Final = "UPDATE gate SET running = 0 WHERE running != 0"
 
@@ -88,7 +73,7 @@ class LaneTable:
         row = self._connection.execute(_FIND_LANE, (lane.name,)).fetchone()
         if row is not None:
             return int(row[0])
-        values = (lane.name, lane.function_id, work_lane_id)
+        values = (lane.name, work_lane_id)
         lane_id = int(self._connection.execute(_INSERT_LANE, values).fetchone()[0])
         for position, gate in enumerate(lane.gates):
             rule = gate.rule
@@ -98,10 +83,8 @@ class LaneTable:
                 (
                     lane_id,
                     position,
-                    rule.entry,
                     rule.control.value,
-                    rule.rule,
-                    rule.about,
+                    rule.words,
                     rule.slots,
                     rule.interval_us,
                     rule.burst,
@@ -128,8 +111,7 @@ class LaneTable:
 
     def park(self, lane_id: int, gate: GateState) -> None:
         """Let a lane wait until this gate opens."""
-        held_by = f"{gate.rule.rule}{gate.rule.about}"
-        self._connection.execute(_PARK, (gate.id, gate.rule.slots, held_by, lane_id))
+        self._connection.execute(_PARK, (gate.id, gate.rule.slots, gate.rule.words, lane_id))
 
     def next_open(self) -> OpenLane | None:
         """Return the lane to look at next: the one that was served least recently."""
@@ -144,10 +126,10 @@ class LaneTable:
         """The lane had its turn."""
         self._connection.execute(_SERVED, (lane_id,))
 
-    def pass_gate(self, gate: GateState, *, tat_us: int | None) -> None:
+    def pass_gate(self, gate: GateState, *, slot_us: int | None) -> None:
         """A call passes the gate: it counts until it leaves, or it moves the state of a throttle."""
         counts = gate.rule.control is Control.CONCURRENCY
-        self._connection.execute(_GO_THROUGH, (counts, tat_us, gate.id))
+        self._connection.execute(_GO_THROUGH, (counts, slot_us, gate.id))
 
     def leave_gate(self, gate_id: int) -> None:
         """A call that passed has ended."""
@@ -175,19 +157,6 @@ class LaneTable:
         due: int | None = self._connection.execute(_NEXT_WAKE).fetchone()[0]
         return due
 
-    def change_rules(self, function_id: str, rules: Iterable[GateRule]) -> None:
-        """Take over the numbers of a function's new configuration; entries that are gone limit no more."""
-        self._connection.execute(_FORGET_RULES, (function_id,))
-        for rule in rules:
-            values = (rule.rule, rule.slots, rule.interval_us, rule.burst, rule.entry, function_id)
-            self._connection.execute(_NEW_RULE, values)
-        self._connection.execute(_OPEN_LANES, (function_id,))
-
-    def shorten_waits(self, function_id: str, entry: str, *, tat_us: int) -> None:
-        """Let no state of a throttle be beyond this one, as after a sync that lets more pass."""
-        named = {"function_id": function_id, "entry": entry, "tat_us": tat_us}
-        self._connection.execute(_SHORTEN_WAITS, named)
-
     def count_anew(self) -> None:
         """No call is open: every gate that counts them stands open."""
         self._connection.execute(_NOBODY_RUNS)
@@ -195,6 +164,6 @@ class LaneTable:
 
 
 def _read(row: dict[str, object]) -> GateState:
-    state = {name: row.pop(name) for name in ("id", "running", "tat_us")}
+    state = {name: row.pop(name) for name in ("id", "running", "slot_us")}
     rule = GateRule(**{**row, "control": Control(str(row["control"]))})  # type: ignore[arg-type]
     return GateState(rule=rule, **state)  # type: ignore[arg-type]

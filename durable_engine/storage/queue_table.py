@@ -59,12 +59,25 @@ _HELD_OF: Final = f"""
 SELECT {_COLUMNS} FROM queue_item
 WHERE run_id = ? AND lane_id IS NULL AND ready_ms IS NOT NULL AND is_leased = 0
 """  # noqa: S608
+# What was put aside, being of a paused function, stays aside.
+_MOVE: Final = """
+UPDATE queue_item SET lane_id = :lane_id, ready_ms = CASE WHEN :lane_id IS NOT NULL THEN ready_ms END
+WHERE run_id = :run_id AND kind IN ('discover', 'step') AND is_leased = 0
+    AND (lane_id IS NOT NULL OR ready_ms IS NULL) RETURNING ready_ms
+"""
+# It is due anew: what held it before is told already.
 _LET_GO: Final = """
-UPDATE queue_item SET ready_ms = NULL,
+UPDATE queue_item SET ready_ms = NULL, due_ms = max(due_ms, ?),
     lane_id = (SELECT run.lane_id FROM run WHERE run.id = queue_item.run_id)
 WHERE id = ?
 """
-_LET_ALL_GO: Final = _LET_GO.replace("id = ?", "lane_id IS NULL AND ready_ms IS NOT NULL AND is_leased = 0")
+_LET_ALL_GO: Final = """
+UPDATE queue_item SET ready_ms = NULL,
+    lane_id = (SELECT run.lane_id FROM run WHERE run.id = queue_item.run_id)
+WHERE lane_id IS NULL AND ready_ms IS NOT NULL AND is_leased = 0 AND EXISTS (
+    SELECT 1 FROM run JOIN function ON function.id = run.function_id
+    WHERE run.id = queue_item.run_id AND function.paused_ms IS NULL)
+"""
 _NEXT_DUE: Final = "SELECT min(due_ms) FROM queue_item WHERE is_leased = 0 AND ready_ms IS NULL"
 _NEXT_TIMER: Final = f"{_NEXT_DUE} {_NO_CALLS}"
 _DONE: Final = "DELETE FROM queue_item WHERE id = ? AND lease = ? AND is_leased = 1"
@@ -153,15 +166,20 @@ class QueueTable:
         """Put an item of a paused function aside."""
         self._connection.execute(_HOLD, (now_ms, item.id))
 
-    def let_go(self, run_id: str) -> list[QueueItem]:
+    def let_go(self, run_id: str, *, now_ms: int) -> list[QueueItem]:
         """Make what was put aside due again; returns it as it was."""
         held = [_read(row) for row in self._connection.execute(_HELD_OF, (run_id,))]
         for item in held:
-            self._connection.execute(_LET_GO, (item.id,))
+            self._connection.execute(_LET_GO, (now_ms, item.id))
         return held
 
+    def move(self, run_id: str, lane_id: int | None) -> bool:
+        """Let the calls of a run wait in another lane, or in none; True when one stands in its line now."""
+        moved = self._connection.execute(_MOVE, {"run_id": run_id, "lane_id": lane_id}).fetchall()
+        return any(row[0] is not None for row in moved)
+
     def let_all_go(self) -> None:
-        """Make everything that was put aside due again; what is of a paused function is put aside anew."""
+        """Make everything due again that was put aside, and whose function is not paused any more."""
         self._connection.execute(_LET_ALL_GO)
 
     def take_silent(self, run_id: str, *, now_ms: int) -> QueueItem | None:

@@ -52,6 +52,7 @@ SELECT {_COLUMNS} FROM run WHERE id = ? AND status IN ('QUEUED', 'RUNNING')
 """  # noqa: S608
 _OPEN_IDS: Final = "SELECT id FROM run WHERE status IN ('QUEUED', 'RUNNING')"
 _OPEN_OF_FUNCTION: Final = f"{_OPEN_IDS} AND function_id = ? ORDER BY id"
+_PLACE: Final = "UPDATE run SET lane_id = ? WHERE id = ?"
 _MODE: Final = "UPDATE run SET execution_version = ?, plans_only = ? WHERE id = ?"
 _GROW: Final = "UPDATE run SET state_bytes = state_bytes + ? WHERE id = ? RETURNING state_bytes"
 _KEY: Final = "SELECT run_id FROM start_key WHERE function_id = ? AND key = ? AND expires_ms > ?"
@@ -162,6 +163,10 @@ class RunTable:
     def start(self, run_id: str, *, now_ms: int) -> bool:
         """QUEUED → RUNNING; False when the run was started before."""
         return self._connection.execute(_START, (now_ms, run_id)).rowcount == 1
+
+    def place(self, run_id: str, lane_id: int | None) -> None:
+        """Let the calls of a run wait in another lane, or in none, from now on."""
+        self._connection.execute(_PLACE, (lane_id, run_id))
 
     def end(self, end: RunEnd) -> bool:
         """Move a run to its terminal status; False when it has ended before."""

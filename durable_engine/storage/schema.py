@@ -251,7 +251,6 @@ CREATE INDEX run_event_by_event ON run_event (event_id);
 CREATE TABLE lane (
     id INTEGER PRIMARY KEY,
     name TEXT NOT NULL UNIQUE,
-    function_id TEXT NOT NULL,
     work_lane_id INTEGER REFERENCES lane (id),
     is_waiting INTEGER NOT NULL DEFAULT 0 CHECK (is_waiting IN (0, 1)),
     parked_at INTEGER REFERENCES gate (id),
@@ -261,12 +260,11 @@ CREATE TABLE lane (
 ) STRICT;
 CREATE INDEX lane_by_turn ON lane (turn);
 CREATE INDEX lane_waiting ON lane (parked_at, turn) WHERE is_waiting = 1;
-CREATE INDEX lane_by_function ON lane (function_id);
 CREATE TABLE gate (
     id INTEGER PRIMARY KEY,
     name TEXT NOT NULL UNIQUE,
     running INTEGER NOT NULL DEFAULT 0 CHECK (running >= 0),
-    tat_us INTEGER,
+    slot_us INTEGER,
     wake_ms INTEGER
 ) STRICT;
 CREATE INDEX gate_by_wake ON gate (wake_ms) WHERE wake_ms IS NOT NULL;
@@ -274,10 +272,8 @@ CREATE TABLE lane_gate (
     lane_id INTEGER NOT NULL REFERENCES lane (id),
     position INTEGER NOT NULL,
     gate_id INTEGER NOT NULL REFERENCES gate (id),
-    entry TEXT NOT NULL,
     control TEXT NOT NULL,
-    rule TEXT NOT NULL,
-    about TEXT NOT NULL,
+    words TEXT NOT NULL,
     slots INTEGER,
     interval_us INTEGER,
     burst INTEGER NOT NULL,
@@ -333,7 +329,7 @@ CREATE INDEX event_decision_by_appointment ON event_decision (appointment_id)
 CREATE TABLE rate_limit (
     function_id TEXT NOT NULL,
     key TEXT NOT NULL,
-    tat_us INTEGER NOT NULL,
+    slot_us INTEGER NOT NULL,
     PRIMARY KEY (function_id, key)
 ) STRICT, WITHOUT ROWID;
 """

@@ -48,6 +48,13 @@ class Tables:
             and not self.pauses.steps_waiting(run_id) - {step.ref.id},
         )
 
+    def lanes_of(self, placing: Placing) -> tuple[int, int]:
+        """Return the lane in which the first call of a run waits, and the one behind it for all others."""
+        work = self.lanes.id_of(placing.work)
+        if placing.start.name == placing.work.name:
+            return work, work
+        return self.lanes.id_of(placing.start, work_lane_id=work), work
+
     def events_of(self, run: Run) -> list[Event]:
         """Return the events that started a run, in the order in which they came."""
         return [self.events.get(event_id) for event_id in self.runs.event_ids(run)]
@@ -86,21 +93,14 @@ class Tables:
             self.events.insert(event)
         for run in changes.new_runs:
             placing = changes.placings.get(run.id)
-            self.runs.insert(run if placing is None else self._placed(run, placing))
+            lane_id = None if placing is None else self.lanes_of(placing)[0]
+            self.runs.insert(run if lane_id is None else replace(run, lane_id=lane_id))
         for run_id, event_ids in changes.run_events:
             self.runs.add_events(run_id, event_ids)
         for key in changes.start_keys:
             self.runs.save_key(*key)
         for mode in changes.modes:
             self.runs.set_mode(mode)
-
-    def _placed(self, run: Run, placing: Placing) -> Run:
-        """Return the run with the lane in which its first call waits; others wait in the lane behind it."""
-        work = self.lanes.id_of(placing.work)
-        start = work
-        if placing.start.name != placing.work.name:
-            start = self.lanes.id_of(placing.start, work_lane_id=work)
-        return replace(run, lane_id=start)
 
     def _apply_starts_to_come(self, changes: Changes) -> None:
         for appointment in changes.appointments:
@@ -114,7 +114,7 @@ class Tables:
             if run_id is not None:
                 self.decisions.note_run(appointment.id, run_id)
         for rate in changes.rates:
-            self.decisions.save_tat(*rate)
+            self.decisions.save_slot(*rate)
 
     def _apply_steps(self, changes: Changes) -> dict[str, int]:
         sizes: dict[str, int] = {}

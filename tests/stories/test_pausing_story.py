@@ -286,8 +286,8 @@ async def test_the_seven_days_are_over_also_while_the_engine_is_away(tmp_path: P
 async def test_the_end_of_a_pause_that_is_over_cancels_nothing() -> None:
     job = Job()
     async with job.open() as it:
-        paused = await it.engine.pause_function("job")
-        await it.engine._keeper.note_pause(paused, paused_ms=None)  # and then the process died
+        await it.engine.pause_function("job")
+        await it.engine.resume_function("job")
         run_id = await it.start("t/job", {"name": "a"}, ts_ms=T0 + 8 * DAY * 1_000)
         await it.pass_time(8 * DAY)
         assert await _status(it, run_id) is RunStatus.COMPLETED
