@@ -58,27 +58,29 @@ def _serve(
     tables: Tables, lane: OpenLane, is_made: Callable[[QueueItem], bool], *, now_ms: int
 ) -> QueueItem | None:
     """Take the first call of a lane, or let the lane wait for what it takes."""
-    own_gates = tables.lanes.gates(lane.id)
-    served, gates = lane.id, own_gates
     # What a run goes on with comes before the start of another one with the same keys.
-    if lane.work_lane_id is not None and tables.queue.head(lane.work_lane_id) is not None:
-        served, gates = lane.work_lane_id, tables.lanes.gates(lane.work_lane_id)
+    lines = (lane.id,) if lane.work_lane_id is None else (lane.work_lane_id, lane.id)
+    served = next((line for line in lines if tables.queue.head(line) is not None), None)
+    if served is None:
+        tables.lanes.rest(lane.id)
+        for gate in tables.lanes.gates(lane.id):
+            _invite(tables, gate.id, running=gate.running)
+        return None
+    gates = tables.lanes.gates(served)
     closed = closed_gate(gates, now_ms=now_ms)
     item = None
     if closed is not None:
         _park(tables, lane.id, closed, now_ms=now_ms)
     else:
         item = tables.queue.lease_head(served)
-        if item is None:
-            tables.lanes.rest(lane.id)
-        elif is_made(item):
+        if item is not None and is_made(item):
             for gate in gates:
                 tables.lanes.pass_gate(gate, slot_us=slot_of_next_us(gate, now_ms=now_ms))
             tables.lanes.served(lane.id)
-        else:
+        elif item is not None:
             item = replace(item, lane_id=None)
     # Whatever this lane made of its invitation, a gate that is open still is open for the next one.
-    _invite_to(tables, own_gates if item is None else tables.lanes.gates(lane.id), now_ms=now_ms)
+    _invite_to(tables, tables.lanes.gates(lane.id), now_ms=now_ms)
     return item
 
 

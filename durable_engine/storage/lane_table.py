@@ -31,7 +31,8 @@ UPDATE lane SET is_waiting = 1, parked_at = NULL, held_by = NULL,
     turn = (SELECT coalesce(max(turn), 0) + 1 FROM lane)
 WHERE id = ? AND is_waiting = 0
 """
-_REST: Final = "UPDATE lane SET is_waiting = 0, parked_at = NULL, held_by = NULL WHERE id = ?"
+# What held the last one in line is told when that one is made, which may be later.
+_REST: Final = "UPDATE lane SET is_waiting = 0, parked_at = NULL WHERE id = ?"
 _PARK: Final = "UPDATE lane SET parked_at = ?, parked_slots = ?, held_by = ? WHERE id = ?"
 _SERVED: Final = "UPDATE lane SET turn = (SELECT max(turn) + 1 FROM lane) WHERE id = ?"
 _NEXT_OPEN: Final = """
