@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from durable_engine.durations import format_duration
 from durable_engine.flow_control.lanes import first_to_hold
 from durable_engine.model.decision import Control
 from durable_engine.model.queue_item import QueueItem
@@ -40,7 +41,10 @@ def held_words(tables: Tables, run_id: str, *, now_ms: int) -> str | None:
         return None
     for lane_id in tables.queue.line_up(now_ms=now_ms):
         tables.lanes.wake(lane_id)
-    return next((standing.reason for standing in standings(tables, run_id, now_ms=now_ms)), None)
+    standing = next(iter(standings(tables, run_id, now_ms=now_ms)), None)
+    if standing is None or standing.until_ms is None:
+        return None if standing is None else standing.reason
+    return f"{standing.reason}; it starts in {format_duration(standing.until_ms - now_ms)} at the earliest"
 
 
 def _standing(tables: Tables, item: QueueItem, *, now_ms: int) -> Standing | None:

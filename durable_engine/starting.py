@@ -2,13 +2,13 @@
 objects decides: paused, batching, event id, idempotency or rate limit, debounce, singleton.
 
 Source: the order is Inngest's, except that a paused function and a repeated event id are looked at first, so
-that neither uses up a rate limit. As documented, batches and debounced starts ignore event ids, and a
-function that is invoked directly runs at once instead of joining a batch.
+that neither uses up a rate limit. As documented, batches and debounced starts ignore event ids, and batches
+ignore rate limits and idempotency keys as well. A function that is invoked directly runs at once instead of
+joining a batch.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -75,7 +75,6 @@ def begin(
     start: Start,
     *,
     due_ms: int | None = None,
-    more_events: Sequence[str] = (),
 ) -> Run | None:
     """Start a run that only an idempotency key or a singleton can still keep from starting."""
     function, event, now_ms = start.function, start.event, start.now_ms
@@ -90,7 +89,6 @@ def begin(
         now_ms=now_ms,
         due_ms=due_ms,
         parent=start.parent,
-        more_events=more_events,
     )
     if decision.replaces is not None:
         changes.replaced.append(
@@ -218,7 +216,7 @@ def _collect(tables: Tables, changes: Changes, start: Start, batch: Batch) -> Ru
     count, total = (1, size) if pending is None else (pending.count + 1, pending.size + size)
     if batching.is_full(batch, count=count, size=total):
         if pending is None:
-            return begin(tables, changes, start)
+            return start_run(changes, function, event, now_ms=now_ms)
         return keep_batch(tables, changes, function, pending, now_ms=now_ms, last=event)
     decision = batching.decide(batch, value, pending, now_ms=now_ms)
     if pending is None:
@@ -240,14 +238,13 @@ def keep_batch(
     *,
     now_ms: int,
     last: Event | None = None,
-) -> Run | None:
-    """Start the run of a batch, with `last` as its last event."""
+) -> Run:
+    """Start the run of a batch, with `last` as its last event; no other control has a say in it."""
     first_id, *others = tables.appointments.events(pending)
     if last is not None:
         others.append(last.id)
-    start = Start(function=function, event=tables.events.get(first_id), now_ms=now_ms)
-    run = begin(tables, changes, start, more_events=others)
-    changes.kept.append((pending, None if run is None else run.id))
+    run = start_run(changes, function, tables.events.get(first_id), now_ms=now_ms, more_events=others)
+    changes.kept.append((pending, run.id))
     return run
 
 

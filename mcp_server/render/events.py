@@ -22,6 +22,8 @@ from mcp_server.results.events import AppProblem, EventRun, NotStartedFunction, 
 _SHAPES = ((2_000, 60), (500, 60), (150, 60), (150, 20), (60, 5))
 """Characters of each payload, and runs that are described."""
 _MAX_IDS = 400
+_MOMENT_MS = 1_000
+"""An event may be received a moment before the run is queued that it starts at once."""
 _MAX_NEAREST = 5
 
 
@@ -103,7 +105,7 @@ def _started(run: StartedRun, now: RunView | None, cut: Cutter, sent_ms: int, or
         run_id=run.run_id,
         function_id=run.function_slug,
         existed=run.existed or None,
-        starts_at=iso(run.due_ms) if run.due_ms > sent_ms else None,
+        starts_at=iso(run.due_ms) if run.due_ms > sent_ms + _MOMENT_MS else None,
         held=cut.text(run.held) if run.held and now is None else None,
         **state,
     )
