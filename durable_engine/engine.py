@@ -141,12 +141,16 @@ class Engine:
         Raises:
             InvalidEventError: the event is malformed, reserved or too large.
         """
-        (receipt,) = await self.send_events([event], seed=seed)
+        (receipt,) = await self._reception.send([event], seed=seed, explains=True)
         return receipt
 
     async def send_events(self, events: Sequence[NewEvent], *, seed: str | None = None) -> list[EventReceipt]:
-        """Accept up to 5,000 events, all of them or none; raises as `send_event`."""
-        return await self._reception.send(events, seed=seed)
+        """Accept up to 5,000 events, all of them or none; raises as `send_event`.
+
+        The receipts leave out what only people read and what costs more than the event itself: `unmet` waits,
+        and what keeps runs waiting for their turn (`held`).
+        """
+        return await self._reception.send(events, seed=seed, explains=False)
 
     async def invoke_function(
         self,

@@ -42,8 +42,10 @@ class Reception:
         self._registry = registry
         self._max_bytes = max_event_bytes
 
-    async def send(self, events: Sequence[NewEvent], *, seed: str | None) -> list[EventReceipt]:
-        """Accept events, all of them or none.
+    async def send(
+        self, events: Sequence[NewEvent], *, seed: str | None, explains: bool
+    ) -> list[EventReceipt]:
+        """Accept events, all of them or none. `explains`: the receipts say what keeps runs waiting, too.
 
         Raises:
             InvalidEventError: one is malformed, reserved or too large, or there are too many.
@@ -60,7 +62,7 @@ class Reception:
         def take(tables: Tables, registry: Registry, now_ms: int) -> Settled:
             whole = Settled()
             for event in accepted:
-                settled, receipt = _ingest(tables, registry, event, now_ms=now_ms)
+                settled, receipt = _ingest(tables, registry, event, explains=explains, now_ms=now_ms)
                 receipts.append(receipt)
                 whole.add(settled)
             return whole
@@ -110,37 +112,45 @@ class Reception:
             asked = Start(function=found, event=event, now_ms=now_ms, is_direct=True, start_key=start_key)
             consider(tables, changes, asked)
             settled = Settlement(tables, registry, now_ms=now_ms).apply(changes)
-            receipts.append(_receipt(tables, event, settled, now_ms=now_ms))
+            receipts.append(_with_holds(tables, _receipt(event, settled), now_ms=now_ms))
             return settled
 
         await self._transactions.commit(start)
         return receipts[0]
 
 
-def _ingest(tables: Tables, registry: Registry, event: Event, *, now_ms: int) -> tuple[Settled, EventReceipt]:
+def _ingest(
+    tables: Tables, registry: Registry, event: Event, *, explains: bool, now_ms: int
+) -> tuple[Settled, EventReceipt]:
     known = tables.events.find(event.id)
     if known is not None:
         started = existing_runs(tables, registry, event.id)
         missed = not_started(tables, event.id)
         return Settled(), EventReceipt(event=known, is_known=True, started=started, not_started=missed)
     settled = Settlement(tables, registry, now_ms=now_ms).ingest(event)
+    receipt = _receipt(event, settled)
+    if not explains:
+        return settled, receipt
     is_heard = settled.started or settled.resumed or settled.cancelled
-    receipt = _receipt(tables, event, settled, now_ms=now_ms)
     unmet = () if is_heard else unmet_waits(tables, event, now_ms=now_ms)
-    return settled, replace(receipt, unmet=unmet)
+    return settled, _with_holds(tables, replace(receipt, unmet=unmet), now_ms=now_ms)
 
 
-def _receipt(tables: Tables, event: Event, settled: Settled, *, now_ms: int) -> EventReceipt:
+def _receipt(event: Event, settled: Settled) -> EventReceipt:
     """Say what the event did, and what was decided about it: not what other events of the transaction did."""
     return EventReceipt(
         event=event,
-        started=tuple(
-            replace(run, held=held_words(tables, run.run_id, now_ms=now_ms)) for run in settled.started
-        ),
+        started=tuple(settled.started),
         resumed=tuple(dict.fromkeys(settled.resumed)),
         cancelled=tuple(settled.cancelled),
         not_started=tuple(as_not_started(entry) for entry in settled.decisions if entry.event_id == event.id),
     )
+
+
+def _with_holds(tables: Tables, receipt: EventReceipt, *, now_ms: int) -> EventReceipt:
+    """Say what keeps the runs that were started waiting for their turn."""
+    started = (replace(run, held=held_words(tables, run.run_id, now_ms=now_ms)) for run in receipt.started)
+    return replace(receipt, started=tuple(started))
 
 
 def _started_before(
