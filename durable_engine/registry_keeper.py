@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 
 from durable_engine.clock import Clock
 from durable_engine.crons import plan_crons
+from durable_engine.flow_control import rate_limit
 from durable_engine.flow_control.lanes import rules
 from durable_engine.model.function import App, Function
 from durable_engine.registry import Registry, same_endpoint
@@ -61,6 +62,7 @@ class RegistryKeeper:
             registry = _snapshot(tables)
             if is_new:
                 plan_crons(tables, registry.functions, now_ms=self._clock.now_ms())
+                _loosen_limits(tables, functions, now_ms=self._clock.now_ms())
             return is_new, registry
 
         is_new, self.registry = await self._database.transact(write)
@@ -110,6 +112,13 @@ class RegistryKeeper:
             return registry
 
         self.registry = await self._database.transact(write)
+
+
+def _loosen_limits(tables: Tables, functions: Iterable[Function], *, now_ms: int) -> None:
+    """Let nobody wait for what a rate limit of before has used up, longer than the one of now takes."""
+    for function in functions:
+        if (limit := function.flow.rate_limit) is not None:
+            tables.decisions.loosen(function.id, tat_us=rate_limit.latest_tat_us(limit, now_ms=now_ms))
 
 
 def _snapshot(tables: Tables) -> Registry:

@@ -24,3 +24,8 @@ def decide(
     period = format_duration(limit.period_ms)
     reason = f"its rate limit of {limit.limit} per {period}{each} is used up{for_key(limit.key, value)}"
     return Drop(control=Control.RATE_LIMIT, reason=reason, until_ms=opens_ms), None
+
+
+def latest_tat_us(limit: RateLimit, *, now_ms: int) -> int:
+    """Return the TAT that nothing but another limit, before a sync, can have led beyond."""
+    return Rate.of(limit.limit, limit.period_ms).after_start_us(None, now_ms=now_ms)

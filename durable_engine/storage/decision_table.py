@@ -20,6 +20,7 @@ WHERE event_id = ? ORDER BY seq
 _CAME: Final = "UPDATE event_decision SET run_id = ? WHERE appointment_id = ?"
 _TAT: Final = "SELECT tat_us FROM rate_limit WHERE function_id = ? AND key = ?"
 _SAVE_TAT: Final = "INSERT OR REPLACE INTO rate_limit (function_id, key, tat_us) VALUES (?, ?, ?)"
+_LOOSEN: Final = "UPDATE rate_limit SET tat_us = :most WHERE function_id = :function_id AND tat_us > :most"
 _KINDS: Final[dict[str, type[NotAdmitted]]] = {kind.kind: kind for kind in (Delay, Drop, Merge)}
 
 
@@ -61,6 +62,10 @@ class DecisionTable:
     def save_tat(self, function_id: str, key: str, tat_us: int) -> None:
         """Keep the state of a function's rate limit for a key."""
         self._connection.execute(_SAVE_TAT, (function_id, key, tat_us))
+
+    def loosen(self, function_id: str, *, tat_us: int) -> None:
+        """Let no state of a function's rate limit be beyond this one, as after a sync that lets more pass."""
+        self._connection.execute(_LOOSEN, {"function_id": function_id, "most": tat_us})
 
 
 def _read(row: sqlite3.Row) -> EventDecision:
