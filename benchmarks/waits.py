@@ -127,12 +127,18 @@ async def open_engine(path: Path) -> Engine:
     return await Engine.open(EngineConfig(data_file=path), client=client)
 
 
-async def event_ms(engine: Engine, name: str, order: str) -> tuple[float, EventReceipt]:
-    """Send one event to an engine that has nothing else to do; return the milliseconds and the receipt."""
+async def event_ms(engine: Engine, name: str, order: str, *, explains: bool) -> tuple[float, EventReceipt]:
+    """Send one event to an engine that has nothing else to do; return the milliseconds and the receipt.
+
+    `explains`: as a tool sends it, which wants to know why waits are not met; apps do not.
+    """
     await engine.settle()
     event = NewEvent(name=name, data={"order": order, "ok": True})
     started = time.perf_counter()
-    receipt = await engine.send_event(event)
+    if explains:
+        receipt = await engine.send_event(event)
+    else:
+        (receipt,) = await engine.send_events([event])
     return (time.perf_counter() - started) * 1_000, receipt
 
 
@@ -169,11 +175,12 @@ async def compare(free: Engine, full: Engine, count: int, samples: int) -> None:
             ("nothing waits in the engine", free, GO, "none"),
             ("a name that nothing waits for", full, OTHER, "none"),
             (f"meets none of {count:,} waits of its name", full, GO, "none"),
+            (f"meets none of {count:,} waits, explained", full, GO, "none"),
             (f"meets none of {count:,} cancelOn of its name", full, STOP, "none"),
             ("ends one wait", full, GO, ended),
             ("cancels one run", full, STOP, cancelled),
         ):
-            ms, receipt = await event_ms(engine, name, order)
+            ms, receipt = await event_ms(engine, name, order, explains=what.endswith("explained"))
             assert len(receipt.resumed) == (order == ended), receipt
             assert len(receipt.cancelled) == (order == cancelled), receipt
             times.setdefault(what, []).append(ms)

@@ -6,7 +6,8 @@ moved by their priority. A gate that is closed holds a lane, whose reason is kno
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from dataclasses import replace
 
 from durable_engine.flow_control.lanes import closed_gate, is_open, opens_ms, tat_after_us
 from durable_engine.model.decision import Control
@@ -16,8 +17,13 @@ from durable_engine.storage.lane_table import OpenLane
 from durable_engine.storage.tables import Tables
 
 
-def admit(tables: Tables, *, now_ms: int, limit: int) -> list[QueueItem]:
-    """Lease up to `limit` calls whose turn it is."""
+def admit(
+    tables: Tables, *, now_ms: int, limit: int, is_made: Callable[[QueueItem], bool] = lambda _: True
+) -> list[QueueItem]:
+    """Lease up to `limit` calls whose turn it is.
+
+    One that will not be made after all, as `is_made` says, keeps nothing busy and uses no start.
+    """
     for lane_id in tables.queue.line_up(now_ms=now_ms):
         tables.lanes.wake(lane_id)
     for gate_id, running in tables.lanes.opened(now_ms=now_ms):
@@ -27,7 +33,7 @@ def admit(tables: Tables, *, now_ms: int, limit: int) -> list[QueueItem]:
         lane = tables.lanes.next_open()
         if lane is None:
             break
-        item = _serve(tables, lane, now_ms=now_ms)
+        item = _serve(tables, lane, is_made, now_ms=now_ms)
         if item is not None:
             admitted.append(item)
     return admitted
@@ -48,7 +54,9 @@ def next_admission_ms(tables: Tables, *, now_ms: int) -> int | None:
     return now_ms if tables.lanes.has_open() else tables.lanes.next_wake_ms()
 
 
-def _serve(tables: Tables, lane: OpenLane, *, now_ms: int) -> QueueItem | None:
+def _serve(
+    tables: Tables, lane: OpenLane, is_made: Callable[[QueueItem], bool], *, now_ms: int
+) -> QueueItem | None:
     """Take the first call of a lane, or let the lane wait for what it takes."""
     own_gates = tables.lanes.gates(lane.id)
     served, gates = lane.id, own_gates
@@ -63,10 +71,12 @@ def _serve(tables: Tables, lane: OpenLane, *, now_ms: int) -> QueueItem | None:
         item = tables.queue.lease_head(served)
         if item is None:
             tables.lanes.rest(lane.id)
-        else:
+        elif is_made(item):
             for gate in gates:
                 tables.lanes.pass_gate(gate, tat_us=tat_after_us(gate, now_ms=now_ms))
             tables.lanes.served(lane.id)
+        else:
+            item = replace(item, lane_id=None)
     # Whatever this lane made of its invitation, a gate that is open still is open for the next one.
     _invite_to(tables, own_gates if item is None else tables.lanes.gates(lane.id), now_ms=now_ms)
     return item

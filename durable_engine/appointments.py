@@ -118,7 +118,8 @@ def _end_pause(
     tables: Tables, registry: Registry, appointment: Appointment, now_ms: int
 ) -> Iterable[Changes]:
     """Cancel what a function that is still paused had begun before."""
-    for run_id in tables.runs.open_of_function(appointment.function_id):
+    is_paused = registry.by_id(appointment.function_id).is_paused
+    for run_id in tables.runs.open_of_function(appointment.function_id) if is_paused else ():
         run = tables.runs.get(run_id)
         if run is not None and not run.status.is_terminal:
             reason = "because its function has been paused for 7 days"

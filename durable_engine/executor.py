@@ -60,7 +60,10 @@ def take_due(
     Calls that wait for their turn come first: what they wait for must not stand idle. Those of paused
     functions are put aside.
     """
-    items = [] if only_timers else admit(tables, now_ms=now_ms, limit=limit)
+    items: list[QueueItem] = []
+    if not only_timers:
+        is_made = partial(_is_made, tables, registry, now_ms)
+        items = admit(tables, now_ms=now_ms, limit=limit, is_made=is_made)
     items += tables.queue.lease_due(now_ms=now_ms, limit=limit - len(items), only_timers=only_timers)
     loaded = (_load(tables, registry, item, now_ms=now_ms) for item in items)
     return [work for work in loaded if work is not None]
@@ -179,6 +182,17 @@ class Executor:
             except StorageError:
                 logger.exception("an answer could not be stored; trying again soon")
                 await self._clock.patience(_STORAGE_RETRY_S)
+
+
+def _is_made(tables: Tables, registry: Registry, now_ms: int, item: QueueItem) -> bool:
+    """Whether a call will be made: its run is not too late, and its function not paused."""
+    run = tables.runs.get_lean(item.run_id)
+    if run is None or not registry.knows(run.function_id):
+        return True  # loading it says what is wrong
+    function = registry.by_id(run.function_id)
+    if function.has_timeouts and tables.queue.is_overdue(run.id, now_ms=now_ms):
+        return False
+    return not function.is_paused
 
 
 def _load(tables: Tables, registry: Registry, item: QueueItem, *, now_ms: int) -> Work | None:

@@ -39,6 +39,10 @@ class Registry:
         """Return a function that a run refers to, archived or not."""
         return self._by_id[function_id]
 
+    def knows(self, function_id: str) -> bool:
+        """Whether there is such a function, archived or not."""
+        return function_id in self._by_id
+
     def has(self, function: Function) -> bool:
         """Whether exactly this function is known."""
         return self._by_id.get(function.id) == function

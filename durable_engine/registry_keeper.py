@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from durable_engine.clock import Clock
 from durable_engine.crons import plan_crons
 from durable_engine.flow_control import rate_limit
-from durable_engine.flow_control.lanes import rules
+from durable_engine.flow_control.lanes import latest_tat_us, rules
 from durable_engine.model.function import App, Function
 from durable_engine.registry import Registry, same_endpoint
 from durable_engine.storage.database import Database
@@ -56,13 +56,12 @@ class RegistryKeeper:
             if is_new:
                 tables.registry.save(app, functions)
                 for function in functions:
-                    tables.lanes.change_rules(function.id, rules(function.flow))
+                    _change_rules(tables, function, now_ms=self._clock.now_ms())
             else:
                 tables.registry.save_app(app)
             registry = _snapshot(tables)
             if is_new:
                 plan_crons(tables, registry.functions, now_ms=self._clock.now_ms())
-                _loosen_limits(tables, functions, now_ms=self._clock.now_ms())
             return is_new, registry
 
         is_new, self.registry = await self._database.transact(write)
@@ -114,11 +113,16 @@ class RegistryKeeper:
         self.registry = await self._database.transact(write)
 
 
-def _loosen_limits(tables: Tables, functions: Iterable[Function], *, now_ms: int) -> None:
-    """Let nobody wait for what a rate limit of before has used up, longer than the one of now takes."""
-    for function in functions:
-        if (limit := function.flow.rate_limit) is not None:
-            tables.decisions.loosen(function.id, tat_us=rate_limit.latest_tat_us(limit, now_ms=now_ms))
+def _change_rules(tables: Tables, function: Function, *, now_ms: int) -> None:
+    """Let the limits of a function be what its configuration says now, also for what is in line."""
+    asked = rules(function.flow)
+    tables.lanes.change_rules(function.id, asked)
+    for rule in asked:
+        tat_us = latest_tat_us(rule, now_ms=now_ms)
+        if tat_us is not None:
+            tables.lanes.shorten_waits(function.id, rule.entry, tat_us=tat_us)
+    if (limit := function.flow.rate_limit) is not None:
+        tables.decisions.loosen(function.id, tat_us=rate_limit.latest_tat_us(limit, now_ms=now_ms))
 
 
 def _snapshot(tables: Tables) -> Registry:

@@ -41,3 +41,7 @@ class Rate:
     def after_start_us(self, tat_us: int | None, *, now_ms: int) -> int:
         """Return the TAT after a start now."""
         return max(tat_us or 0, now_ms * _US_PER_MS) + self.interval_us
+
+    def latest_tat_us(self, *, now_ms: int) -> int:
+        """Return the TAT that nothing but another rate can have led beyond."""
+        return now_ms * _US_PER_MS + self.burst * self.interval_us

@@ -9,7 +9,7 @@ by the value of their key, each with the limit that it has itself. Throttle limi
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from durable_engine.durations import format_duration
@@ -47,7 +47,12 @@ def placing(flow: FlowControl, function_id: str, payload: JSONObject, *, now_ms:
 
 def rules(flow: FlowControl) -> tuple[GateRule, ...]:
     """Return what the gates of a function ask now, whatever the values of their keys, after a sync."""
-    found = [_slots_rule(entry) for entry in flow.concurrency]
+    strictest: dict[str, GateRule] = {}
+    for rule in map(_slots_rule, flow.concurrency):
+        known = strictest.setdefault(rule.entry, rule)
+        if _is_stricter(rule, than=known):
+            strictest[rule.entry] = rule
+    found = strictest.values()
     return tuple(found if flow.throttle is None else [*found, _throttle_rule(flow.throttle)])
 
 
@@ -69,9 +74,13 @@ def closed_gate(gates: Iterable[GateState], *, now_ms: int) -> GateState | None:
     return next((gate for gate in gates if not is_open(gate, now_ms=now_ms)), None)
 
 
-def first_to_hold(gates: Iterable[GateState], *, ahead: int, now_ms: int) -> Held | None:
-    """Return what holds a call with `ahead` others before it in line; None when its turn is now."""
-    for gate in gates:
+def first_to_hold(gates: Sequence[GateState], *, ahead: int, now_ms: int) -> Held | None:
+    """Return what holds a call with `ahead` others before it in line; None when its turn is now.
+
+    A gate that is closed now holds the whole line, whatever others would let pass.
+    """
+    closed = closed_gate(gates, now_ms=now_ms)
+    for gate in gates if closed is None else [closed]:
         if gate.rule.slots is not None and gate.running + ahead >= gate.rule.slots:
             return Held(gate=gate, until_ms=None)
         rate = _rate(gate.rule)
@@ -84,6 +93,12 @@ def tat_after_us(gate: GateState, *, now_ms: int) -> int | None:
     """Return the state of a throttle after a start now; None for a gate that counts calls."""
     rate = _rate(gate.rule)
     return None if rate is None else rate.after_start_us(gate.tat_us, now_ms=now_ms)
+
+
+def latest_tat_us(rule: GateRule, *, now_ms: int) -> int | None:
+    """Return the state of a throttle after which its next start is the farthest; None for other gates."""
+    rate = _rate(rule)
+    return None if rate is None else rate.latest_tat_us(now_ms=now_ms)
 
 
 def _rate(rule: GateRule) -> Rate | None:
@@ -142,10 +157,14 @@ def _lane(function_id: str, gates: Iterable[Gate]) -> Lane:
     strictest: dict[str, Gate] = {}
     for gate in gates:
         known = strictest.setdefault(gate.name, gate)
-        if (gate.rule.slots or 0) < (known.rule.slots or 0):
+        if _is_stricter(gate.rule, than=known.rule):
             strictest[gate.name] = gate
     name = _name(function_id, *strictest)
     return Lane(name=name, function_id=function_id, gates=tuple(strictest.values()))
+
+
+def _is_stricter(rule: GateRule, *, than: GateRule) -> bool:
+    return (rule.slots or 0) < (than.slots or 0)
 
 
 def _name(*parts: str) -> str:

@@ -28,4 +28,4 @@ def decide(
 
 def latest_tat_us(limit: RateLimit, *, now_ms: int) -> int:
     """Return the TAT that nothing but another limit, before a sync, can have led beyond."""
-    return Rate.of(limit.limit, limit.period_ms).after_start_us(None, now_ms=now_ms)
+    return Rate.of(limit.limit, limit.period_ms).latest_tat_us(now_ms=now_ms)

@@ -58,6 +58,11 @@ _NEW_RULE: Final = """
 UPDATE lane_gate SET rule = ?, slots = ?, interval_us = ?, burst = ?
 WHERE entry = ? AND lane_id IN (SELECT id FROM lane WHERE function_id = ?)
 """
+_SHORTEN_WAITS: Final = """
+UPDATE gate SET tat_us = :tat_us WHERE tat_us > :tat_us AND id IN (
+    SELECT gate_id FROM lane_gate JOIN lane ON lane.id = lane_gate.lane_id
+    WHERE function_id = :function_id AND entry = :entry)
+"""
 _OPEN_LANES: Final = "UPDATE lane SET parked_at = NULL WHERE function_id = ? AND is_waiting = 1"
 _OPEN_ALL: Final = "UPDATE lane SET parked_at = NULL WHERE is_waiting = 1 AND parked_at IS NOT NULL"
 _NOBODY_RUNS: Final = "UPDATE gate SET running = 0 WHERE running != 0"
@@ -177,6 +182,11 @@ class LaneTable:
             values = (rule.rule, rule.slots, rule.interval_us, rule.burst, rule.entry, function_id)
             self._connection.execute(_NEW_RULE, values)
         self._connection.execute(_OPEN_LANES, (function_id,))
+
+    def shorten_waits(self, function_id: str, entry: str, *, tat_us: int) -> None:
+        """Let no state of a throttle be beyond this one, as after a sync that lets more pass."""
+        named = {"function_id": function_id, "entry": entry, "tat_us": tat_us}
+        self._connection.execute(_SHORTEN_WAITS, named)
 
     def count_anew(self) -> None:
         """No call is open: every gate that counts them stands open."""

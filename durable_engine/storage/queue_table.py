@@ -83,7 +83,12 @@ UPDATE queue_item SET due_ms = ?, attempt = ?, is_leased = 0, ready_ms = NULL,
         THEN (SELECT run.lane_id FROM run WHERE run.id = queue_item.run_id) END
 WHERE id = ?
 """
-_RELEASE_ALL: Final = "UPDATE queue_item SET is_leased = 0, ready_ms = NULL WHERE is_leased = 1"
+# A first call that died is made again without another start, as for a retry.
+_RELEASE_ALL: Final = """
+UPDATE queue_item SET is_leased = 0, ready_ms = NULL, lane_id = CASE WHEN lane_id IS NOT NULL
+    THEN (SELECT run.lane_id FROM run WHERE run.id = queue_item.run_id) END
+WHERE is_leased = 1
+"""
 _CLOSE_WAIT: Final = "DELETE FROM queue_item WHERE run_id = ? AND step_id = ? AND kind = 'timer'"
 _CLOSE_RUN: Final = "DELETE FROM queue_item WHERE run_id = ?"
 _IS_CALLED: Final = """
