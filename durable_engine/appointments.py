@@ -90,8 +90,9 @@ def _keep_cron(
     changes.events.append(event)
     consider(tables, changes, Start(function=function, event=event, now_ms=now_ms))
     coming = next_tick(function, trigger, after_ms=appointment.since_ms)
-    # Ticks that passed meanwhile, on a machine that slept, are not made up for.
-    if coming.due_ms <= now_ms:
+    # Ticks that passed meanwhile, on a machine that slept, are not made up for. One that is put off may be
+    # due before the one that has just been: it comes now, which is within its jitter too.
+    if coming.since_ms + trigger.jitter_ms <= now_ms:
         coming = next_tick(function, trigger, after_ms=now_ms)
     changes.appointments.append(coming)
     yield changes

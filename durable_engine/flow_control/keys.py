@@ -6,7 +6,7 @@ import hashlib
 from typing import Final
 
 from durable_engine.expressions import as_text, compile_expression
-from durable_engine.model.json_value import JSONObject, to_json
+from durable_engine.model.json_value import JSONObject, is_storable, to_json
 
 KEY_VARIABLES: Final = frozenset({"event", "vars"})
 _LONGEST: Final = 200
@@ -14,13 +14,16 @@ _SHOWN: Final = 60
 
 
 def key_value(key: str | None, payload: JSONObject, *, now_ms: int) -> str:
-    """Return the value of a key for an event, as text; "" without a key. Long ones are hashed."""
+    """Return the value of a key for an event, as text; "" without a key.
+
+    Text that is long, or that no table can hold, is hashed: values stay apart.
+    """
     if key is None:
         return ""
     text = as_text(_evaluate(key, payload, now_ms=now_ms))
-    return (
-        text if len(text) <= _LONGEST else hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
-    )
+    if len(text) <= _LONGEST and is_storable(text):
+        return text
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def is_false(key: str | None, payload: JSONObject, *, now_ms: int) -> bool:

@@ -29,6 +29,7 @@ MAX_CONCURRENCY: Final = 2
 MAX_LIMIT: Final = 1_000_000_000
 _SECOND: Final = 1_000
 _DAY: Final = 86_400 * _SECOND
+_SHOWN: Final = 60
 _CANNOT_BATCH: Final = ("cancel", "debounce", "singleton", "priority")
 
 
@@ -61,10 +62,11 @@ class _Reader:
         self._slug = slug
 
     def concurrency(self, value: JSONValue) -> tuple[Concurrency, ...]:
-        if isinstance(value, dict) and ("step" in value or "fn" in value):
-            if value.get("fn"):
-                raise self._fault("concurrency.fn limits whole runs, which Stepcue does not support")
-            value = value.get("step")
+        fields = fold(value) if isinstance(value, dict) else {}
+        if fields.get("fn"):
+            raise self._fault("concurrency.fn, a limit of whole runs; Stepcue supports limits of steps only")
+        if "step" in fields or "fn" in fields:
+            value = fields.get("step")
         entries = value if isinstance(value, list) else [value]
         if len(entries) > MAX_CONCURRENCY:
             raise self._fault(f"{len(entries)} concurrency limits; at most {MAX_CONCURRENCY} are allowed")
@@ -72,10 +74,11 @@ class _Reader:
         return tuple(limit for limit in limits if limit.limit > 0)  # 0 is no limit, as documented
 
     def _concurrency(self, entry: JSONValue) -> Concurrency:
-        fields = {"limit": entry} if isinstance(entry, int) else self._fields(entry, "concurrency")
+        is_limit = isinstance(entry, int | float)
+        fields = {"limit": entry} if is_limit else self._fields(entry, "concurrency")
         scope = fields.get("scope") or Scope.FUNCTION.value
-        if scope not in set(Scope):
-            raise self._fault(f"the concurrency scope {scope!r}; allowed are {', '.join(Scope)}")
+        if not isinstance(scope, str) or scope not in set(Scope):
+            raise self._fault(f"the concurrency scope {_shown(scope)}; allowed are {', '.join(Scope)}")
         key = self.expression(fields.get("key"), "concurrency.key")
         if key is None and scope != Scope.FUNCTION:
             raise self._fault(f"a concurrency limit of scope {scope!r} without a key, such as '\"openai\"'")
@@ -133,8 +136,8 @@ class _Reader:
             return None
         fields = self._fields(value, "singleton")
         mode = fields.get("mode") or SingletonMode.SKIP.value
-        if mode not in set(SingletonMode):
-            raise self._fault(f"the singleton mode {mode!r}; allowed are {', '.join(SingletonMode)}")
+        if not isinstance(mode, str) or mode not in set(SingletonMode):
+            raise self._fault(f"the singleton mode {_shown(mode)}; allowed are {', '.join(SingletonMode)}")
         return Singleton(mode=SingletonMode(mode), key=self.expression(fields.get("key"), "singleton.key"))
 
     def priority(self, value: JSONValue) -> str | None:
@@ -148,31 +151,40 @@ class _Reader:
 
     def _fields(self, value: JSONValue, name: str) -> dict[str, Any]:
         if not isinstance(value, dict):
-            raise self._fault(f"{name} that is no object")
+            raise self._fault(f"{name} of {_shown(value)}; an object is needed")
         return fold(value)
 
     def _number(self, fields: Mapping[str, Any], of: str, name: str, *, least: int) -> int:
         value = fields.get(name.lower())
         if isinstance(value, float) and value.is_integer():
             value = int(value)
+        allowed = f"a whole number from {least} to {MAX_LIMIT:,} is needed"
+        if value is None:
+            raise self._fault(f"no {of}.{name}; {allowed}")
         if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= MAX_LIMIT:
-            raise self._fault(f"{of}.{name} of {value!r}; a whole number from {least} on is needed")
+            raise self._fault(f"{of}.{name} of {_shown(value)}; {allowed}")
         return value
 
     def _period(
         self, fields: Mapping[str, Any], of: str, name: str, *, least: int, most: int | None = None
     ) -> int:
         value = fields.get(name)
+        end = "on" if most is None else f"to '{format_duration(most)}'"
+        allowed = f"text from '{format_duration(least)}' {end} is needed"
+        if value is None or value == "":
+            raise self._fault(f"no {of}.{name}; {allowed}")
         try:
-            length_ms = parse_duration_ms(str(value or ""))
+            length_ms = parse_duration_ms(str(value))
         except InvalidDurationError as fault:
             raise self._fault(f"{of}.{name} that cannot be read: {fault}") from fault
         if length_ms < least or (most is not None and length_ms > most):
-            allowed = f"at least {format_duration(least)}"
-            if most is not None:
-                allowed = f"{format_duration(least)} to {format_duration(most)}"
-            raise self._fault(f"{of}.{name} of {value!r}; allowed is {allowed}")
+            raise self._fault(f"{of}.{name} of {_shown(value)}; {allowed}")
         return length_ms
 
     def _fault(self, what: str) -> InvalidFunctionError:
         return InvalidFunctionError(f"Function {self._slug!r} has {what}.")
+
+
+def _shown(value: JSONValue) -> str:
+    text = repr(value)
+    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}..."
