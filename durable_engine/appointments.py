@@ -40,16 +40,24 @@ def _keep_debounce(
     tables: Tables, registry: Registry, appointment: Appointment, now_ms: int
 ) -> Iterable[Changes]:
     function, changes = registry.by_id(appointment.function_id), Changes()
-    event = tables.events.get(appointment.event_id or "")
+    start = Start(
+        function=function,
+        event=tables.events.get(appointment.event_id or ""),
+        now_ms=now_ms,
+        parent=appointment.parent,
+        start_key=appointment.start_key,
+    )
     drop = _obstacle(function)
     run = None
-    if drop is None:
-        start = Start(function=function, event=event, now_ms=now_ms, parent=appointment.parent)
-        run = begin(tables, changes, start)
+    if drop is not None:
+        decline(changes, start, drop)
     else:
-        decline(changes, function, event, drop, now_ms=now_ms)
-        if appointment.parent is not None:
-            changes.refused.append((appointment.parent, drop.reason))
+        run = begin(tables, changes, start)
+    if run is None:  # that holds for the events which this one has replaced, too
+        for event_id in tables.decisions.events_of(appointment.id):
+            if event_id != start.event.id:
+                earlier = Start(function=function, event=tables.events.get(event_id), now_ms=now_ms)
+                decline(changes, earlier, changes.decisions[0].decision)
     changes.kept.append((appointment, None if run is None else run.id))
     yield changes
 
@@ -63,7 +71,8 @@ def _keep_batch(
         keep_batch(tables, changes, function, appointment, now_ms=now_ms)
     else:
         for event_id in tables.appointments.events(appointment):
-            decline(changes, function, tables.events.get(event_id), drop, now_ms=now_ms)
+            start = Start(function=function, event=tables.events.get(event_id), now_ms=now_ms)
+            decline(changes, start, drop)
         changes.kept.append((appointment, None))
     yield changes
 

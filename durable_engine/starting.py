@@ -53,7 +53,7 @@ def consider(tables: Tables, changes: Changes, start: Start) -> Run | None:
     function, event, now_ms = start.function, start.event, start.now_ms
     flow, payload = function.flow, event.as_payload()
     if function.is_paused:
-        _decline(changes, start, PAUSED)
+        decline(changes, start, PAUSED)
         return None
     if flow.batch is not None and not start.is_direct and batching.takes(flow.batch, payload, now_ms=now_ms):
         return _collect(tables, changes, start, flow.batch)
@@ -61,7 +61,7 @@ def consider(tables: Tables, changes: Changes, start: Start) -> Run | None:
         _repeated_event(tables, start) or _repeated_key(tables, start) or _over_rate(tables, changes, start)
     )
     if drop is not None:
-        _decline(changes, start, drop)
+        decline(changes, start, drop)
         return None
     if flow.debounce is not None:
         _debounce(tables, changes, start, flow.debounce)
@@ -80,7 +80,7 @@ def begin(
     function, event, now_ms = start.function, start.event, start.now_ms
     decision = _repeated_key(tables, start) or _alone(tables, start)
     if isinstance(decision, Drop):
-        _decline(changes, start, decision)
+        decline(changes, start, decision)
         return None
     run = start_run(
         changes,
@@ -90,10 +90,8 @@ def begin(
         due_ms=due_ms,
         parent=start.parent,
     )
-    if decision.replaces is not None:
-        changes.replaced.append(
-            (decision.replaces, f"by its newer run {run.id}, as the function is a singleton")
-        )
+    for replaced in decision.replaces:
+        changes.replaced.append((replaced, f"by its newer run {run.id}, as the function is a singleton"))
     has_own_id = event.public_id != event.id
     keys = (start.start_key, _idempotency_key(start), event.public_id if has_own_id else None)
     for key in filter(None, keys):
@@ -113,15 +111,9 @@ def _alone(tables: Tables, start: Start) -> Admit | Drop:
 
 
 def decline(
-    changes: Changes, function: Function, event: Event, decision: NotAdmitted, *, now_ms: int
-) -> None:
-    """Keep the decision not to start a function now on the event's record."""
-    _decline(changes, Start(function=function, event=event, now_ms=now_ms), decision)
-
-
-def _decline(
     changes: Changes, start: Start, decision: NotAdmitted, *, appointment: Appointment | None = None
 ) -> None:
+    """Keep the decision not to start a function now on the event's record."""
     changes.decisions.append(
         EventDecision(
             event_id=start.event.id,
@@ -197,11 +189,13 @@ def _debounce(tables: Tables, changes: Changes, start: Start, config: Debounce) 
         if debounce.is_newer(event, tables.events.get(pending.event_id or "")):
             if pending.parent is not None:
                 changes.refused.append((pending.parent, "a newer event took its place in the debounce"))
-            appointment = replace(appointment, event_id=event.id, parent=start.parent)
+            appointment = replace(
+                appointment, event_id=event.id, parent=start.parent, start_key=start.start_key
+            )
         elif start.parent is not None:
             changes.refused.append((start.parent, "a newer event has its place in the debounce"))
     changes.appointments.append(appointment)
-    _decline(changes, start, decision, appointment=appointment)
+    decline(changes, start, decision, appointment=appointment)
 
 
 def _collect(tables: Tables, changes: Changes, start: Start, batch: Batch) -> Run | None:
@@ -212,6 +206,7 @@ def _collect(tables: Tables, changes: Changes, start: Start, batch: Batch) -> Ru
     pending = tables.appointments.find(AppointmentKind.BATCH, function.id, value)
     if pending is not None and batching.overflows(pending, size):
         keep_batch(tables, changes, function, pending, now_ms=now_ms)
+        changes.started.pop()  # not for this event
         pending = None
     count, total = (1, size) if pending is None else (pending.count + 1, pending.size + size)
     if batching.is_full(batch, count=count, size=total):
@@ -226,7 +221,7 @@ def _collect(tables: Tables, changes: Changes, start: Start, batch: Batch) -> Ru
         appointment = replace(pending, count=count, size=total)
     changes.appointments.append(appointment)
     changes.collected.append((appointment, event.id))
-    _decline(changes, start, decision, appointment=appointment)
+    decline(changes, start, decision, appointment=appointment)
     return None
 
 
@@ -258,4 +253,5 @@ def _appointment(start: Start, kind: AppointmentKind, value: str, *, due_ms: int
         since_ms=start.now_ms,
         event_id=start.event.id,
         parent=start.parent,
+        start_key=start.start_key,
     )

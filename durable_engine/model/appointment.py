@@ -25,6 +25,7 @@ class Appointment:
     `since_ms` is when its first event came, or the tick of the schedule. `event_id` is the event with which a
     debounced run starts, of `count` that came; a batch has `count` events of `size` bytes together.
     `parent` is (run id, step id) of the step that invoked the function, and waits for the debounced run.
+    `start_key` guards that run once it has started.
     """
 
     id: str
@@ -37,3 +38,4 @@ class Appointment:
     count: int = 1
     size: int = 0
     parent: tuple[str, str] | None = None
+    start_key: str | None = None

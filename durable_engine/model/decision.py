@@ -30,10 +30,10 @@ class Control(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Admit:
-    """The run starts; `replaces` is the id of a run that is cancelled for it."""
+    """The run starts; `replaces` are the ids of runs that are cancelled for it."""
 
     kind: ClassVar[str] = "admit"
-    replaces: str | None = None
+    replaces: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

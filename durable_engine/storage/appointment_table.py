@@ -8,14 +8,16 @@ from typing import Final
 from durable_engine.model.appointment import Appointment, AppointmentKind
 
 _COLUMNS: Final = (
-    "id, kind, function_id, key, due_ms, since_ms, event_id, count, size, parent_run_id, parent_step_id"
+    "id, kind, function_id, key, due_ms, since_ms, event_id, count, size, parent_run_id, parent_step_id, "
+    "start_key"
 )
 _FIND: Final = f"SELECT {_COLUMNS} FROM appointment WHERE kind = ? AND function_id = ? AND key = ?"  # noqa: S608
 _SAVE: Final = f"""
-INSERT INTO appointment ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+INSERT INTO appointment ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 ON CONFLICT (kind, function_id, key) DO UPDATE SET id = excluded.id, due_ms = excluded.due_ms,
     since_ms = excluded.since_ms, event_id = excluded.event_id, count = excluded.count, size = excluded.size,
-    parent_run_id = excluded.parent_run_id, parent_step_id = excluded.parent_step_id
+    parent_run_id = excluded.parent_run_id, parent_step_id = excluded.parent_step_id,
+    start_key = excluded.start_key
 """  # noqa: S608 - column names only
 _NEXT: Final = f"SELECT {_COLUMNS} FROM appointment WHERE due_ms <= ? ORDER BY due_ms, id LIMIT 1"  # noqa: S608
 _NEXT_DUE: Final = "SELECT min(due_ms) FROM appointment"
@@ -54,6 +56,7 @@ class AppointmentTable:
             entry.size,
             parent_run_id,
             parent_step_id,
+            entry.start_key,
         )
         self._connection.execute(_SAVE, row)
 

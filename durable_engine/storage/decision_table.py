@@ -17,6 +17,7 @@ SELECT event_id, function_id, function.slug, kind, control, reason, until_ms, ru
 FROM event_decision JOIN function ON function.id = event_decision.function_id
 WHERE event_id = ? ORDER BY seq
 """
+_EVENTS_OF: Final = "SELECT event_id FROM event_decision WHERE appointment_id = ?"
 _CAME: Final = "UPDATE event_decision SET run_id = ? WHERE appointment_id = ?"
 _SLOT: Final = "SELECT slot_us FROM rate_limit WHERE function_id = ? AND key = ?"
 _SAVE_SLOT: Final = "INSERT OR REPLACE INTO rate_limit (function_id, key, slot_us) VALUES (?, ?, ?)"
@@ -48,6 +49,10 @@ class DecisionTable:
     def of_event(self, event_id: str) -> list[EventDecision]:
         """Return what was decided about an event, in order."""
         return [_read(row) for row in self._connection.execute(_OF_EVENT, (event_id,))]
+
+    def events_of(self, appointment_id: str) -> list[str]:
+        """Return the ids of the events that are part of a start to come."""
+        return [row[0] for row in self._connection.execute(_EVENTS_OF, (appointment_id,))]
 
     def note_run(self, appointment_id: str, run_id: str) -> None:
         """The start that events had become part of has come."""

@@ -31,7 +31,7 @@ SELECT {_COLUMNS} FROM run WHERE event_id = :event_id
 _ADD_EVENT: Final = "INSERT INTO run_event (run_id, position, event_id) VALUES (?, ?, ?)"
 _EVENTS: Final = "SELECT event_id FROM run_event WHERE run_id = ? ORDER BY position"
 _SINGLE: Final = """
-SELECT id FROM run WHERE function_id = ? AND singleton_key = ? AND status IN ('QUEUED', 'RUNNING') LIMIT 1
+SELECT id FROM run WHERE function_id = ? AND singleton_key = ? AND status IN ('QUEUED', 'RUNNING')
 """
 _RECENT_IDS: Final = "SELECT id FROM run ORDER BY rowid DESC LIMIT ?"
 _CHILDREN: Final = "SELECT id FROM run WHERE parent_run_id = ? ORDER BY rowid"
@@ -110,10 +110,9 @@ class RunTable:
             return [run.event_id]
         return [row[0] for row in self._connection.execute(_EVENTS, (run.id,))]
 
-    def open_single(self, function_id: str, key: str) -> str | None:
-        """Return the id of the run of a singleton that has not ended."""
-        row = self._connection.execute(_SINGLE, (function_id, key)).fetchone()
-        return None if row is None else str(row[0])
+    def open_single(self, function_id: str, key: str) -> list[str]:
+        """Return the ids of the runs of a singleton that have not ended: one, and what repeats one."""
+        return [row[0] for row in self._connection.execute(_SINGLE, (function_id, key))]
 
     def find(self, text: str) -> Run | None:
         """Return the run with an id that a caller gave, which may be any text."""

@@ -301,6 +301,7 @@ CREATE TABLE appointment (
     size INTEGER NOT NULL,
     parent_run_id TEXT,
     parent_step_id TEXT,
+    start_key TEXT,
     UNIQUE (kind, function_id, key)
 ) STRICT;
 CREATE INDEX appointment_by_due ON appointment (due_ms);

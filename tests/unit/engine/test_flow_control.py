@@ -202,11 +202,11 @@ def test_a_priority_that_cannot_be_evaluated_is_none(expression: str) -> None:
 
 def test_a_singleton_is_skipped_or_replaces_the_run_that_is_open() -> None:
     skip, cancel = Singleton(mode=SingletonMode.SKIP), Singleton(mode=SingletonMode.CANCEL)
-    assert singleton.decide(skip, "", None) == singleton.decide(cancel, "", None) == Admit()
-    decision = singleton.decide(skip, "", "run-1")
+    assert singleton.decide(skip, "", []) == singleton.decide(cancel, "", []) == Admit()
+    decision = singleton.decide(skip, "", ["run-1"])
     assert isinstance(decision, Drop)
     assert decision.run_id == "run-1"
-    assert singleton.decide(cancel, "", "run-1") == Admit(replaces="run-1")
+    assert singleton.decide(cancel, "", ["run-1"]) == Admit(replaces=("run-1",))
 
 
 ODD: list[tuple[Any, str | None]] = [
