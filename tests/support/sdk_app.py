@@ -15,9 +15,9 @@ import inngest
 import inngest.fast_api
 from starlette.types import ASGIApp
 from support.invariants import check_nothing_hangs
+from support.passing_time import pass_time
 
 from durable_engine import Engine, EngineConfig, ManualClock, NewEvent, RunView, build_app
-from durable_engine.executor import next_due_ms
 from durable_engine.sdk.client import SDKClient
 
 APP_URL = "http://127.0.0.1:8000/api/inngest"
@@ -83,17 +83,7 @@ class Lab:
 
     async def pass_time(self, seconds: float) -> None:
         """Let time pass, and everything that comes due meanwhile happen when it does, in order."""
-        until_ms = self.clock.now_ms() + round(seconds * 1_000)
-        await self.engine.settle()
-        while (due_ms := await self._next_due_ms()) is not None and due_ms <= until_ms:
-            await self.clock.advance_to(due_ms)
-            await self.engine.settle()
-        await self.clock.advance_to(until_ms)
-        await self.engine.settle()
-
-    async def _next_due_ms(self) -> int | None:
-        now_ms = self.clock.now_ms()
-        return await self.engine._database.transact(lambda tables: next_due_ms(tables, now_ms=now_ms))
+        await pass_time(self.engine, self.clock, seconds)
 
 
 @asynccontextmanager

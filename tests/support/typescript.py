@@ -13,8 +13,18 @@ import httpx
 from support.invariants import check_nothing_hangs
 from support.listening import Door, listening
 from support.node import APPS, node_app, packages
+from support.passing_time import pass_time
 
-from durable_engine import Engine, EngineConfig, ManualClock, NewEvent, RunStatus, RunView, build_app
+from durable_engine import (
+    Engine,
+    EngineConfig,
+    EventReceipt,
+    ManualClock,
+    NewEvent,
+    RunStatus,
+    RunView,
+    build_app,
+)
 
 VERSIONS: Final = ("v3", "v4")
 
@@ -50,9 +60,13 @@ class Lab:
     engine: Engine
     clock: ManualClock
 
+    async def deliver(self, name: str, data: Mapping[str, Any] | None = None, **more: Any) -> EventReceipt:
+        """Send an event; return what it did."""
+        return await self.engine.send_event(NewEvent(name=name, data=dict(data or {}), **more))
+
     async def send(self, name: str, data: Mapping[str, Any] | None = None, **more: Any) -> tuple[str, ...]:
         """Send an event; return the ids of the runs it started."""
-        receipt = await self.engine.send_event(NewEvent(name=name, data=dict(data or {}), **more))
+        receipt = await self.deliver(name, data, **more)
         return tuple(run.run_id for run in receipt.started)
 
     async def start(self, function: str, **data: Any) -> str:
@@ -77,6 +91,10 @@ class Lab:
         await self.engine.settle()
         await self.clock.advance(seconds)
         return await self.settle(run_id)
+
+    async def pass_time(self, seconds: float) -> None:
+        """Let time pass, and everything that comes due meanwhile happen when it does, in order."""
+        await pass_time(self.engine, self.clock, seconds)
 
     async def next_due(self, run_id: str) -> tuple[float, RunView]:
         """Let the run's next wait end; return how many seconds that took, and the run."""
@@ -118,14 +136,14 @@ async def typescript_app(version: str) -> AsyncIterator[TypeScriptApp]:
 
 
 @asynccontextmanager
-async def lab(app: TypeScriptApp) -> AsyncIterator[Lab]:
-    """Open an engine with nothing in it, behind the app's door, and sync the app."""
+async def lab(app: TypeScriptApp, *serves: str) -> AsyncIterator[Lab]:
+    """Open an engine with nothing in it, behind the app's door, and sync what the process serves there."""
     # The SDK turns some waits into dates of its own, real clock: start the engine's clock there.
     clock = ManualClock(time.time_ns() // 1_000_000)
     async with await Engine.open(EngineConfig(), clock=clock) as engine:
         app.door.app = build_app(engine)
         try:
-            for path in ("inngest", "streaming"):
+            for path in serves:
                 await engine.sync_app(f"{app.origin}/api/{path}")
             yield Lab(app, engine, clock)
             await check_nothing_hangs(engine)

@@ -4,6 +4,7 @@
 import http from "node:http";
 
 import errors from "./functions/errors.mjs";
+import flow from "./functions/flow.mjs";
 import options from "./functions/options.mjs";
 import parallel from "./functions/parallel.mjs";
 import remote from "./functions/remote.mjs";
@@ -31,6 +32,7 @@ export function start({ sdk, serve, createFunction, streaming, endpoints = () =>
   const serving = {
     "/api/inngest": serve(app(APP_ID, [steps, parallel, waits, errors, remote, options, replay])),
     "/api/streaming": serve({ ...app(`${APP_ID}-streaming`, [steps, errors]), streaming }),
+    "/api/flow": serve(app("flow", [flow])),
     ...endpoints(journal),
   };
 
