@@ -18,7 +18,7 @@ from durable_engine.storage.tables import Tables
 
 
 def admit(
-    tables: Tables, *, now_ms: int, limit: int, is_made: Callable[[QueueItem], bool] = lambda _: True
+    tables: Tables, is_made: Callable[[QueueItem], bool], *, now_ms: int, limit: int
 ) -> list[QueueItem]:
     """Lease up to `limit` calls whose turn it is.
 
@@ -47,15 +47,6 @@ def leave(tables: Tables, item: QueueItem, *, now_ms: int) -> None:
         if gate.rule.control is Control.CONCURRENCY:
             tables.lanes.leave_gate(gate.id)
     _invite_to(tables, tables.lanes.gates(item.lane_id), now_ms=now_ms)
-
-
-def take_back(tables: Tables, item: QueueItem, *, now_ms: int) -> None:
-    """A call that was admitted just now is not made after all: it has used up no start either."""
-    if item.lane_id is None:
-        return
-    for gate in tables.lanes.gates(item.lane_id):
-        tables.lanes.give_back(gate)
-    leave(tables, item, now_ms=now_ms)
 
 
 def next_admission_ms(tables: Tables, *, now_ms: int) -> int | None:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Final
 
-from durable_engine.admission import admit, leave, next_admission_ms, take_back
+from durable_engine.admission import admit, leave, next_admission_ms
 from durable_engine.answers import commit_answer
 from durable_engine.clock import Clock
 from durable_engine.errors import StorageError
@@ -63,7 +63,7 @@ def take_due(
     items: list[QueueItem] = []
     if not only_timers:
         is_made = partial(_is_made, tables, registry, now_ms)
-        items = admit(tables, now_ms=now_ms, limit=limit, is_made=is_made)
+        items = admit(tables, is_made, now_ms=now_ms, limit=limit)
     items += tables.queue.lease_due(now_ms=now_ms, limit=limit - len(items), only_timers=only_timers)
     loaded = (_load(tables, registry, item, now_ms=now_ms) for item in items)
     return [work for work in loaded if work is not None]
@@ -214,7 +214,6 @@ def _load_work(tables: Tables, registry: Registry, item: QueueItem, *, now_ms: i
         return Work(item=item)
     if function.is_paused:
         tables.queue.hold(item, now_ms=now_ms)
-        take_back(tables, item, now_ms=now_ms)
         return None
     _note_wait(tables, item, now_ms=now_ms)
     if tables.runs.start(run.id, now_ms=now_ms):

@@ -19,5 +19,5 @@ def decide(singleton: Singleton, value: str, holders: Sequence[str]) -> Admit | 
     if singleton.mode is SingletonMode.CANCEL:
         return Admit(replaces=tuple(holders))
     holder = holders[0]
-    reason = f"it is a singleton, and its run {holder} has not ended{for_key(singleton.key, value)}"
+    reason = f"it is a singleton{for_key(singleton.key, value)}, and its run {holder} has not ended"
     return Drop(control=Control.SINGLETON, reason=reason, run_id=holder)

@@ -215,7 +215,7 @@ def _next_not_started(receipt: EventReceipt, origin: str) -> str | None:
         if missed.run_id is not None:
             return f'get_run_status runId="{missed.run_id}" shows the run that notStarted names.'
         if missed.decision != "drop":
-            path = f"{origin}/v1/events/{receipt.event.id}/runs"
+            path = f"{origin}/v1/events/{receipt.event.id}/decisions"
             return f"It starts by itself at {iso(missed.until_ms)}; GET {path} names the run then."
         if missed.control == "pause":
             return f"pause_function functionId={function!r} resume=true lets events start it again."

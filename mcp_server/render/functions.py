@@ -9,6 +9,7 @@ from typing import Any
 from mcp.types import CallToolResult
 
 from durable_engine import AppView, Function, Inventory, Trigger, UnsupportedUse
+from durable_engine.durations import format_duration
 from mcp_server.clean import one_line
 from mcp_server.connect import how_to_connect
 from mcp_server.nearest import nearest_names
@@ -133,7 +134,8 @@ def _function(function: Function, app: AppView | None, cut: Cutter) -> FunctionI
 
 def _trigger(trigger: Trigger, cut: Cutter) -> TriggerInfo:
     expression = None if trigger.expression is None else cut.text(trigger.expression)
-    return TriggerInfo(event=trigger.event, expression=expression, cron=trigger.cron)
+    jitter = format_duration(trigger.jitter_ms) if trigger.jitter_ms else None
+    return TriggerInfo(event=trigger.event, expression=expression, cron=trigger.cron, jitter=jitter)
 
 
 def _configured(value: Any, cut: Cutter) -> Any:

@@ -104,7 +104,7 @@ def _how(waiting: WaitingFor, origin: str) -> str:
         "sleep": "Nothing to do: it ends by itself at `until`.",
         "invoke": "It ends when the invoked run ends: see get_run_status of that runId.",
         "retry": "It is called again at `until`. A fix of the cause deployed before then counts.",
-        "start": "The event's ts lies in the future: the run starts at `until`.",
+        "start": "It starts at `until`: the event's ts lies in the future, or its priority is negative.",
         "concurrency": f"It goes on when a call that is open now ends: {reason}.",
         "throttle": f"It starts at `until` at the earliest: {reason}.",
         "paused": "pause_function with resume=true lets it go on.",

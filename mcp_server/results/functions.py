@@ -11,6 +11,7 @@ class TriggerInfo(Detail):
     event: str | None = None
     expression: str | None = None
     cron: str | None = None
+    jitter: str | None = None
 
 
 class FunctionInfo(Detail):

@@ -60,7 +60,7 @@ def _started(receipt: EventReceipt, origin: str) -> str:
     missed = next(iter(receipt.not_started), None)
     reason = "the engine gave no reason" if missed is None else one_line(missed.reason, 300)
     if missed is not None and missed.decision != "drop":
-        path = f"{origin}/v1/events/{receipt.event.id}/runs"
+        path = f"{origin}/v1/events/{receipt.event.id}/decisions"
         raise ToolError(
             f"The function does not start at once: {reason}. It does by itself, at {iso(missed.until_ms)} as "
             f"things stand; GET {path} names the run then."

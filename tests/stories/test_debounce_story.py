@@ -208,13 +208,25 @@ async def test_a_function_that_is_gone_when_the_time_comes_is_not_started() -> N
 async def test_a_function_that_is_paused_when_the_time_comes_is_not_started() -> None:
     client, seen = new_client(), list[Any]()
     async with lab(client, [_indexer(client, seen)]) as it:
-        event_id = await _edit(it, 1)
+        event_ids = [await _edit(it, 1), await _edit(it, 2)]
         await it.engine.pause_function("index")
         await it.pass_time(60)
         await it.engine.resume_function("index")
         await it.pass_time(60)
         assert seen == []
-        assert "it is paused" in (await record(it, event_id))[-1].decision.reason
+        for event_id in event_ids:
+            assert "it is paused" in (await record(it, event_id))[-1].decision.reason
+
+
+async def test_a_direct_start_with_a_key_keeps_it_until_its_run_starts_and_after() -> None:
+    client, seen = new_client(), list[Any]()
+    async with lab(client, [_indexer(client, seen)]) as it:
+        await it.engine.invoke_function("index", data={"n": 1}, key="once")
+        await it.pass_time(60)
+        receipt = await it.engine.invoke_function("index", data={"n": 2}, key="once")
+        await it.pass_time(60)
+        assert seen == [1]
+        assert receipt.is_known
 
 
 async def test_a_pause_that_is_over_when_the_time_comes_changes_nothing() -> None:

@@ -13,7 +13,7 @@ from durable_engine.engine import Engine
 from durable_engine.http_api.fields import FieldError, read_object, text_of
 from durable_engine.http_api.v2.envelope import answer, both, refuse
 from durable_engine.http_api.v2.functions import function_of
-from durable_engine.model.decision import Control
+from durable_engine.model.decision import Control, Drop
 
 _CODES: Final[Mapping[str, str]] = {
     Control.RATE_LIMIT.value: "rate_limited",
@@ -37,7 +37,8 @@ def routes(engine: Engine) -> list[Route]:
         if not receipt.started:
             (missed,) = receipt.not_started
             code = _CODES.get(missed.control or "", "function_skipped")
-            return refuse(422, code, f"The function was not started: {missed.reason}.")
+            verb = "was not started" if missed.decision == Drop.kind else "does not start at once"
+            return refuse(422, code, f"The function {verb}: {missed.reason}.")
         run = receipt.started[0]
         if run.existed:
             message = f"`idempotencyKey` {key!r} started run {run.run_id} less than 24 h ago."

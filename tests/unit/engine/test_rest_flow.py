@@ -83,7 +83,8 @@ async def test_an_invocation_that_starts_nothing_says_which_control_decided(
         assert response.status_code == 422
         (error,) = response.json()["errors"]
         assert error["code"] == code
-        assert error["message"].startswith("The function was not started: ")
+        verb = "does not start at once" if code == "function_debounced" else "was not started"
+        assert error["message"].startswith(f"The function {verb}: ")
         it.app.gate.set()
         await settle(it.engine)
 

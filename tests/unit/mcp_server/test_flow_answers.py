@@ -35,7 +35,7 @@ async def test_an_event_that_starts_a_function_later_says_when_and_how_to_find_t
         }
     ]
     assert f"starts by itself at {LATER}" in answer["next"]
-    assert f"/v1/events/{EVENT_ID}/runs" in answer["next"]
+    assert f"/v1/events/{EVENT_ID}/decisions" in answer["next"]
 
 
 async def test_an_event_that_became_part_of_a_run_names_it(server, backend):

@@ -15,7 +15,7 @@ async def test_a_function_shows_what_starts_it_and_how_it_is_configured(server, 
     function = a_function(
         triggers=(
             Trigger(event="shop/order.placed", expression="event.data.total > 10"),
-            Trigger(cron="0 9 * * *"),
+            Trigger(cron="0 9 * * *", jitter_ms=30_000),
         ),
         retries=2,
         paused_ms=NOW_MS,
@@ -37,7 +37,7 @@ async def test_a_function_shows_what_starts_it_and_how_it_is_configured(server, 
             "appId": "shop",
             "triggers": [
                 {"event": "shop/order.placed", "expression": "event.data.total > 10"},
-                {"cron": "0 9 * * *"},
+                {"cron": "0 9 * * *", "jitter": "30s"},
             ],
             "retries": 2,
             "flowControl": {"concurrency": [{"limit": 1}]},
