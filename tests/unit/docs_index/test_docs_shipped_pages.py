@@ -30,9 +30,17 @@ CALLABLES = {
     "client.create_function": inngest.Inngest.create_function,
     "client.send": inngest.Inngest.send,
     "inngest.Inngest": inngest.Inngest,
+    "inngest.Batch": inngest.Batch,
     "inngest.Cancel": inngest.Cancel,
+    "inngest.Concurrency": inngest.Concurrency,
+    "inngest.Debounce": inngest.Debounce,
     "inngest.Event": inngest.Event,
+    "inngest.Priority": inngest.Priority,
+    "inngest.RateLimit": inngest.RateLimit,
+    "inngest.Singleton": inngest.Singleton,
+    "inngest.Throttle": inngest.Throttle,
     "inngest.Timeouts": inngest.Timeouts,
+    "inngest.TriggerCron": inngest.TriggerCron,
     "inngest.TriggerEvent": inngest.TriggerEvent,
     "inngest.NonRetriableError": inngest.NonRetriableError,
     "inngest.RetryAfterError": inngest.RetryAfterError,
@@ -203,11 +211,27 @@ def test_typescript_code_uses_version_4_of_the_sdk() -> None:
         ("node typescript app", "guides/typescript-app"),
         ("SignalConflictError", "steps/wait-for-signal"),
         ("run is CANCELLED why", "troubleshooting/runs"),
-        ("throttle a function", "reference/flow-control"),
-        ("limit concurrency per customer", "reference/flow-control"),
-        ("debounce", "reference/flow-control"),
-        ("batchEvents", "reference/flow-control"),
-        ("rate limit", "reference/flow-control"),
+        ("throttle a function", "guides/throttle-and-rate-limit"),
+        ("rate limit an API", "guides/throttle-and-rate-limit"),
+        ("rate limit", "guides/throttle-and-rate-limit"),
+        ("at most 10 runs per minute", "guides/throttle-and-rate-limit"),
+        ("limit concurrency per customer", "guides/concurrency"),
+        ("share a limit between functions", "guides/concurrency"),
+        ("limit one run per user at a time", "guides/singleton"),
+        ("stop duplicate runs", "guides/singleton"),
+        ("run only the last event", "guides/debounce-and-batching"),
+        ("collect events", "guides/debounce-and-batching"),
+        ("batchEvents", "guides/debounce-and-batching"),
+        ("important customers first", "guides/priority"),
+        ("idempotency key expression", "guides/idempotency"),
+        ("can debounce and rate limit be combined", "reference/flow-control"),
+        ("maximum debounce period", "reference/limits"),
+        ("notStarted decision merge", "tools/send-event"),
+        ("run a function every five minutes", "concepts/triggers"),
+        ("cron schedule time zone", "concepts/triggers"),
+        ("schedule missed while stopped", "concepts/triggers"),
+        ("wildcard trigger", "concepts/triggers"),
+        ("resume a paused function", "tools/pause-function"),
     ],
 )
 def test_questions_of_users_find_their_page_among_the_first_three(
@@ -218,7 +242,18 @@ def test_questions_of_users_find_their_page_among_the_first_three(
     assert path in found[:3]
 
 
-def test_what_is_not_applied_is_found_by_its_name(shipped: DocsIndex) -> None:
-    for option in ("throttle", "rateLimit", "debounce", "batchEvents", "singleton", "concurrency"):
-        assert "reference/flow-control" in {match.file for match in shipped.grep(option).matches}, option
-    assert "notEnforced" in shipped.read("reference/flow-control").text
+@pytest.mark.parametrize(
+    "option",
+    [
+        "concurrency",
+        "throttle",
+        "rateLimit",
+        "debounce",
+        "batchEvents",
+        "singleton",
+        "priority",
+        "idempotency",
+    ],
+)
+def test_an_option_of_flow_control_is_found_by_its_name(shipped: DocsIndex, option: str) -> None:
+    assert "reference/flow-control" in {match.file for match in shipped.grep(option).matches}
