@@ -126,7 +126,7 @@ async def test_an_invoked_function_waits_for_its_debounce(flow_lab: Lab) -> None
     ("of", "reason"),
     [
         ("rate-limit", 'its rate limit of 2 per 1m (one every 30s) is used up for event.data.user = "a"'),
-        ("skip", 'it is a singleton, and its run {run} has not ended for event.data.user = "a"'),
+        ("skip", 'it is a singleton for event.data.user = "a", and its run {run} has not ended'),
         ("idempotent", SAME_KEY),
     ],
 )
