@@ -107,10 +107,10 @@ class Settlement:
             self._next.append(partial(self._event, event))
 
     def _event(self, event: Event) -> Iterable[Changes]:
-        changes = plan_event(self._tables, self._registry, event, now_ms=self._now_ms)
+        plan = plan_event(self._tables, self._registry, event, now_ms=self._now_ms)
         if event.source == "engine":
-            changes.started.clear()  # nobody has asked for these
-        yield changes
+            plan.started.clear()  # nobody has asked for these
+        yield plan
         yield from cancelled_by(self._tables, self._registry, event, now_ms=self._now_ms)
         for pause in waits_met(self._tables, event, now_ms=self._now_ms):
             changes = resume_wait(self._tables, pause, event, now_ms=self._now_ms)
