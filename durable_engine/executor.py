@@ -53,18 +53,30 @@ class Work:
 
 
 def take_due(
-    tables: Tables, registry: Registry, *, now_ms: int, limit: int, only_timers: bool = False
+    tables: Tables,
+    registry: Registry,
+    *,
+    now_ms: int,
+    limit: int,
+    only_timers: bool = False,
+    lanes_first: bool = True,
 ) -> list[Work]:
     """Lease up to `limit` due items and load what their calls need; a first call starts its run.
 
-    Calls that wait for their turn come first: what they wait for must not stand idle. Those of paused
+    `lanes_first`: calls that wait for their turn in lanes go before those that need not. Calls of paused
     functions are put aside.
     """
-    items: list[QueueItem] = []
-    if not only_timers:
+
+    def from_lanes(room: int) -> list[QueueItem]:
         is_made = partial(_is_made, tables, registry, now_ms)
-        items = admit(tables, is_made, now_ms=now_ms, limit=limit)
-    items += tables.queue.lease_due(now_ms=now_ms, limit=limit - len(items), only_timers=only_timers)
+        return [] if only_timers else admit(tables, is_made, now_ms=now_ms, limit=room)
+
+    def others(room: int) -> list[QueueItem]:
+        return tables.queue.lease_due(now_ms=now_ms, limit=room, only_timers=only_timers)
+
+    items: list[QueueItem] = []
+    for take in (from_lanes, others) if lanes_first else (others, from_lanes):
+        items += take(limit - len(items))
     loaded = (_load(tables, registry, item, now_ms=now_ms) for item in items)
     return [work for work in loaded if work is not None]
 
@@ -102,6 +114,7 @@ class Executor:
         self._gateway = gateway
         self._clock = clock
         self._registry = registry
+        self._lanes_first = False
 
     async def execute(self, work: Work) -> Done:
         """Do the work, commit its outcome and take what is due next; a late commit writes nothing."""
@@ -163,13 +176,15 @@ class Executor:
         of the app is in hand and asking for it again would run the user's code twice.
         """
         now_ms = self._clock.now_ms()
+        # By turns, so that with all slots taken neither kind of call keeps the other waiting for ever.
+        lanes_first = self._lanes_first = not self._lanes_first
 
         def commit(tables: Tables) -> Done:
             registry = self._registry()
             settled = work(tables, registry, now_ms=now_ms)
             leave(tables, item, now_ms=now_ms)
             repair_stalled(tables, registry, [item.run_id, *settled.resumed], settled, now_ms=now_ms)
-            taken = take_due(tables, registry, now_ms=now_ms, limit=1)
+            taken = take_due(tables, registry, now_ms=now_ms, limit=1, lanes_first=lanes_first)
             return Done(
                 settled=settled,
                 taken=taken[0] if taken else None,

@@ -9,7 +9,7 @@ from typing import Any
 
 import httpx
 import pytest
-from scripted_app import App, engine_for, opcodes, result, settle, sleep, start, step_run
+from scripted_app import App, engine_for, opcodes, registration, result, settle, sleep, start, step_run
 
 from durable_engine import Engine, ManualClock, NewEvent, RunStatus, StepStatus, dispatcher
 from durable_engine.storage.tables import Tables
@@ -52,6 +52,25 @@ async def test_no_more_calls_are_open_than_there_are_slots_and_each_freed_slot_i
     assert {view.status for view in views} == {RunStatus.COMPLETED}
     assert app.most_open == 3
     assert len(app.bodies) == 10 * 3
+
+
+async def test_with_all_slots_taken_calls_in_lanes_and_others_go_by_turns(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(dispatcher, "MAX_OPEN_CALLS", 1)
+    app = App()
+    app.gate.clear()
+    async with engine_for(app, "ranked", "plain") as engine:
+        body = registration("ranked", "plain")
+        body["functions"][0]["priority"] = {"run": "0"}
+        await engine.register_app(body)
+        for name in ["ranked"] * 10 + ["plain"] * 3:
+            await start(engine, f"t/{name}")
+        app.gate.set()
+        await settle(engine)
+    names = [body["event"]["name"] for body in app.bodies]
+    assert len(names) == 13
+    assert names[1:7].count("t/plain") == 3
 
 
 async def test_timers_fire_when_the_clock_gets_there_and_not_before() -> None:
