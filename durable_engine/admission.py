@@ -24,6 +24,8 @@ def admit(
 
     One that will not be made after all, as `is_made` says, keeps nothing busy and uses no start.
     """
+    if not tables.lanes.exist():
+        return []
     for lane_id in tables.queue.line_up(now_ms=now_ms):
         tables.lanes.wake(lane_id)
     for gate_id, running in tables.lanes.opened(now_ms=now_ms):
@@ -43,45 +45,64 @@ def leave(tables: Tables, item: QueueItem, *, now_ms: int) -> None:
     """A call that was admitted has ended: what it kept busy is free for the next one."""
     if item.lane_id is None:
         return
-    for gate in tables.lanes.gates(item.lane_id):
-        if gate.rule.control is Control.CONCURRENCY:
-            tables.lanes.leave_gate(gate.id)
-    _invite_to(tables, tables.lanes.gates(item.lane_id), now_ms=now_ms)
+    gates = [_left(tables, gate) for gate in tables.lanes.gates(item.lane_id)]
+    _invite_to(tables, gates, now_ms=now_ms)
 
 
 def next_admission_ms(tables: Tables, *, now_ms: int) -> int | None:
     """Return when lanes have to be looked at again, which may be now."""
-    return now_ms if tables.lanes.has_open() else tables.lanes.next_wake_ms()
+    return tables.lanes.next_look_ms(now_ms=now_ms) if tables.lanes.exist() else None
 
 
 def _serve(
     tables: Tables, lane: OpenLane, is_made: Callable[[QueueItem], bool], *, now_ms: int
 ) -> QueueItem | None:
     """Take the first call of a lane, or let the lane wait for what it takes."""
-    # What a run goes on with comes before the start of another one with the same keys.
-    lines = (lane.id,) if lane.work_lane_id is None else (lane.work_lane_id, lane.id)
-    served = next((line for line in lines if tables.queue.head(line) is not None), None)
-    if served is None:
+    gates = tables.lanes.gates(lane.id)
+    # What a run goes on with comes before the start of another one with the same keys, and needs no start.
+    head = None if lane.work_lane_id is None else tables.queue.head(lane.work_lane_id)
+    asked = gates if head is None else [gate for gate in gates if _counts(gate)]
+    if head is None:
+        head = tables.queue.head(lane.id)
+    if head is None:
         tables.lanes.rest(lane.id)
-        for gate in tables.lanes.gates(lane.id):
+        for gate in gates:
             _invite(tables, gate.id, running=gate.running)
         return None
-    gates = tables.lanes.gates(served)
-    closed = closed_gate(gates, now_ms=now_ms)
     item = None
+    closed = closed_gate(asked, now_ms=now_ms)
     if closed is not None:
         _park(tables, lane.id, closed, now_ms=now_ms)
     else:
-        item = tables.queue.lease_head(served)
-        if item is not None and is_made(item):
-            for gate in gates:
-                tables.lanes.pass_gate(gate, slot_us=slot_of_next_us(gate, now_ms=now_ms))
-            tables.lanes.served(lane.id)
-        elif item is not None:
+        item = tables.queue.lease(head)
+        if is_made(item):
+            passed = {gate.id: _passed(tables, gate, now_ms=now_ms) for gate in asked}
+            gates = [passed.get(gate.id, gate) for gate in gates]
+        else:
             item = replace(item, lane_id=None)
+        tables.lanes.served(lane.id)
     # Whatever this lane made of its invitation, a gate that is open still is open for the next one.
-    _invite_to(tables, tables.lanes.gates(lane.id), now_ms=now_ms)
+    _invite_to(tables, gates, now_ms=now_ms)
     return item
+
+
+def _counts(gate: GateState) -> bool:
+    return gate.rule.control is Control.CONCURRENCY
+
+
+def _passed(tables: Tables, gate: GateState, *, now_ms: int) -> GateState:
+    """Let a call pass a gate; returns the gate as it is then."""
+    slot_us = slot_of_next_us(gate, now_ms=now_ms)
+    tables.lanes.pass_gate(gate, slot_us=slot_us)
+    return replace(gate, running=gate.running + _counts(gate), slot_us=slot_us or gate.slot_us)
+
+
+def _left(tables: Tables, gate: GateState) -> GateState:
+    """Let a call leave a gate, if it counted there; returns the gate as it is then."""
+    if not _counts(gate):
+        return gate
+    tables.lanes.leave_gate(gate.id)
+    return replace(gate, running=gate.running - 1)
 
 
 def _park(tables: Tables, lane_id: int, gate: GateState, *, now_ms: int) -> None:

@@ -114,7 +114,6 @@ class Executor:
         self._gateway = gateway
         self._clock = clock
         self._registry = registry
-        self._lanes_first = False
 
     async def execute(self, work: Work) -> Done:
         """Do the work, commit its outcome and take what is due next; a late commit writes nothing."""
@@ -176,14 +175,14 @@ class Executor:
         of the app is in hand and asking for it again would run the user's code twice.
         """
         now_ms = self._clock.now_ms()
-        # By turns, so that with all slots taken neither kind of call keeps the other waiting for ever.
-        lanes_first = self._lanes_first = not self._lanes_first
 
         def commit(tables: Tables) -> Done:
             registry = self._registry()
             settled = work(tables, registry, now_ms=now_ms)
             leave(tables, item, now_ms=now_ms)
             repair_stalled(tables, registry, [item.run_id, *settled.resumed], settled, now_ms=now_ms)
+            # With all slots taken, calls with lanes and those without have every other one that becomes free.
+            lanes_first = item.lane_id is None
             taken = take_due(tables, registry, now_ms=now_ms, limit=1, lanes_first=lanes_first)
             return Done(
                 settled=settled,
