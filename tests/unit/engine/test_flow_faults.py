@@ -1,0 +1,20 @@
+"""Faults of flow control that were found by reading it or by the properties, each in its smallest form."""
+
+from __future__ import annotations
+
+from engine_tables import World, a_function
+
+from durable_engine.model.flow import Debounce, FlowControl, Singleton, SingletonMode, Throttle
+from durable_engine.model.reply import Returned
+from durable_engine.model.status import RunStatus
+
+MINUTE_MS = 60_000
+_ONE_A_MINUTE = Throttle(limit=1, period_ms=MINUTE_MS)
+
+
+def test_a_call_that_a_crash_interrupts_is_made_again_without_another_start_of_the_throttle() -> None:
+    world = World(a_function(flow=FlowControl(throttle=_ONE_A_MINUTE)))
+    run_id = world.start()
+    world.take_one()
+    world.crash()
+    assert world.take_one().item.run_id == run_id
