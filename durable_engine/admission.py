@@ -43,6 +43,15 @@ def leave(tables: Tables, item: QueueItem, *, now_ms: int) -> None:
     _invite_to(tables, tables.lanes.gates(item.lane_id), now_ms=now_ms)
 
 
+def give_back(tables: Tables, item: QueueItem, *, now_ms: int) -> None:
+    """A call that was admitted just now is not made after all: it counts for nothing."""
+    if item.lane_id is None:
+        return
+    for gate in tables.lanes.gates(item.lane_id):
+        tables.lanes.give_back(gate)
+    _invite_to(tables, tables.lanes.gates(item.lane_id), now_ms=now_ms)
+
+
 def next_admission_ms(tables: Tables, *, now_ms: int) -> int | None:
     """Return when lanes have to be looked at again, which may be now."""
     return now_ms if tables.lanes.has_open() else tables.lanes.next_wake_ms()

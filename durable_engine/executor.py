@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Final
 
-from durable_engine.admission import admit, leave, next_admission_ms
+from durable_engine.admission import admit, give_back, leave, next_admission_ms
 from durable_engine.answers import commit_answer
 from durable_engine.clock import Clock
 from durable_engine.errors import StorageError
@@ -200,7 +200,7 @@ def _load_work(tables: Tables, registry: Registry, item: QueueItem, *, now_ms: i
         return Work(item=item)
     if function.is_paused:
         tables.queue.hold(item, now_ms=now_ms)
-        leave(tables, item, now_ms=now_ms)
+        give_back(tables, item, now_ms=now_ms)
         return None
     _note_wait(tables, item, now_ms=now_ms)
     if tables.runs.start(run.id, now_ms=now_ms):

@@ -46,6 +46,7 @@ ORDER BY turn LIMIT 1
 _INVITE: Final = "UPDATE lane SET parked_at = NULL WHERE id = ?"
 _GO_THROUGH: Final = "UPDATE gate SET running = running + ?, tat_us = coalesce(?, tat_us) WHERE id = ?"
 _LEAVE: Final = "UPDATE gate SET running = running - 1 WHERE id = ?"
+_GIVE_BACK: Final = "UPDATE gate SET running = running - ?, tat_us = tat_us - ? WHERE id = ?"
 _SET_WAKE: Final = "UPDATE gate SET wake_ms = ? WHERE id = ?"
 _OPENED: Final = "UPDATE gate SET wake_ms = NULL WHERE wake_ms <= ? RETURNING id, running"
 _NEXT_WAKE: Final = "SELECT min(wake_ms) FROM gate WHERE wake_ms IS NOT NULL"
@@ -147,6 +148,11 @@ class LaneTable:
     def leave_gate(self, gate_id: int) -> None:
         """A call that passed has ended."""
         self._connection.execute(_LEAVE, (gate_id,))
+
+    def give_back(self, gate: GateState) -> None:
+        """A call that passed just now is not made: nothing has happened."""
+        counts = gate.rule.control is Control.CONCURRENCY
+        self._connection.execute(_GIVE_BACK, (counts, gate.rule.interval_us or 0, gate.id))
 
     def parked(self, gate_id: int, *, running: int) -> int | None:
         """Return the lane that waits longest for a turn at a gate at which `running` calls are open."""

@@ -18,3 +18,14 @@ def test_a_call_that_a_crash_interrupts_is_made_again_without_another_start_of_t
     world.take_one()
     world.crash()
     assert world.take_one().item.run_id == run_id
+
+
+def test_calls_that_are_put_aside_while_a_function_is_paused_use_up_no_starts_of_its_throttle() -> None:
+    world = World(a_function(flow=FlowControl(throttle=_ONE_A_MINUTE)))
+    (function,) = world.registry.functions
+    runs = [world.start(), world.start()]
+    world.pause(function, is_paused=True)
+    assert world.take() == []
+    world.pause(function, is_paused=False)
+    assert world.take_one().item.run_id == runs[0]
+    assert world.next_due_ms() == world.now_ms + MINUTE_MS
