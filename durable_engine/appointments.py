@@ -41,15 +41,14 @@ def _keep_debounce(
 ) -> Iterable[Changes]:
     function, changes = registry.by_id(appointment.function_id), Changes()
     event = tables.events.get(appointment.event_id or "")
+    merged = [event_id for event_id in tables.decisions.events_of(appointment) if event_id != event.id]
+    start = Start(function=function, event=event, now_ms=now_ms, parent=appointment.parent, merged=merged)
     drop = _obstacle(function)
     run = None
     if drop is None:
-        start = Start(function=function, event=event, now_ms=now_ms, parent=appointment.parent)
         run = begin(tables, changes, start)
     else:
-        decline(changes, function, event, drop, now_ms=now_ms)
-        if appointment.parent is not None:
-            changes.refused.append((appointment.parent, drop.reason))
+        decline(changes, start, drop)
     changes.kept.append((appointment, None if run is None else run.id))
     yield changes
 
@@ -62,8 +61,9 @@ def _keep_batch(
     if drop is None:
         keep_batch(tables, changes, function, appointment, now_ms=now_ms)
     else:
-        for event_id in tables.appointments.events(appointment):
-            decline(changes, function, tables.events.get(event_id), drop, now_ms=now_ms)
+        first_id, *others = tables.appointments.events(appointment)
+        start = Start(function=function, event=tables.events.get(first_id), now_ms=now_ms, merged=others)
+        decline(changes, start, drop)
         changes.kept.append((appointment, None))
     yield changes
 

@@ -95,11 +95,12 @@ def _start(
     now_ms: int,
 ) -> None:
     reasons = [mismatch(trigger, event, now_ms=now_ms) for trigger in triggers]
+    start = Start(function=function, event=event, now_ms=now_ms)
     if None in reasons:
-        consider(tables, changes, Start(function=function, event=event, now_ms=now_ms))
+        consider(tables, changes, start)
         return
     reason = "; ".join(reason for reason in reasons if reason)
-    decline(changes, function, event, Drop(control=Control.TRIGGER, reason=reason), now_ms=now_ms)
+    decline(changes, start, Drop(control=Control.TRIGGER, reason=reason))
 
 
 def _meets(tables: Tables, pause: Pause, payload: dict[str, object], *, now_ms: int) -> bool:

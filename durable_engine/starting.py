@@ -9,6 +9,7 @@ joining a batch.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -38,6 +39,7 @@ class Start:
     """A start that is asked for. `parent` is (run id, step id) of the step that invokes the function.
 
     `is_direct`: the function is meant, whatever triggers it. `start_key` guards the start for 24 hours.
+    `merged` are the ids of other events that this start is for, too.
     """
 
     function: Function
@@ -46,6 +48,7 @@ class Start:
     is_direct: bool = False
     parent: tuple[str, str] | None = None
     start_key: str | None = None
+    merged: Sequence[str] = ()
 
 
 def consider(tables: Tables, changes: Changes, start: Start) -> Run | None:
@@ -53,7 +56,7 @@ def consider(tables: Tables, changes: Changes, start: Start) -> Run | None:
     function, event, now_ms = start.function, start.event, start.now_ms
     flow, payload = function.flow, event.as_payload()
     if function.is_paused:
-        _decline(changes, start, PAUSED)
+        decline(changes, start, PAUSED)
         return None
     if flow.batch is not None and not start.is_direct and batching.takes(flow.batch, payload, now_ms=now_ms):
         return _collect(tables, changes, start, flow.batch)
@@ -61,7 +64,7 @@ def consider(tables: Tables, changes: Changes, start: Start) -> Run | None:
         _repeated_event(tables, start) or _repeated_key(tables, start) or _over_rate(tables, changes, start)
     )
     if drop is not None:
-        _decline(changes, start, drop)
+        decline(changes, start, drop)
         return None
     if flow.debounce is not None:
         _debounce(tables, changes, start, flow.debounce)
@@ -69,18 +72,12 @@ def consider(tables: Tables, changes: Changes, start: Start) -> Run | None:
     return begin(tables, changes, start, due_ms=event.ts_ms)
 
 
-def begin(
-    tables: Tables,
-    changes: Changes,
-    start: Start,
-    *,
-    due_ms: int | None = None,
-) -> Run | None:
+def begin(tables: Tables, changes: Changes, start: Start, *, due_ms: int | None = None) -> Run | None:
     """Start a run that only an idempotency key or a singleton can still keep from starting."""
     function, event, now_ms = start.function, start.event, start.now_ms
     decision = _repeated_key(tables, start) or _alone(tables, start)
     if isinstance(decision, Drop):
-        _decline(changes, start, decision)
+        decline(changes, start, decision)
         return None
     run = start_run(
         changes,
@@ -113,25 +110,20 @@ def _alone(tables: Tables, start: Start) -> Admit | Drop:
 
 
 def decline(
-    changes: Changes, function: Function, event: Event, decision: NotAdmitted, *, now_ms: int
-) -> None:
-    """Keep the decision not to start a function now on the event's record."""
-    _decline(changes, Start(function=function, event=event, now_ms=now_ms), decision)
-
-
-def _decline(
     changes: Changes, start: Start, decision: NotAdmitted, *, appointment: Appointment | None = None
 ) -> None:
-    changes.decisions.append(
-        EventDecision(
-            event_id=start.event.id,
-            function_id=start.function.id,
-            function_slug=start.function.slug,
-            decision=decision,
-            at_ms=start.now_ms,
-            appointment=None if appointment is None else appointment.id,
+    """Keep the decision not to start a function now on the record of each event that the start is for."""
+    for event_id in (start.event.id, *start.merged):
+        changes.decisions.append(
+            EventDecision(
+                event_id=event_id,
+                function_id=start.function.id,
+                function_slug=start.function.slug,
+                decision=decision,
+                at_ms=start.now_ms,
+                appointment=None if appointment is None else appointment.id,
+            )
         )
-    )
     if start.parent is not None and isinstance(decision, Drop):
         changes.refused.append((start.parent, decision.reason))
 
@@ -201,7 +193,7 @@ def _debounce(tables: Tables, changes: Changes, start: Start, config: Debounce) 
         elif start.parent is not None:
             changes.refused.append((start.parent, "a newer event has its place in the debounce"))
     changes.appointments.append(appointment)
-    _decline(changes, start, decision, appointment=appointment)
+    decline(changes, start, decision, appointment=appointment)
 
 
 def _collect(tables: Tables, changes: Changes, start: Start, batch: Batch) -> Run | None:
@@ -226,7 +218,7 @@ def _collect(tables: Tables, changes: Changes, start: Start, batch: Batch) -> Ru
         appointment = replace(pending, count=count, size=total)
     changes.appointments.append(appointment)
     changes.collected.append((appointment, event.id))
-    _decline(changes, start, decision, appointment=appointment)
+    decline(changes, start, decision, appointment=appointment)
     return None
 
 

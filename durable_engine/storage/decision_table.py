@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 from typing import Final
 
+from durable_engine.model.appointment import Appointment
 from durable_engine.model.decision import Control, Delay, Drop, EventDecision, Merge, NotAdmitted
 
 _INSERT: Final = """
@@ -18,6 +19,7 @@ FROM event_decision JOIN function ON function.id = event_decision.function_id
 WHERE event_id = ? ORDER BY seq
 """
 _CAME: Final = "UPDATE event_decision SET run_id = ? WHERE appointment_id = ?"
+_EVENTS: Final = "SELECT event_id FROM event_decision WHERE appointment_id = ? ORDER BY seq"
 _TAT: Final = "SELECT tat_us FROM rate_limit WHERE function_id = ? AND key = ?"
 _SAVE_TAT: Final = "INSERT OR REPLACE INTO rate_limit (function_id, key, tat_us) VALUES (?, ?, ?)"
 _KINDS: Final[dict[str, type[NotAdmitted]]] = {kind.kind: kind for kind in (Delay, Drop, Merge)}
@@ -52,6 +54,10 @@ class DecisionTable:
     def note_run(self, appointment_id: str, run_id: str) -> None:
         """The start that events had become part of has come."""
         self._connection.execute(_CAME, (run_id, appointment_id))
+
+    def events_of(self, appointment: Appointment) -> list[str]:
+        """Return the ids of the events that have become part of a start to come, in order."""
+        return [row[0] for row in self._connection.execute(_EVENTS, (appointment.id,))]
 
     def tat_us(self, function_id: str, key: str) -> int | None:
         """Return the state of a function's rate limit for a key."""

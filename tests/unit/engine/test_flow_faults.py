@@ -29,3 +29,20 @@ def test_calls_that_are_put_aside_while_a_function_is_paused_use_up_no_starts_of
     world.pause(function, is_paused=False)
     assert world.take_one().item.run_id == runs[0]
     assert world.next_due_ms() == world.now_ms + MINUTE_MS
+
+
+def test_all_events_of_a_debounce_are_dropped_with_the_reason_that_its_start_is_declined_for() -> None:
+    flow = FlowControl(debounce=Debounce(period_ms=1_000), singleton=Singleton(mode=SingletonMode.SKIP))
+    world = World(a_function(flow=flow))
+    world.send()
+    world.now_ms += 1_000
+    first = world.take_one()
+    events = [decision.event_id for _ in range(3) for decision in world.send().decisions]
+    world.now_ms += 1_000
+    assert world.take() == []
+    for event_id in events:
+        promised, outcome = (entry.decision for entry in world.tables.decisions.of_event(event_id))
+        assert (promised.control, outcome.kind, outcome.control) == ("debounce", "drop", "singleton")
+        assert first.item.run_id in outcome.reason
+    world.answer(first, Returned(data=None))
+    assert world.run(first.item.run_id).status is RunStatus.COMPLETED
