@@ -33,22 +33,23 @@ class Pausing:
         """Pause a function; its open runs rest."""
         if function.is_paused:
             return
-        await self._keeper.note_pause(function, paused_ms=self._clock.now_ms())
-
-        def change(tables: Tables, _registry: Registry, now_ms: int) -> Settled:
-            tables.appointments.save(_end_of_pause(function, now_ms=now_ms))
-            return Settled()
-
-        await self._transactions.commit(change)
+        now_ms = self._clock.now_ms()
+        end = _end_of_pause(function, now_ms=now_ms)
+        await self._keeper.note_pause(
+            function, paused_ms=now_ms, also=lambda tables: tables.appointments.save(end)
+        )
 
     async def resume(self, function: Function) -> None:
         """Let a function's runs go on, and new ones start."""
-        # First nothing is put aside any more, then what was is let go: so nothing is forgotten.
-        await self._keeper.note_pause(function, paused_ms=None)
 
-        def change(tables: Tables, _registry: Registry, now_ms: int) -> Settled:
+        def forget_end(tables: Tables) -> None:
             for appointment in tables.appointments.of_kind(AppointmentKind.PAUSE, function.id):
                 tables.appointments.close(appointment)
+
+        # First nothing is put aside any more, then what was is let go: so nothing is forgotten.
+        await self._keeper.note_pause(function, paused_ms=None, also=forget_end)
+
+        def change(tables: Tables, _registry: Registry, now_ms: int) -> Settled:
             for run_id in tables.runs.open_of_function(function.id):
                 for item in tables.queue.let_go(run_id):
                     detail = {"by": _HELD_BY, "since_ms": item.ready_ms}

@@ -91,14 +91,21 @@ class RegistryKeeper:
 
         self.registry = await self._database.transact(write)
 
-    async def note_pause(self, function: Function, *, paused_ms: int | None) -> None:
-        """Record since when a function is paused, None for one that is not any more."""
+    async def note_pause(
+        self, function: Function, *, paused_ms: int | None, also: Callable[[Tables], None]
+    ) -> None:
+        """Record since when a function is paused, None for one that is not any more.
+
+        `also` is written with it, so that no crash comes between.
+        """
 
         def write(tables: Tables) -> Registry:
             tables.registry.pause(function.id, paused_ms)
+            also(tables)
             return _snapshot(tables)
 
         self.registry = await self._database.transact(write)
+        self._changed()
 
     async def remove(self, app: App) -> None:
         """Forget an app; its runs stay readable."""
