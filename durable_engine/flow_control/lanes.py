@@ -47,8 +47,13 @@ def placing(flow: FlowControl, function_id: str, payload: JSONObject, *, now_ms:
 
 def rules(flow: FlowControl) -> tuple[GateRule, ...]:
     """Return what the gates of a function ask now, whatever the values of their keys, after a sync."""
-    found = [_slots_rule(entry) for entry in flow.concurrency]
-    return tuple(found if flow.throttle is None else [*found, _throttle_rule(flow.throttle)])
+    strictest: dict[str, GateRule] = {}
+    for rule in map(_slots_rule, flow.concurrency):
+        known = strictest.setdefault(rule.entry, rule)
+        if (rule.slots or 0) < (known.slots or 0):
+            strictest[rule.entry] = rule
+    throttle = () if flow.throttle is None else (_throttle_rule(flow.throttle),)
+    return (*strictest.values(), *throttle)
 
 
 def opens_ms(gate: GateState) -> int | None:
@@ -144,7 +149,8 @@ def _lane(function_id: str, gates: Iterable[Gate]) -> Lane:
         known = strictest.setdefault(gate.name, gate)
         if (gate.rule.slots or 0) < (known.rule.slots or 0):
             strictest[gate.name] = gate
-    name = _name(function_id, *strictest)
+    # With the entries, as keys that are written in another way may name the same shared gate.
+    name = _name(function_id, *(part for gate in strictest.values() for part in (gate.name, gate.rule.entry)))
     return Lane(name=name, function_id=function_id, gates=tuple(strictest.values()))
 
 

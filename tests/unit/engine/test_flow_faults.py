@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from engine_tables import World, a_function
 
-from durable_engine.model.flow import Debounce, FlowControl, Singleton, SingletonMode, Throttle
+from durable_engine.model.flow import (
+    Concurrency,
+    Debounce,
+    FlowControl,
+    Scope,
+    Singleton,
+    SingletonMode,
+    Throttle,
+)
 from durable_engine.model.reply import Returned
 from durable_engine.model.status import RunStatus
 
@@ -46,3 +54,27 @@ def test_all_events_of_a_debounce_are_dropped_with_the_reason_that_its_start_is_
         assert first.item.run_id in outcome.reason
     world.answer(first, Returned(data=None))
     assert world.run(first.item.run_id).status is RunStatus.COMPLETED
+
+
+def _shared(limit: int, key: str) -> FlowControl:
+    return FlowControl(concurrency=(Concurrency(limit=limit, key=key, scope=Scope.ACCOUNT),))
+
+
+def test_a_shared_limit_holds_although_a_sync_writes_its_key_in_another_way() -> None:
+    world = World(a_function(flow=_shared(1, '"api"')))
+    world.start()
+    world.sync(a_function(flow=_shared(1, "'api'")))
+    world.start()
+    world.start()
+    assert len(world.take()) == 1
+
+
+def test_of_two_limits_for_the_same_calls_the_stricter_counts_after_a_sync_too() -> None:
+    def flow(other: int) -> FlowControl:
+        return FlowControl(concurrency=(Concurrency(limit=1), Concurrency(limit=other)))
+
+    world = World(a_function(flow=flow(2)))
+    for _ in range(3):
+        world.start()
+    world.sync(a_function(flow=flow(3)))
+    assert len(world.take()) == 1
