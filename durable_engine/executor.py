@@ -53,15 +53,26 @@ class Work:
 
 
 def take_due(
-    tables: Tables, registry: Registry, *, now_ms: int, limit: int, only_timers: bool = False
+    tables: Tables,
+    registry: Registry,
+    *,
+    now_ms: int,
+    limit: int,
+    only_timers: bool = False,
+    lanes_first: bool = True,
 ) -> list[Work]:
     """Lease up to `limit` due items and load what their calls need; a first call starts its run.
 
     Calls that wait for their turn come first: what they wait for must not stand idle. Those of paused
     functions are put aside.
     """
-    items = [] if only_timers else admit(tables, now_ms=now_ms, limit=limit)
-    items += tables.queue.lease_due(now_ms=now_ms, limit=limit - len(items), only_timers=only_timers)
+    items: list[QueueItem] = []
+    if not lanes_first:
+        items += tables.queue.lease_due(now_ms=now_ms, limit=limit)
+    if not only_timers and len(items) < limit:
+        items += admit(tables, now_ms=now_ms, limit=limit - len(items))
+    if lanes_first and len(items) < limit:
+        items += tables.queue.lease_due(now_ms=now_ms, limit=limit - len(items), only_timers=only_timers)
     loaded = (_load(tables, registry, item, now_ms=now_ms) for item in items)
     return [work for work in loaded if work is not None]
 
@@ -166,7 +177,9 @@ class Executor:
             settled = work(tables, registry, now_ms=now_ms)
             leave(tables, item, now_ms=now_ms)
             repair_stalled(tables, registry, [item.run_id, *settled.resumed], settled, now_ms=now_ms)
-            taken = take_due(tables, registry, now_ms=now_ms, limit=1)
+            # With all slots taken, calls with lanes and those without have every other one that becomes free.
+            lanes_first = item.lane_id is None
+            taken = take_due(tables, registry, now_ms=now_ms, limit=1, lanes_first=lanes_first)
             return Done(
                 settled=settled,
                 taken=taken[0] if taken else None,
