@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import logging
+import sqlite3
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import UTC, datetime
+from typing import Final
 
 from durable_engine.cancelling import cancellation
 from durable_engine.crons import next_tick
@@ -18,6 +22,9 @@ from durable_engine.settle import Settled, Settlement
 from durable_engine.starting import PAUSED, Start, begin, consider, decline, keep_batch
 from durable_engine.storage.tables import Tables
 
+logger = logging.getLogger(__name__)
+
+_MENDED_MS: Final = 60_000
 MAX_PAUSE_MS = 7 * 86_400_000
 """Source: as documented, what a pause stops is cancelled after 7 days."""
 
@@ -29,10 +36,18 @@ def keep_due(tables: Tables, registry: Registry, *, now_ms: int, limit: int) -> 
         appointment = tables.appointments.next_due(now_ms=now_ms)
         if appointment is None:
             break
-        settlement = Settlement(tables, registry, now_ms=now_ms)
-        for changes in _KEEP[appointment.kind](tables, registry, appointment, now_ms):
-            settlement.apply(changes)
-        whole.add(settlement.settled)
+        try:
+            with tables.all_or_nothing():
+                settlement = Settlement(tables, registry, now_ms=now_ms)
+                for changes in _KEEP[appointment.kind](tables, registry, appointment, now_ms):
+                    settlement.apply(changes)
+        except sqlite3.Error:
+            raise
+        except Exception:  # a bug of ours in one of them must not hold up all other work
+            logger.exception("the %s of %s failed; again soon", appointment.kind, appointment.function_id)
+            tables.appointments.save(replace(appointment, due_ms=now_ms + _MENDED_MS))
+        else:
+            whole.add(settlement.settled)
     return whole
 
 

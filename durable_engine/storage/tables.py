@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 
 from durable_engine.model.changes import Changes
@@ -28,6 +30,7 @@ class Tables:
     """The tables as one transaction sees them."""
 
     def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
         self.registry = RegistryTable(connection)
         self.events = EventTable(connection)
         self.runs = RunTable(connection)
@@ -39,6 +42,19 @@ class Tables:
         self.lanes = LaneTable(connection)
         self.appointments = AppointmentTable(connection)
         self.decisions = DecisionTable(connection)
+
+    @contextmanager
+    def all_or_nothing(self) -> Iterator[None]:
+        """Undo what is done in this block, and nothing else of the transaction, when it raises."""
+        self._connection.execute("SAVEPOINT block")
+        try:
+            yield
+        except BaseException:
+            if self._connection.in_transaction:  # which a fault of the file may have ended
+                self._connection.execute("ROLLBACK TO block")
+                self._connection.execute("RELEASE block")
+            raise
+        self._connection.execute("RELEASE block")
 
     def around(self, run_id: str, step: Step) -> Surroundings:
         """Return what else a waiting step's run is up to."""
