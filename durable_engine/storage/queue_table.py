@@ -7,6 +7,7 @@ opening the file frees whatever a process that died had taken.
 from __future__ import annotations
 
 import sqlite3
+from operator import itemgetter
 from typing import Final
 
 from durable_engine.model.changes import ItemRetry
@@ -40,7 +41,7 @@ _NO_CALLS: Final = "AND kind IN ('timer', 'deadline')"
 _LEASE_TIMERS: Final = _LEASE.replace("WHERE is_leased = 0", f"WHERE is_leased = 0 {_NO_CALLS}")
 _LINE_UP: Final = """
 UPDATE queue_item SET ready_ms = due_ms
-WHERE is_leased = 0 AND ready_ms IS NULL AND lane_id IS NOT NULL AND due_ms <= ? RETURNING lane_id
+WHERE is_leased = 0 AND ready_ms IS NULL AND lane_id IS NOT NULL AND due_ms <= ? RETURNING lane_id, due_ms
 """
 _HEAD: Final = """
 SELECT id FROM queue_item WHERE lane_id = ? AND ready_ms IS NOT NULL AND is_leased = 0
@@ -123,9 +124,10 @@ class QueueTable:
         rows = self._connection.execute(statement, (now_ms, limit)).fetchall()
         return sorted(map(_read, rows), key=lambda item: (item.due_ms, item.id))
 
-    def line_up(self, *, now_ms: int) -> set[int]:
-        """Let everything that is due join the line of its lane; returns the lanes."""
-        return {row[0] for row in self._connection.execute(_LINE_UP, (now_ms,))}
+    def line_up(self, *, now_ms: int) -> list[int]:
+        """Let everything that is due join the line of its lane; returns the lanes, the oldest due first."""
+        rows = self._connection.execute(_LINE_UP, (now_ms,)).fetchall()
+        return list(dict.fromkeys(row[0] for row in sorted(rows, key=itemgetter(1, 0))))
 
     def lease_head(self, lane_id: int) -> QueueItem | None:
         """Take the first item in line."""
