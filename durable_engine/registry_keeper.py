@@ -9,6 +9,7 @@ from dataclasses import replace
 from durable_engine.clock import Clock
 from durable_engine.crons import plan_crons
 from durable_engine.flow_control.lanes import rules
+from durable_engine.flow_control.rate_limit import latest_us
 from durable_engine.model.function import App, Function
 from durable_engine.registry import Registry, same_endpoint
 from durable_engine.storage.database import Database
@@ -55,7 +56,7 @@ class RegistryKeeper:
             if is_new:
                 tables.registry.save(app, functions)
                 for function in functions:
-                    tables.lanes.change_rules(function.id, rules(function.flow))
+                    change_flow(tables, function, now_ms=self._clock.now_ms())
             else:
                 tables.registry.save_app(app)
             registry = _snapshot(tables)
@@ -117,6 +118,14 @@ class RegistryKeeper:
             return registry
 
         self.registry = await self._database.transact(write)
+
+
+def change_flow(tables: Tables, function: Function, *, now_ms: int) -> None:
+    """Hold what waits already to the flow control that a sync has brought."""
+    tables.lanes.change_rules(function.id, rules(function.flow), now_ms=now_ms)
+    limit = function.flow.rate_limit
+    if limit is not None:
+        tables.decisions.shorten_tats(function.id, latest_us(limit, now_ms=now_ms))
 
 
 def _snapshot(tables: Tables) -> Registry:

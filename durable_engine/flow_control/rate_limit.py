@@ -9,6 +9,11 @@ from durable_engine.model.decision import Admit, Control, Drop
 from durable_engine.model.flow import RateLimit
 
 
+def latest_us(limit: RateLimit, *, now_ms: int) -> int:
+    """Return the latest TAT that starts under this limit can have led to."""
+    return Rate.of(limit.limit, limit.period_ms).after_start_us(None, now_ms=now_ms)
+
+
 def decide(
     limit: RateLimit, value: str, tat_us: int | None, *, now_ms: int
 ) -> tuple[Admit | Drop, int | None]:

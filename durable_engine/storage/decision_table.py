@@ -22,6 +22,7 @@ _CAME: Final = "UPDATE event_decision SET run_id = ? WHERE appointment_id = ?"
 _EVENTS: Final = "SELECT event_id FROM event_decision WHERE appointment_id = ? ORDER BY seq"
 _TAT: Final = "SELECT tat_us FROM rate_limit WHERE function_id = ? AND key = ?"
 _SAVE_TAT: Final = "INSERT OR REPLACE INTO rate_limit (function_id, key, tat_us) VALUES (?, ?, ?)"
+_SHORTEN_TAT: Final = "UPDATE rate_limit SET tat_us = min(tat_us, ?) WHERE function_id = ?"
 _KINDS: Final[dict[str, type[NotAdmitted]]] = {kind.kind: kind for kind in (Delay, Drop, Merge)}
 
 
@@ -67,6 +68,10 @@ class DecisionTable:
     def save_tat(self, function_id: str, key: str, tat_us: int) -> None:
         """Keep the state of a function's rate limit for a key."""
         self._connection.execute(_SAVE_TAT, (function_id, key, tat_us))
+
+    def shorten_tats(self, function_id: str, latest_us: int) -> None:
+        """Let no state of a function's rate limit be later: its configuration has changed."""
+        self._connection.execute(_SHORTEN_TAT, (latest_us, function_id))
 
 
 def _read(row: sqlite3.Row) -> EventDecision:

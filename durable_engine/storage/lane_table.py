@@ -59,6 +59,12 @@ _NEW_RULE: Final = """
 UPDATE lane_gate SET rule = ?, slots = ?, interval_us = ?, burst = ?
 WHERE entry = ? AND lane_id IN (SELECT id FROM lane WHERE function_id = ?)
 """
+# Starts under the numbers of before hold nobody up for longer than the new ones would.
+_SHORTEN_TAT: Final = """
+UPDATE gate SET tat_us = min(tat_us, ?) WHERE id IN (
+    SELECT gate_id FROM lane_gate
+    WHERE entry = ? AND lane_id IN (SELECT id FROM lane WHERE function_id = ?))
+"""
 _OPEN_LANES: Final = "UPDATE lane SET parked_at = NULL WHERE function_id = ? AND is_waiting = 1"
 _OPEN_ALL: Final = "UPDATE lane SET parked_at = NULL WHERE is_waiting = 1 AND parked_at IS NOT NULL"
 _NOBODY_RUNS: Final = "UPDATE gate SET running = 0 WHERE running != 0"
@@ -176,12 +182,15 @@ class LaneTable:
         due: int | None = self._connection.execute(_NEXT_WAKE).fetchone()[0]
         return due
 
-    def change_rules(self, function_id: str, rules: Iterable[GateRule]) -> None:
+    def change_rules(self, function_id: str, rules: Iterable[GateRule], *, now_ms: int) -> None:
         """Take over the numbers of a function's new configuration; entries that are gone limit no more."""
         self._connection.execute(_FORGET_RULES, (function_id,))
         for rule in rules:
             values = (rule.rule, rule.slots, rule.interval_us, rule.burst, rule.entry, function_id)
             self._connection.execute(_NEW_RULE, values)
+            if rule.interval_us is not None:
+                latest_us = now_ms * 1_000 + rule.burst * rule.interval_us
+                self._connection.execute(_SHORTEN_TAT, (latest_us, rule.entry, function_id))
         self._connection.execute(_OPEN_LANES, (function_id,))
 
     def count_anew(self) -> None:

@@ -14,7 +14,6 @@ from durable_engine.cancelling import cancellation
 from durable_engine.crons import plan_crons
 from durable_engine.engine import _take_back
 from durable_engine.executor import Work, next_due_ms, take_due
-from durable_engine.flow_control.lanes import rules
 from durable_engine.ids import new_ulid, uuid_for
 from durable_engine.lifecycle.resume import signal_arrived
 from durable_engine.model.event import Event
@@ -27,6 +26,7 @@ from durable_engine.model.run import Run
 from durable_engine.model.status import RunStatus
 from durable_engine.model.step import Step
 from durable_engine.registry import Registry
+from durable_engine.registry_keeper import change_flow
 from durable_engine.settle import Settled, Settlement
 from durable_engine.storage.database import _connect
 from durable_engine.storage.tables import Tables
@@ -99,7 +99,7 @@ class World:
         def move() -> Registry:
             self.tables.registry.save(an_app(), functions)
             for function in functions:
-                self.tables.lanes.change_rules(function.id, rules(function.flow))
+                change_flow(self.tables, function, now_ms=self.now_ms)
             registry = Registry([an_app()], self.tables.registry.functions())
             plan_crons(self.tables, registry.functions, now_ms=self.now_ms)
             return registry

@@ -116,6 +116,11 @@ class FlowDrive(Drive):
     def sync(self, pick: int) -> None:
         pairs = zip(NAMES, self.pools, strict=True)
         self.world.sync(*(flowing(name, pool[pick % len(pool)]) for name, pool in pairs))
+        for group, tat in self.tats.items():
+            throttle = self.function(group[0].removeprefix("lab-")).flow.throttle
+            if throttle is not None and (throttle.key or "") == group[1]:
+                latest = self.world.now_ms * 1_000 + throttle.burst * _interval_us(throttle)
+                self.tats[group] = min(tat, latest)
 
     def pause(self, name: str, *, is_paused: bool) -> None:
         function = self.function(name)

@@ -8,6 +8,7 @@ from durable_engine.model.flow import (
     Concurrency,
     Debounce,
     FlowControl,
+    RateLimit,
     Scope,
     Singleton,
     SingletonMode,
@@ -78,3 +79,45 @@ def test_of_two_limits_for_the_same_calls_the_stricter_counts_after_a_sync_too()
         world.start()
     world.sync(a_function(flow=flow(3)))
     assert len(world.take()) == 1
+
+
+def test_a_sync_that_raises_a_throttle_holds_nobody_up_for_as_long_as_the_old_one() -> None:
+    world = World(a_function(flow=FlowControl(throttle=Throttle(limit=1, period_ms=1_440 * MINUTE_MS))))
+    world.start()
+    world.start()
+    assert len(world.take()) == 1
+    world.sync(a_function(flow=FlowControl(throttle=_ONE_A_MINUTE)))
+    assert world.take() == []
+    world.now_ms += MINUTE_MS
+    assert len(world.take()) == 1
+
+
+def test_a_sync_that_raises_a_rate_limit_drops_nothing_for_as_long_as_the_old_one() -> None:
+    world = World(a_function(flow=FlowControl(rate_limit=RateLimit(limit=1, period_ms=1_440 * MINUTE_MS))))
+    world.start()
+    world.sync(a_function(flow=FlowControl(rate_limit=RateLimit(limit=1, period_ms=MINUTE_MS))))
+    assert world.send().started == []
+    world.now_ms += MINUTE_MS
+    assert len(world.send().started) == 1
+
+
+def test_a_start_that_a_bug_of_ours_keeps_from_coming_holds_up_no_other_work() -> None:
+    world = World(a_function(flow=FlowControl(debounce=Debounce(period_ms=1_000, key="event.data.k"))))
+    world.send(data={"k": "a"})
+    world.connection.execute("UPDATE appointment SET event_id = 'none'")
+    world.send(data={"k": "b"})
+    world.now_ms += 1_000
+    assert len(world.take()) == 1
+    assert world.next_due_ms() == world.now_ms + MINUTE_MS
+
+
+def test_of_lanes_that_come_to_wait_at_once_that_with_the_oldest_call_is_served_first() -> None:
+    key = Concurrency(limit=1, key="event.data.k")
+    shared = Concurrency(limit=1, key='"all"', scope=Scope.ACCOUNT)
+    world = World(a_function(flow=FlowControl(concurrency=(key, shared))))
+    world.start(data={"k": "a"})
+    world.answer(world.take_one(), Returned(data=None))
+    older = world.start(data={"k": "b"})
+    world.now_ms += 1
+    world.start(data={"k": "a"})
+    assert world.take_one().item.run_id == older
