@@ -7,6 +7,7 @@ moved by their priority. A gate that is closed holds a lane, whose reason is kno
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 from durable_engine.flow_control.lanes import closed_gate, is_open, opens_ms, tat_after_us
 from durable_engine.model.decision import Control
@@ -18,6 +19,8 @@ from durable_engine.storage.tables import Tables
 
 def admit(tables: Tables, *, now_ms: int, limit: int) -> list[QueueItem]:
     """Lease up to `limit` calls whose turn it is."""
+    if not tables.lanes.exist():
+        return []
     for lane_id in tables.queue.line_up(now_ms=now_ms):
         tables.lanes.wake(lane_id)
     for gate_id, running in tables.lanes.opened(now_ms=now_ms):
@@ -37,10 +40,8 @@ def leave(tables: Tables, item: QueueItem, *, now_ms: int) -> None:
     """A call that was admitted has ended: what it kept busy is free for the next one."""
     if item.lane_id is None:
         return
-    for gate in tables.lanes.gates(item.lane_id):
-        if gate.rule.control is Control.CONCURRENCY:
-            tables.lanes.leave_gate(gate.id)
-    _invite_to(tables, tables.lanes.gates(item.lane_id), now_ms=now_ms)
+    gates = [_left(tables, gate) for gate in tables.lanes.gates(item.lane_id)]
+    _invite_to(tables, gates, now_ms=now_ms)
 
 
 def give_back(tables: Tables, item: QueueItem, *, now_ms: int) -> None:
@@ -54,31 +55,53 @@ def give_back(tables: Tables, item: QueueItem, *, now_ms: int) -> None:
 
 def next_admission_ms(tables: Tables, *, now_ms: int) -> int | None:
     """Return when lanes have to be looked at again, which may be now."""
-    return now_ms if tables.lanes.has_open() else tables.lanes.next_wake_ms()
+    return tables.lanes.next_look_ms(now_ms=now_ms) if tables.lanes.exist() else None
 
 
 def _serve(tables: Tables, lane: OpenLane, *, now_ms: int) -> QueueItem | None:
     """Take the first call of a lane, or let the lane wait for what it takes."""
-    own_gates = tables.lanes.gates(lane.id)
-    served, gates = lane.id, own_gates
+    gates = tables.lanes.gates(lane.id)
     # What a run goes on with comes before the start of another one with the same keys.
-    if lane.work_lane_id is not None and tables.queue.head(lane.work_lane_id) is not None:
-        served, gates = lane.work_lane_id, tables.lanes.gates(lane.work_lane_id)
-    closed = closed_gate(gates, now_ms=now_ms)
+    head = None if lane.work_lane_id is None else tables.queue.head(lane.work_lane_id)
+    passes = gates if head is None else [gate for gate in gates if _counts(gate)]
+    if head is None:
+        head = tables.queue.head(lane.id)
     item = None
-    if closed is not None:
+    if head is None:
+        tables.lanes.rest(lane.id)
+    elif (closed := closed_gate(passes, now_ms=now_ms)) is not None:
         _park(tables, lane.id, closed)
     else:
-        item = tables.queue.lease_head(served)
-        if item is None:
+        item = tables.queue.lease(head)
+        passed = {gate.id: _passed(tables, gate, now_ms=now_ms) for gate in passes}
+        gates = [passed.get(gate.id, gate) for gate in gates]
+        if tables.queue.head(lane.id) is None:
             tables.lanes.rest(lane.id)
         else:
-            for gate in gates:
-                tables.lanes.pass_gate(gate, tat_us=tat_after_us(gate, now_ms=now_ms))
             tables.lanes.served(lane.id)
     # Whatever this lane made of its invitation, a gate that is open still is open for the next one.
-    _invite_to(tables, own_gates if item is None else tables.lanes.gates(lane.id), now_ms=now_ms)
+    _invite_to(tables, gates, now_ms=now_ms)
     return item
+
+
+def _counts(gate: GateState) -> bool:
+    return gate.rule.control is Control.CONCURRENCY
+
+
+def _passed(tables: Tables, gate: GateState, *, now_ms: int) -> GateState:
+    """Let a call pass a gate; returns the gate as it is then."""
+    tat_us = tat_after_us(gate, now_ms=now_ms)
+    tables.lanes.pass_gate(gate, tat_us=tat_us)
+    running = gate.running + _counts(gate)
+    return replace(gate, running=running, tat_us=gate.tat_us if tat_us is None else tat_us)
+
+
+def _left(tables: Tables, gate: GateState) -> GateState:
+    """Let a call leave a gate, if it counted there; returns the gate as it is then."""
+    if not _counts(gate):
+        return gate
+    tables.lanes.leave_gate(gate.id)
+    return replace(gate, running=gate.running - 1)
 
 
 def _park(tables: Tables, lane_id: int, gate: GateState) -> None:

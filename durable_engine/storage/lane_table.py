@@ -32,13 +32,14 @@ UPDATE lane SET is_waiting = 1, parked_at = NULL, held_by = NULL,
     turn = (SELECT coalesce(max(turn), 0) + 1 FROM lane)
 WHERE id = ? AND is_waiting = 0
 """
-_REST: Final = "UPDATE lane SET is_waiting = 0, parked_at = NULL, held_by = NULL WHERE id = ?"
+# What held it is still to be told of the call that was taken last.
+_REST: Final = "UPDATE lane SET is_waiting = 0, parked_at = NULL WHERE id = ?"
 _PARK: Final = "UPDATE lane SET parked_at = ?, parked_slots = ?, held_by = ? WHERE id = ?"
 _SERVED: Final = "UPDATE lane SET turn = (SELECT max(turn) + 1 FROM lane) WHERE id = ?"
 _NEXT_OPEN: Final = """
 SELECT id, work_lane_id, held_by FROM lane WHERE is_waiting = 1 AND parked_at IS NULL ORDER BY turn LIMIT 1
 """
-_HAS_OPEN: Final = "SELECT 1 FROM lane WHERE is_waiting = 1 AND parked_at IS NULL LIMIT 1"
+_EXIST: Final = "SELECT 1 FROM lane LIMIT 1"
 _PARKED: Final = """
 SELECT id FROM lane WHERE is_waiting = 1 AND parked_at = ? AND (parked_slots IS NULL OR parked_slots > ?)
 ORDER BY turn LIMIT 1
@@ -49,7 +50,10 @@ _LEAVE: Final = "UPDATE gate SET running = running - 1 WHERE id = ?"
 _GIVE_BACK: Final = "UPDATE gate SET running = running - ?, tat_us = tat_us - ? WHERE id = ?"
 _SET_WAKE: Final = "UPDATE gate SET wake_ms = ? WHERE id = ?"
 _OPENED: Final = "UPDATE gate SET wake_ms = NULL WHERE wake_ms <= ? RETURNING id, running"
-_NEXT_WAKE: Final = "SELECT min(wake_ms) FROM gate WHERE wake_ms IS NOT NULL"
+_NEXT_LOOK: Final = """
+SELECT CASE WHEN EXISTS (SELECT 1 FROM lane WHERE is_waiting = 1 AND parked_at IS NULL) THEN ?
+    ELSE (SELECT min(wake_ms) FROM gate WHERE wake_ms IS NOT NULL) END
+"""
 _LANE: Final = "SELECT id, work_lane_id, held_by FROM lane WHERE id = ?"
 _FORGET_RULES: Final = """
 UPDATE lane_gate SET slots = NULL, interval_us = NULL
@@ -84,12 +88,20 @@ class LaneTable:
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
+        self._exist: bool | None = None
+
+    def exist(self) -> bool:
+        """Whether any run has ever had a lane; lanes are never deleted, and only this connection adds one."""
+        if self._exist is None:
+            self._exist = self._connection.execute(_EXIST).fetchone() is not None
+        return self._exist
 
     def id_of(self, lane: Lane, *, work_lane_id: int | None = None) -> int:
         """Return the number of a lane, a new one for a new lane; `work_lane_id` goes before it."""
         row = self._connection.execute(_FIND_LANE, (lane.name,)).fetchone()
         if row is not None:
             return int(row[0])
+        self._exist = True
         values = (lane.name, lane.function_id, work_lane_id)
         lane_id = int(self._connection.execute(_INSERT_LANE, values).fetchone()[0])
         for position, gate in enumerate(lane.gates):
@@ -138,10 +150,6 @@ class LaneTable:
         row = self._connection.execute(_NEXT_OPEN).fetchone()
         return None if row is None else OpenLane(**dict(row))
 
-    def has_open(self) -> bool:
-        """Whether there is a lane to look at."""
-        return self._connection.execute(_HAS_OPEN).fetchone() is not None
-
     def served(self, lane_id: int) -> None:
         """The lane had its turn."""
         self._connection.execute(_SERVED, (lane_id,))
@@ -177,9 +185,9 @@ class LaneTable:
         """Take the gates whose time has come, as (gate id, running calls)."""
         return [(row[0], row[1]) for row in self._connection.execute(_OPENED, (now_ms,)).fetchall()]
 
-    def next_wake_ms(self) -> int | None:
-        """Return when the next gate opens by itself that somebody waits at."""
-        due: int | None = self._connection.execute(_NEXT_WAKE).fetchone()[0]
+    def next_look_ms(self, *, now_ms: int) -> int | None:
+        """Return when there is a lane to look at: now, or when a gate opens by itself that one waits at."""
+        due: int | None = self._connection.execute(_NEXT_LOOK, (now_ms,)).fetchone()[0]
         return due
 
     def change_rules(self, function_id: str, rules: Iterable[GateRule], *, now_ms: int) -> None:

@@ -129,10 +129,9 @@ class QueueTable:
         rows = self._connection.execute(_LINE_UP, (now_ms,)).fetchall()
         return list(dict.fromkeys(row[0] for row in sorted(rows, key=itemgetter(1, 0))))
 
-    def lease_head(self, lane_id: int) -> QueueItem | None:
-        """Take the first item in line."""
-        item_id = self.head(lane_id)
-        return None if item_id is None else _read(self._connection.execute(_LEASE_ONE, (item_id,)).fetchone())
+    def lease(self, item_id: int) -> QueueItem:
+        """Take an item, the first in its line."""
+        return _read(self._connection.execute(_LEASE_ONE, (item_id,)).fetchone())
 
     def head(self, lane_id: int) -> int | None:
         """Return the id of the first item in line."""

@@ -14,6 +14,7 @@ from durable_engine.model.flow import (
     SingletonMode,
     Throttle,
 )
+from durable_engine.model.history import HistoryKind
 from durable_engine.model.reply import Returned
 from durable_engine.model.status import RunStatus
 
@@ -121,3 +122,15 @@ def test_of_lanes_that_come_to_wait_at_once_that_with_the_oldest_call_is_served_
     world.now_ms += 1
     world.start(data={"k": "a"})
     assert world.take_one().item.run_id == older
+
+
+def test_what_held_the_last_call_in_line_is_in_the_history_of_its_run() -> None:
+    world = World(a_function(flow=FlowControl(concurrency=(Concurrency(limit=1),))))
+    world.start()
+    run_id = world.start()
+    first = world.take_one()
+    world.now_ms += MINUTE_MS
+    world.answer(first, Returned(data=None))
+    assert world.take_one().item.run_id == run_id
+    (held,) = [entry for entry in world.tables.history.of_run(run_id) if entry.kind is HistoryKind.HELD]
+    assert held.detail == {"by": "its concurrency limit of 1 call", "since_ms": world.now_ms - MINUTE_MS}
