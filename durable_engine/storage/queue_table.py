@@ -37,8 +37,12 @@ WHERE id IN (
     ORDER BY due_ms, id LIMIT ?)
 RETURNING {_COLUMNS}
 """  # noqa: S608
+# Named, as SQLite would take the index of all due items: with all slots taken there may be very many calls.
+_TIMERS: Final = "queue_item INDEXED BY queue_item_due_timer"
 _NO_CALLS: Final = "AND kind IN ('timer', 'deadline')"
-_LEASE_TIMERS: Final = _LEASE.replace("WHERE is_leased = 0", f"WHERE is_leased = 0 {_NO_CALLS}")
+_LEASE_TIMERS: Final = _LEASE.replace(
+    "FROM queue_item WHERE is_leased = 0", f"FROM {_TIMERS} WHERE is_leased = 0 {_NO_CALLS}"
+)
 _LINE_UP: Final = """
 UPDATE queue_item SET ready_ms = due_ms
 WHERE is_leased = 0 AND ready_ms IS NULL AND lane_id IS NOT NULL AND due_ms <= ? RETURNING lane_id, due_ms
@@ -67,7 +71,7 @@ WHERE id = ?
 """
 _LET_ALL_GO: Final = _LET_GO.replace("id = ?", "lane_id IS NULL AND ready_ms IS NOT NULL AND is_leased = 0")
 _NEXT_DUE: Final = "SELECT min(due_ms) FROM queue_item WHERE is_leased = 0 AND ready_ms IS NULL"
-_NEXT_TIMER: Final = f"{_NEXT_DUE} {_NO_CALLS}"
+_NEXT_TIMER: Final = f"{_NEXT_DUE} {_NO_CALLS}".replace("queue_item", _TIMERS)
 _DONE: Final = "DELETE FROM queue_item WHERE id = ? AND lease = ? AND is_leased = 1"
 _HELD: Final = f"SELECT {_COLUMNS} FROM queue_item WHERE id = ? AND lease = ? AND is_leased = 1"  # noqa: S608
 _TAKE_SILENT: Final = f"""

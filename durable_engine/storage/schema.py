@@ -252,7 +252,7 @@ CREATE TABLE lane (
     id INTEGER PRIMARY KEY,
     name TEXT NOT NULL UNIQUE,
     function_id TEXT NOT NULL,
-    work_lane_id INTEGER REFERENCES lane (id),
+    work_lane_id INTEGER,
     is_waiting INTEGER NOT NULL DEFAULT 0 CHECK (is_waiting IN (0, 1)),
     parked_at INTEGER REFERENCES gate (id),
     parked_slots INTEGER,
