@@ -7,8 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import pytest
+from engine_tables import World, a_function
 from flow_drive import (
     MOVES,
+    USER,
     FlowDrive,
     controls,
     everything_is_at_rest,
@@ -20,7 +23,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scripted_function import Scripted
 
-from durable_engine.model.flow import FlowControl
+from durable_engine.model.flow import Concurrency, FlowControl
+from durable_engine.model.reply import Returned
 
 Moves = list[tuple[str, int]]
 _two_scripts = st.tuples(scripts(), scripts())
@@ -76,3 +80,22 @@ def test_runs_of_functions_that_are_paused_and_resumed_hold_no_gate_and_end(
     pools: Sequence[Sequence[FlowControl]], functions: Sequence[Scripted], moves: Moves
 ) -> None:
     everything_is_at_rest(_play(pools, functions, moves))
+
+
+@pytest.mark.parametrize(("at_once", "is_late"), [(1, False), (1, True), (3, True)])
+def test_keys_with_one_run_start_within_one_round_of_a_key_with_a_thousand(
+    at_once: int, *, is_late: bool
+) -> None:
+    limits = Concurrency(limit=at_once), Concurrency(limit=at_once, key=USER)
+    world = World(a_function(flow=FlowControl(concurrency=limits)))
+    for _ in range(1_000):
+        world.send(data={"u": "busy"})
+    taken = world.take() if is_late else []
+    waiting = {world.start(data={"u": f"u{number}"}) for number in range(12)}
+    for _ in range(12 // at_once + 1):
+        for work in taken:
+            world.answer(work, Returned(data=None))
+        taken = world.take()
+        waiting -= {work.item.run_id for work in taken}
+    assert not waiting
+    world.connection.close()
