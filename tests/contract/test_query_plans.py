@@ -12,10 +12,19 @@ import pytest
 from durable_engine import storage
 from durable_engine.storage.database import _connect
 
-_GROWING = "run|step|queue_item|pause|cancel_trigger|history|event|start_key"
+_GROWING = (
+    "run|step|queue_item|pause|cancel_trigger|history|event|start_key"
+    "|lane|gate|lane_gate|appointment|appointment_event|event_decision|rate_limit|run_event"
+)
 _STATEMENT = re.compile(r"\s*(SELECT|WITH|UPDATE|DELETE|INSERT)\b")
 # Read newest-first up to a limit, for an error message; or run once, when the file is opened.
-_NOT_HOT = {"run_table._RECENT_IDS", "run_table._OPEN_IDS", "queue_table._RELEASE_ALL"}
+_NOT_HOT = {
+    "run_table._RECENT_IDS",
+    "run_table._OPEN_IDS",
+    "queue_table._RELEASE_ALL",
+    "lane_table._EXIST",
+    "lane_table._NOBODY_RUNS",
+}
 
 
 def _statements() -> Iterator[tuple[str, str]]:
@@ -69,9 +78,25 @@ def test_a_page_of_a_list_is_read_through_an_index_in_its_order(name: str) -> No
     assert not [line for line in plan if "TEMP B-TREE" in line]
 
 
-@pytest.mark.parametrize("name", ["queue_table._LEASE", "queue_table._NEXT_DUE", "step_table._MEMOS"])
+_OF_EVERY_CALL = [
+    "queue_table._LEASE",
+    "queue_table._NEXT_DUE",
+    "queue_table._HEAD",
+    "lane_table._NEXT_OPEN",
+    "lane_table._PARKED",
+    "lane_table._NEXT_LOOK",
+    "step_table._MEMOS",
+]
+
+
+@pytest.mark.parametrize("name", _OF_EVERY_CALL)
 def test_a_query_of_every_call_sorts_nothing(name: str) -> None:
     assert not [line for line in _plan(STATEMENTS[name]) if "TEMP B-TREE" in line]
+
+
+@pytest.mark.parametrize("name", ["queue_table._LEASE_TIMERS", "queue_table._NEXT_TIMER"])
+def test_timers_are_found_among_however_many_calls_that_are_due(name: str) -> None:
+    assert any("USING INDEX queue_item_due_timer" in line for line in _plan(STATEMENTS[name]))
 
 
 _OF_EVERY_EVENT = {

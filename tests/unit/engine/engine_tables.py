@@ -7,9 +7,13 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
+from durable_engine.admission import leave
 from durable_engine.answers import commit_answer, commit_checkpoint
+from durable_engine.appointments import keep_due
 from durable_engine.cancelling import cancellation
-from durable_engine.executor import Work, take_due
+from durable_engine.crons import plan_crons
+from durable_engine.engine import _take_back
+from durable_engine.executor import Work, next_due_ms, take_due
 from durable_engine.ids import new_ulid, uuid_for
 from durable_engine.lifecycle.resume import signal_arrived
 from durable_engine.model.event import Event
@@ -22,6 +26,7 @@ from durable_engine.model.run import Run
 from durable_engine.model.status import RunStatus
 from durable_engine.model.step import Step
 from durable_engine.registry import Registry
+from durable_engine.registry_keeper import change_flow
 from durable_engine.settle import Settled, Settlement
 from durable_engine.storage.database import _connect
 from durable_engine.storage.tables import Tables
@@ -84,8 +89,32 @@ class World:
         weakref.finalize(self, self.connection.close)
         self.tables = Tables(self.connection)
         self.registry = Registry([an_app()], functions)
+        self._calls: set[str] = set()
         with self.transaction():
             self.tables.registry.save(an_app(), functions)
+
+    def sync(self, *functions: Function) -> None:
+        """Take over a new configuration of the app's functions, as a sync does."""
+
+        def move() -> Registry:
+            self.tables.registry.save(an_app(), functions)
+            for function in functions:
+                change_flow(self.tables, function, now_ms=self.now_ms)
+            registry = Registry([an_app()], self.tables.registry.functions())
+            plan_crons(self.tables, registry.functions, now_ms=self.now_ms)
+            return registry
+
+        self.registry = self._do(move)
+
+    def pause(self, function: Function, *, is_paused: bool) -> None:
+        def move() -> Registry:
+            self.tables.registry.pause(function.id, self.now_ms if is_paused else None)
+            if not is_paused:
+                for run_id in self.tables.runs.open_of_function(function.id):
+                    self.tables.queue.let_go(run_id)
+            return Registry([an_app()], self.tables.registry.functions())
+
+        self.registry = self._do(move)
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
@@ -102,7 +131,9 @@ class World:
             return move()
 
     def send(self, name: str = "t/job", data: Mapping[str, Any] | None = None) -> Settled:
-        event = an_event(name, data, at_ms=self.now_ms)
+        return self.ingest(an_event(name, data, at_ms=self.now_ms))
+
+    def ingest(self, event: Event) -> Settled:
         return self._do(lambda: Settlement(self.tables, self.registry, now_ms=self.now_ms).ingest(event))
 
     def start(self, name: str = "t/job", data: Mapping[str, Any] | None = None) -> str:
@@ -110,15 +141,24 @@ class World:
         return started.run_id
 
     def take(self, limit: int = 1_000) -> list[Work]:
-        return self._do(lambda: take_due(self.tables, self.registry, now_ms=self.now_ms, limit=limit))
+        def move() -> list[Work]:
+            keep_due(self.tables, self.registry, now_ms=self.now_ms, limit=100)
+            return take_due(self.tables, self.registry, now_ms=self.now_ms, limit=limit)
+
+        taken = self._do(move)
+        self._calls.update(work.item.ref for work in taken)
+        return taken
+
+    def next_due_ms(self) -> int | None:
+        return self._do(lambda: next_due_ms(self.tables, now_ms=self.now_ms))
 
     def take_one(self) -> Work:
         (work,) = self.take()
         return work
 
     def answer(self, work: Work, reply: Reply) -> Settled:
-        return self._do(
-            lambda: commit_answer(
+        def move() -> Settled:
+            settled = commit_answer(
                 self.tables,
                 self.registry,
                 item=work.item,
@@ -127,7 +167,16 @@ class World:
                 now_ms=self.now_ms,
                 sent=None if work.call is None else work.call.memos,
             )
-        )
+            self._leave(work)
+            return settled
+
+        return self._do(move)
+
+    def _leave(self, work: Work) -> None:
+        # An answer may come twice, or after a crash; a call ends once, and only what is open.
+        if work.item.ref in self._calls:
+            self._calls.remove(work.item.ref)
+            leave(self.tables, work.item, now_ms=self.now_ms)
 
     def checkpoint(self, run_id: str, item_ref: str, reply: Ops) -> Settled:
         return self._do(
@@ -170,14 +219,21 @@ class World:
         return [pause for (name,) in names if (pause := self.tables.pauses.for_signal(name))]
 
     def fire(self, work: Work) -> Settled:
-        return self._do(lambda: fire_timer(self.tables, self.registry, item=work.item, now_ms=self.now_ms))
+        def move() -> Settled:
+            settled = fire_timer(self.tables, self.registry, item=work.item, now_ms=self.now_ms)
+            self._leave(work)
+            return settled
+
+        return self._do(move)
 
     def crash(self) -> None:
-        self._do(self.tables.queue.release_all)
+        """Lose all calls that are open, and do what opening the data file again does."""
+        self._calls.clear()
+        self._do(lambda: _take_back(self.tables))
 
     def advance_to_next(self) -> bool:
         """Move the clock to the next due time; False when there is none."""
-        due_ms = self.tables.queue.next_due_ms()
+        due_ms = self.next_due_ms()
         if due_ms is None:
             return False
         self.now_ms = max(self.now_ms, due_ms)

@@ -10,6 +10,7 @@ from scripted_function import Part, Scripted
 
 from durable_engine.executor import Work
 from durable_engine.model.call import Call
+from durable_engine.model.flow import NO_FLOW_CONTROL, Concurrency, FlowControl, Scope, Throttle
 from durable_engine.model.function import CancelOn
 from durable_engine.model.reply import Failed, Ops, Reply
 from durable_engine.model.status import RunStatus
@@ -138,11 +139,32 @@ class Drive:
         return self.world.registry.by_id(self.world.run(work.item.run_id).function_id).slug
 
 
-def drive_of(script: Scripted, child: Scripted, *, checkpoints: bool = False) -> Drive:
+_SHARED = Concurrency(limit=1, scope=Scope.ACCOUNT, key='"all"')
+flows = st.sampled_from(
+    [
+        NO_FLOW_CONTROL,
+        FlowControl(concurrency=(Concurrency(limit=1),)),
+        FlowControl(concurrency=(_SHARED, Concurrency(limit=2, key="event.name"))),
+        FlowControl(throttle=Throttle(limit=1, period_ms=60_000)),
+        FlowControl(concurrency=(_SHARED,), throttle=Throttle(limit=2, period_ms=3_600_000, burst=2)),
+        FlowControl(priority="-30"),
+        FlowControl(priority="600", concurrency=(Concurrency(limit=1),)),
+    ]
+)
+"""What limits how fast runs go, and must change nothing in how they end."""
+
+
+def drive_of(
+    script: Scripted,
+    child: Scripted,
+    *,
+    checkpoints: bool = False,
+    flow: FlowControl = NO_FLOW_CONTROL,
+) -> Drive:
     cancels = (CancelOn(event="t/stop"),)
     world = World(
-        a_function(retries=RETRIES, cancels=cancels, finish_timeout_ms=30 * 86_400_000),
-        a_function("kid", retries=RETRIES),
+        a_function(retries=RETRIES, cancels=cancels, finish_timeout_ms=30 * 86_400_000, flow=flow),
+        a_function("kid", retries=RETRIES, flow=flow),
     )
     drive = Drive(world, {"lab-job": script, "lab-kid": child})
     if checkpoints:

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from run_drive import CHILD, ENDS, MOVES, RETRIES, Drive, drive_of, functions
+from run_drive import CHILD, ENDS, MOVES, RETRIES, Drive, drive_of, flows, functions
 from scripted_function import Part, Scripted
 
+from durable_engine.model.flow import NO_FLOW_CONTROL, FlowControl
 from durable_engine.model.history import HistoryKind
 from durable_engine.model.status import RunStatus
 
@@ -20,10 +21,10 @@ def _moves(*names: str, most: int) -> st.SearchStrategy[Moves]:
     return st.lists(st.tuples(st.sampled_from(names), st.integers(0, 9)), max_size=most)
 
 
-def _play(script: Scripted, moves: Moves, *, checkpoints: bool) -> Drive:
+def _play(script: Scripted, moves: Moves, *, checkpoints: bool, flow: FlowControl = NO_FLOW_CONTROL) -> Drive:
     version = 2 if checkpoints else script.version
     script.version = version
-    drive = drive_of(script, Scripted(CHILD, version=version), checkpoints=checkpoints)
+    drive = drive_of(script, Scripted(CHILD, version=version), checkpoints=checkpoints, flow=flow)
     for move, pick in moves:
         drive.move(move, pick)
     drive.finish()
@@ -39,25 +40,34 @@ def _each_run_ended_once(drive: Drive) -> None:
 
 
 @settings(deadline=None, max_examples=120)
-@given(script=functions(races=True), moves=_moves(*MOVES, most=60), checkpoints=st.booleans())
+@given(script=functions(races=True), moves=_moves(*MOVES, most=60), checkpoints=st.booleans(), flow=flows)
 def test_every_run_ends_exactly_once_and_no_memo_ever_changes(
-    script: Scripted, moves: Moves, *, checkpoints: bool
+    script: Scripted, moves: Moves, *, checkpoints: bool, flow: FlowControl
 ) -> None:
-    _each_run_ended_once(_play(script, moves, checkpoints=checkpoints))
+    _each_run_ended_once(_play(script, moves, checkpoints=checkpoints, flow=flow))
 
 
 @settings(deadline=None, max_examples=120)
-@given(script=functions(races=True), moves=_moves(*MOVES, *ENDS, most=60), checkpoints=st.booleans())
-def test_a_cancelled_run_ends_exactly_once_too(script: Scripted, moves: Moves, *, checkpoints: bool) -> None:
-    _each_run_ended_once(_play(script, moves, checkpoints=checkpoints))
+@given(
+    script=functions(races=True), moves=_moves(*MOVES, *ENDS, most=60), checkpoints=st.booleans(), flow=flows
+)
+def test_a_cancelled_run_ends_exactly_once_too(
+    script: Scripted, moves: Moves, *, checkpoints: bool, flow: FlowControl
+) -> None:
+    _each_run_ended_once(_play(script, moves, checkpoints=checkpoints, flow=flow))
 
 
 @settings(deadline=None, max_examples=80)
-@given(script=functions(), moves=_moves("take", "answer", "twice", most=40), checkpoints=st.booleans())
+@given(
+    script=functions(),
+    moves=_moves("take", "answer", "twice", most=40),
+    checkpoints=st.booleans(),
+    flow=flows,
+)
 def test_without_losses_no_step_body_runs_more_often_than_its_failures_ask_for(
-    script: Scripted, moves: Moves, *, checkpoints: bool
+    script: Scripted, moves: Moves, *, checkpoints: bool, flow: FlowControl
 ) -> None:
-    drive = _play(script, moves, checkpoints=checkpoints)
+    drive = _play(script, moves, checkpoints=checkpoints, flow=flow)
     fails = {part.name: part.fails for stage in (*script.stages, *CHILD) for part in stage}
     for (_, name), count in (script.ran + drive.scripts["lab-kid"].ran).items():
         assert count <= min(fails[name], RETRIES) + 1
