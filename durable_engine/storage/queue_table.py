@@ -84,7 +84,7 @@ WHERE lane_id IS NULL AND ready_ms IS NOT NULL AND is_leased = 0 AND EXISTS (
     WHERE run.id = queue_item.run_id AND function.paused_ms IS NULL)
 """
 _NEXT_DUE: Final = "SELECT min(due_ms) FROM queue_item WHERE is_leased = 0 AND ready_ms IS NULL"
-_NEXT_TIMER: Final = f"{_NEXT_DUE} {_NO_CALLS}"
+_NEXT_TIMER: Final = f"SELECT min(due_ms) FROM {_TIMERS} WHERE is_leased = 0 {_NO_CALLS}"  # noqa: S608
 _DONE: Final = "DELETE FROM queue_item WHERE id = ? AND lease = ? AND is_leased = 1"
 _HELD: Final = f"SELECT {_COLUMNS} FROM queue_item WHERE id = ? AND lease = ? AND is_leased = 1"  # noqa: S608
 _TAKE_SILENT: Final = f"""

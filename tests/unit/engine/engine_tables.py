@@ -25,8 +25,8 @@ from durable_engine.model.reply import Ops, Reply
 from durable_engine.model.run import Run
 from durable_engine.model.status import RunStatus
 from durable_engine.model.step import Step
+from durable_engine.placing import place_anew
 from durable_engine.registry import Registry
-from durable_engine.registry_keeper import change_flow
 from durable_engine.settle import Settled, Settlement
 from durable_engine.storage.database import _connect
 from durable_engine.storage.tables import Tables
@@ -99,7 +99,7 @@ class World:
         def move() -> Registry:
             self.tables.registry.save(an_app(), functions)
             for function in functions:
-                change_flow(self.tables, function, now_ms=self.now_ms)
+                place_anew(self.tables, function, now_ms=self.now_ms)
             registry = Registry([an_app()], self.tables.registry.functions())
             plan_crons(self.tables, registry.functions, now_ms=self.now_ms)
             return registry
@@ -111,7 +111,7 @@ class World:
             self.tables.registry.pause(function.id, self.now_ms if is_paused else None)
             if not is_paused:
                 for run_id in self.tables.runs.open_of_function(function.id):
-                    self.tables.queue.let_go(run_id)
+                    self.tables.queue.let_go(run_id, now_ms=self.now_ms)
             return Registry([an_app()], self.tables.registry.functions())
 
         self.registry = self._do(move)

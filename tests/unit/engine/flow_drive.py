@@ -25,7 +25,6 @@ NAMES = ("one", "two")
 MOVES = ("send", "send", "send", "take", "take one", "answer", "answer", "answer", "lose", "cancel")
 _MOST_RUNS = 25
 Group: TypeAlias = tuple[str, ...]
-Entry: TypeAlias = tuple[Scope, str | None]
 
 _concurrency = st.lists(
     st.builds(
@@ -68,10 +67,11 @@ def scripts(draw: st.DrawFn) -> Scripted:
 
 @dataclass(frozen=True)
 class Held:
-    """What a run was placed under when it was queued."""
+    """What a run is placed under: when it was queued, or by the last sync. `limits` are of open calls."""
 
     slug: str
-    groups: dict[Group, Entry]
+    user: str
+    limits: dict[Group, int]
     throttle: Group | None
 
 
@@ -81,7 +81,10 @@ class FlowDrive(Drive):
 
     pools: Sequence[Sequence[FlowControl]] = ()
     placed: dict[str, Held] = field(default_factory=dict)
-    tats: dict[Group, int] = field(default_factory=dict)
+    counted: dict[tuple[int, int], list[Group]] = field(default_factory=dict)
+    """What open calls count for, by item and lease: it was decided when they were admitted."""
+    slots: dict[Group, int] = field(default_factory=dict)
+    """Slot of the last start of each throttle, in microseconds."""
     begun: set[str] = field(default_factory=set)
     paused: set[str] = field(default_factory=set)
 
@@ -116,11 +119,8 @@ class FlowDrive(Drive):
     def sync(self, pick: int) -> None:
         pairs = zip(NAMES, self.pools, strict=True)
         self.world.sync(*(flowing(name, pool[pick % len(pool)]) for name, pool in pairs))
-        for group, tat in self.tats.items():
-            throttle = self.function(group[0].removeprefix("lab-")).flow.throttle
-            if throttle is not None and (throttle.key or "") == group[1]:
-                latest = self.world.now_ms * 1_000 + throttle.burst * _interval_us(throttle)
-                self.tats[group] = min(tat, latest)
+        for run_id, held in self.placed.items():
+            self.placed[run_id] = _held(self.function(held.slug.removeprefix("lab-")), held.user)
 
     def pause(self, name: str, *, is_paused: bool) -> None:
         function = self.function(name)
@@ -158,17 +158,17 @@ class FlowDrive(Drive):
         super().finish()
 
     def _admitted(self, work: Work) -> None:
-        held = self.placed[work.item.run_id]
-        limits, open_calls = self._limits(held.slug), self._open_calls()
-        for group, entry in held.groups.items():
-            assert entry not in limits or open_calls[group] < limits[entry], "one call too many"
+        held, open_calls = self.placed[work.item.run_id], self._open_calls()
+        for group, limit in held.limits.items():
+            assert open_calls[group] < limit, "one call too many"
+        self.counted[work.item.id, work.item.lease] = list(held.limits)
         if work.item.run_id not in self.begun:
             self.begun.add(work.item.run_id)
             throttle = self._throttle(held)
             if throttle is not None and held.throttle is not None:
                 assert self._opens_us(held) <= self.world.now_ms * 1_000, "one start too many"
-                tat = max(self.tats.get(held.throttle, 0), self.world.now_ms * 1_000)
-                self.tats[held.throttle] = tat + _interval_us(throttle)
+                next_us = self.slots.get(held.throttle, 0) + _interval_us(throttle)
+                self.slots[held.throttle] = max(next_us, self.world.now_ms * 1_000)
         if work.item.lane_id is not None:
             self._went_in_order(work)
 
@@ -184,10 +184,8 @@ class FlowDrive(Drive):
         held = self.placed[run_id]
         if held.slug in self.paused:
             return True
-        limits, open_calls = self._limits(held.slug), self._open_calls()
-        if any(
-            entry in limits and open_calls[group] >= limits[entry] for group, entry in held.groups.items()
-        ):
+        open_calls = self._open_calls()
+        if any(open_calls[group] >= limit for group, limit in held.limits.items()):
             return True
         return run_id not in self.begun and self._opens_us(held) > self.world.now_ms * 1_000
 
@@ -200,14 +198,13 @@ class FlowDrive(Drive):
         return [row[0] for row in rows]
 
     def _open_calls(self) -> Counter[Group]:
-        works = (work for work, _ in self.open if work.call is not None)
-        return Counter(group for work in works for group in self.placed[work.item.run_id].groups)
+        items = (work.item for work, _ in self.open if work.call is not None)
+        return Counter(group for item in items for group in self.counted.get((item.id, item.lease), ()))
 
     def _counted(self) -> Counter[Group]:
         """Return what the gates count, under the names that the model has for them."""
-        lanes = {
-            work.item.lane_id: self.placed[work.item.run_id].groups for work, _ in self.open if work.call
-        }
+        items = [work.item for work, _ in self.open if work.call]
+        lanes = {item.lane_id: self.counted[item.id, item.lease] for item in items}
         found: dict[int, Group] = {}
         for lane_id, groups in lanes.items():
             gates = [] if lane_id is None else self.world.tables.lanes.gates(lane_id)
@@ -216,22 +213,15 @@ class FlowDrive(Drive):
         rows = self.world.connection.execute("SELECT id, running FROM gate WHERE running > 0")
         return Counter({found[row[0]]: row[1] for row in rows})
 
-    def _limits(self, slug: str) -> dict[Entry, int]:
-        flow = self.function(slug.removeprefix("lab-")).flow
-        return {(entry.scope, entry.key): entry.limit for entry in flow.concurrency}
-
     def _throttle(self, held: Held) -> Throttle | None:
-        """Return the numbers that hold the run now: none when the throttle it was queued under is gone."""
-        throttle = self.function(held.slug.removeprefix("lab-")).flow.throttle
-        if throttle is None or held.throttle is None or (throttle.key or "") != held.throttle[1]:
-            return None
-        return throttle
+        """Return the numbers that hold the run now."""
+        return self.function(held.slug.removeprefix("lab-")).flow.throttle
 
     def _opens_us(self, held: Held) -> int:
         throttle = self._throttle(held)
-        if throttle is None or held.throttle is None or held.throttle not in self.tats:
+        if throttle is None or held.throttle is None or held.throttle not in self.slots:
             return 0
-        return self.tats[held.throttle] - (throttle.burst - 1) * _interval_us(throttle)
+        return self.slots[held.throttle] + (2 - throttle.burst) * _interval_us(throttle)
 
 
 def flow_drive(pools: Sequence[Sequence[FlowControl]], functions: Sequence[Scripted]) -> FlowDrive:
@@ -271,12 +261,12 @@ def start_times(drive: FlowDrive) -> dict[Group, list[int]]:
 def _held(function: Function, user: str) -> Held:
     flow, slug = function.flow, function.slug
     values = {None: "", USER: user, ALL: "all"}
-    groups: dict[Group, Entry] = {}
+    limits: dict[Group, int] = {}
     for entry in flow.concurrency:
         owner = (slug, entry.key or "") if entry.scope is Scope.FUNCTION else ()
-        groups[(entry.scope, *owner, values[entry.key])] = (entry.scope, entry.key)
+        limits[(entry.scope, *owner, values[entry.key])] = entry.limit
     throttle = None if flow.throttle is None else (slug, flow.throttle.key or "", values[flow.throttle.key])
-    return Held(slug=slug, groups=groups, throttle=throttle)
+    return Held(slug=slug, user=user, limits=limits, throttle=throttle)
 
 
 def _interval_us(throttle: Throttle) -> int:
