@@ -8,6 +8,7 @@ from dataclasses import replace
 
 from durable_engine.clock import Clock
 from durable_engine.crons import plan_crons
+from durable_engine.model.flow import NO_FLOW_CONTROL
 from durable_engine.model.function import App, Function
 from durable_engine.placing import place_anew
 from durable_engine.registry import Registry, same_endpoint
@@ -53,13 +54,11 @@ class RegistryKeeper:
                     tables.registry.remove(other)
             is_new = (app.id, app.checksum) not in {(other.id, other.checksum) for other in known}
             if is_new:
+                before = {function.id: function.flow for function in tables.registry.functions()}
                 tables.registry.save(app, functions)
                 for function in functions:
-                    if (
-                        self.registry.knows(function.id)
-                        and self.registry.by_id(function.id).flow != function.flow
-                    ):
-                        place_anew(tables, function, now_ms=self._clock.now_ms())
+                    flow = before.get(function.id, NO_FLOW_CONTROL)
+                    place_anew(tables, function, flow, now_ms=self._clock.now_ms())
             else:
                 tables.registry.save_app(app)
             registry = _snapshot(tables)

@@ -99,7 +99,8 @@ class World:
         def move() -> Registry:
             self.tables.registry.save(an_app(), functions)
             for function in functions:
-                place_anew(self.tables, function, now_ms=self.now_ms)
+                before = self.registry.by_id(function.id).flow
+                place_anew(self.tables, function, before, now_ms=self.now_ms)
             registry = Registry([an_app()], self.tables.registry.functions())
             plan_crons(self.tables, registry.functions, now_ms=self.now_ms)
             return registry
