@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import replace
+from typing import Final
 
 from durable_engine.flow_control.lanes import closed_gate, is_open, opens_ms, slot_of_next_us
 from durable_engine.model.decision import Control
@@ -15,6 +16,9 @@ from durable_engine.model.lane import GateState
 from durable_engine.model.queue_item import QueueItem
 from durable_engine.storage.lane_table import OpenLane
 from durable_engine.storage.tables import Tables
+
+_MOST_LOOKS: Final = 200
+"""Lanes without a call to admit that one transaction looks at."""
 
 
 def admit(
@@ -31,8 +35,9 @@ def admit(
     for gate_id, running in tables.lanes.opened(now_ms=now_ms):
         _invite(tables, gate_id, running=running)
     admitted: list[QueueItem] = []
-    while len(admitted) < limit:
-        lane = tables.lanes.next_open()
+    # What is not looked at now is looked at next: a transaction must not last for ten thousand lanes.
+    for _ in range(limit + _MOST_LOOKS):
+        lane = tables.lanes.next_open() if len(admitted) < limit else None
         if lane is None:
             break
         item = _serve(tables, lane, is_made, now_ms=now_ms)
@@ -115,8 +120,11 @@ def _park(tables: Tables, lane_id: int, gate: GateState, *, now_ms: int) -> None
 def _invite_to(tables: Tables, gates: Iterable[GateState], *, now_ms: int) -> None:
     """Let the next lane that is parked at each of these gates be looked at, or say when it can be."""
     for gate in gates:
-        if is_open(gate, now_ms=now_ms) or gate.rule.slots is not None:
+        if is_open(gate, now_ms=now_ms):
             _invite(tables, gate.id, running=gate.running)
+        elif gate.rule.slots is not None:
+            if tables.lanes.most_slots(gate.id) > gate.running:  # a function with a larger limit
+                _invite(tables, gate.id, running=gate.running)
         elif tables.lanes.parked(gate.id, running=gate.running) is not None:
             tables.lanes.wake_at(gate.id, opens_ms(gate, now_ms=now_ms))
 

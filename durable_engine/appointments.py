@@ -25,6 +25,7 @@ from durable_engine.storage.tables import Tables
 logger = logging.getLogger(__name__)
 
 _MENDED_MS: Final = 60_000
+_CANCELLED_AT_ONCE: Final = 100
 MAX_PAUSE_MS: Final = 7 * 86_400_000
 """Source: as documented, what a pause stops is cancelled after 7 days."""
 
@@ -41,8 +42,8 @@ def keep_due(tables: Tables, registry: Registry, *, now_ms: int, limit: int) -> 
             with tables.all_or_nothing():
                 for changes in _KEEP[appointment.kind](tables, registry, appointment, now_ms):
                     settlement.apply(changes)
-        except sqlite3.Error:
-            raise
+        except sqlite3.OperationalError:
+            raise  # the file
         except Exception:  # a bug of ours in one of them must not hold up all other work
             logger.exception("the %s of %s failed; again soon", appointment.kind, appointment.function_id)
             tables.appointments.save(replace(appointment, due_ms=now_ms + _MENDED_MS))
@@ -142,13 +143,17 @@ def _end_pause(
     tables: Tables, registry: Registry, appointment: Appointment, now_ms: int
 ) -> Iterable[Changes]:
     """Cancel what a function that is still paused had begun before."""
-    for run_id in tables.runs.open_of_function(appointment.function_id):
+    open_ids = tables.runs.open_of_function(appointment.function_id)
+    for run_id in open_ids[:_CANCELLED_AT_ONCE]:
         run = tables.runs.get(run_id)
         if run is not None and not run.status.is_terminal:
             reason = "because its function has been paused for 7 days"
             yield cancellation(tables, registry, run, reason=reason, now_ms=now_ms)
     changes = Changes()
-    changes.kept.append((appointment, None))
+    if len(open_ids) > _CANCELLED_AT_ONCE:
+        changes.appointments.append(replace(appointment, due_ms=now_ms + 1))
+    else:
+        changes.kept.append((appointment, None))
     yield changes
 
 

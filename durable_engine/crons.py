@@ -20,7 +20,7 @@ def plan_crons(
 ) -> None:
     """Make the appointments that the schedules of all functions ask for, and drop those they do not.
 
-    `skips_missed`: ticks that are over are not made up for, as after a time in which nobody kept them.
+    `skips_missed`: ticks are not made up for that nobody has kept, and none is far ahead of a clock that was.
     """
     wanted = {
         (function.id, trigger.cron): (function, trigger)
@@ -31,7 +31,7 @@ def plan_crons(
     for known in tables.appointments.of_kind(AppointmentKind.CRON):
         if (known.function_id, known.key) not in wanted:
             tables.appointments.close(known)
-        elif known.due_ms > now_ms or not skips_missed:
+        elif not skips_missed or known.since_ms <= now_ms < known.due_ms:
             del wanted[known.function_id, known.key]
     for function, trigger in wanted.values():
         try:

@@ -68,7 +68,7 @@ class Engine:
         )
         self.control = RunControl(database, clock, transactions)
         """Changes runs: cancels, repeats, signals them."""
-        self._pausing = Pausing(clock, transactions, self._keeper)
+        self._pausing = Pausing(clock, self._keeper)
         self.endpoints = Endpoints(clock, transactions, self._keeper)
         """Takes what durable endpoints report."""
         self.unsupported = Unsupported(clock.now_ms, self.control.note)

@@ -10,7 +10,7 @@ import logging
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
-from typing import Final
+from typing import Final, TypeVar
 
 from durable_engine.admission import admit, leave, next_admission_ms
 from durable_engine.answers import commit_answer
@@ -35,6 +35,7 @@ from durable_engine.storage.tables import Tables
 from durable_engine.timers import fire_timer
 
 logger = logging.getLogger(__name__)
+T = TypeVar("T")
 
 _STORAGE_RETRY_S: Final = 5.0
 _MENDED_MS: Final = 60_000
@@ -161,7 +162,7 @@ class Executor:
                 tables.queue.retry(again)
                 leave(tables, item, now_ms=self._clock.now_ms())
 
-            await self._database.transact(put_back)
+            await self._store(put_back)
             return Done(settled=Settled())
 
     async def _commit_answer(
@@ -190,9 +191,12 @@ class Executor:
                 next_due_ms=next_due_ms(tables, now_ms=now_ms),
             )
 
+        return await self._store(commit)
+
+    async def _store(self, work: Callable[[Tables], T]) -> T:
         while True:
             try:
-                return await self._database.transact(commit)
+                return await self._database.transact(work)
             except StorageError:
                 logger.exception("an answer could not be stored; trying again soon")
                 await self._clock.patience(_STORAGE_RETRY_S)

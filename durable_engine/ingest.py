@@ -99,6 +99,8 @@ def _start(
     if None in reasons:
         consider(tables, changes, start)
         return
+    if event.source == "engine":
+        return  # each end of a run would be on record with each failure handler that it is not for
     reason = "; ".join(reason for reason in reasons if reason)
     decline(changes, start, Drop(control=Control.TRIGGER, reason=reason))
 

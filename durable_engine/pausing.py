@@ -13,11 +13,8 @@ from durable_engine.model.appointment import Appointment, AppointmentKind
 from durable_engine.model.function import Function
 from durable_engine.model.history import HistoryEntry, HistoryKind
 from durable_engine.model.queue_item import QueueItem
-from durable_engine.registry import Registry
 from durable_engine.registry_keeper import RegistryKeeper
-from durable_engine.settle import Settled
 from durable_engine.storage.tables import Tables
-from durable_engine.transactions import Transactions
 
 _HELD_BY = "its function was paused"
 
@@ -25,9 +22,8 @@ _HELD_BY = "its function was paused"
 class Pausing:
     """Pauses functions and resumes them; to do either twice changes nothing."""
 
-    def __init__(self, clock: Clock, transactions: Transactions, keeper: RegistryKeeper) -> None:
+    def __init__(self, clock: Clock, keeper: RegistryKeeper) -> None:
         self._clock = clock
-        self._transactions = transactions
         self._keeper = keeper
 
     async def pause(self, function: Function) -> None:
@@ -43,21 +39,16 @@ class Pausing:
 
     async def resume(self, function: Function) -> None:
         """Let a function's runs go on, and new ones start."""
+        now_ms = self._clock.now_ms()
 
-        def forget_limit(tables: Tables) -> None:
+        def let_go(tables: Tables) -> None:
             for appointment in tables.appointments.of_kind(AppointmentKind.PAUSE, function.id):
                 tables.appointments.close(appointment)
-
-        def let_go(tables: Tables, _registry: Registry, now_ms: int) -> Settled:
             for run_id in tables.runs.open_of_function(function.id):
                 for item in tables.queue.let_go(run_id, now_ms=now_ms):
                     tables.history.append(_held(item, now_ms=now_ms))
-            return Settled()
 
-        # First nothing is put aside any more, then what was is let go: so nothing is forgotten. Opening the
-        # file does the second, should the process die in between.
-        await self._keeper.note_pause(function, paused_ms=None, besides=forget_limit)
-        await self._transactions.commit(let_go)
+        await self._keeper.note_pause(function, paused_ms=None, besides=let_go)
 
 
 def _held(item: QueueItem, *, now_ms: int) -> HistoryEntry:

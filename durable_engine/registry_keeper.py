@@ -5,9 +5,11 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from typing import TypeVar
 
 from durable_engine.clock import Clock
 from durable_engine.crons import plan_crons
+from durable_engine.errors import StorageError
 from durable_engine.model.flow import NO_FLOW_CONTROL
 from durable_engine.model.function import App, Function
 from durable_engine.placing import place_anew
@@ -16,6 +18,7 @@ from durable_engine.storage.database import Database
 from durable_engine.storage.tables import Tables
 
 logger = logging.getLogger(__name__)
+T = TypeVar("T")
 
 
 class RegistryKeeper:
@@ -33,12 +36,11 @@ class RegistryKeeper:
     async def load(self) -> None:
         """Read what earlier syncs left in the data file; ticks that nobody kept meanwhile are skipped."""
 
-        def load(tables: Tables) -> Registry:
-            registry = _snapshot(tables)
-            plan_crons(tables, registry.functions, now_ms=self._clock.now_ms(), skips_missed=True)
-            return registry
+        def load(tables: Tables) -> None:
+            functions = _snapshot(tables).functions
+            plan_crons(tables, functions, now_ms=self._clock.now_ms(), skips_missed=True)
 
-        self.registry = await self._database.transact(load)
+        await self._change(load)
 
     async def register(self, app: App, functions: Sequence[Function]) -> bool:
         """Store an app with exactly these functions; False when nothing but the time is new.
@@ -47,29 +49,25 @@ class RegistryKeeper:
         """
         self.registrations += 1
 
-        def write(tables: Tables) -> tuple[bool, Registry]:
+        def write(tables: Tables) -> bool:
             known = tables.registry.apps()
             for other in known:
                 if other.id != app.id and same_endpoint(other.url) == same_endpoint(app.url):
                     tables.registry.remove(other)
-            is_new = (app.id, app.checksum) not in {(other.id, other.checksum) for other in known}
-            if is_new:
-                before = {function.id: function.flow for function in tables.registry.functions()}
-                tables.registry.save(app, functions)
-                for function in functions:
-                    flow = before.get(function.id, NO_FLOW_CONTROL)
-                    place_anew(tables, function, flow, now_ms=self._clock.now_ms())
-            else:
+            if (app.id, app.checksum) in {(other.id, other.checksum) for other in known}:
                 tables.registry.save_app(app)
-            registry = _snapshot(tables)
-            if is_new:
-                plan_crons(tables, registry.functions, now_ms=self._clock.now_ms())
-            return is_new, registry
+                return False
+            before = {function.id: function.flow for function in tables.registry.functions()}
+            tables.registry.save(app, functions)
+            now_ms = self._clock.now_ms()
+            for function in functions:
+                place_anew(tables, function, before.get(function.id, NO_FLOW_CONTROL), now_ms=now_ms)
+            plan_crons(tables, _snapshot(tables).functions, now_ms=now_ms)
+            return True
 
-        is_new, self.registry = await self._database.transact(write)
+        is_new = await self._change(write)
         if is_new:
             self._changed()
-        if is_new:
             logger.info("synced app %s: %d functions from %s", app.name, len(functions), app.url)
         return is_new
 
@@ -77,45 +75,64 @@ class RegistryKeeper:
         """Add a function to what is known of an app; nothing happens when it is known."""
         if self.registry.has(function):
             return
-        await self._database.transact(lambda tables: tables.registry.add(app, function))
         # There may be one for each path of an app: reading all of them again would cost more each time.
-        self.registry = self.registry.with_function(app, function)
+        await self._change(
+            lambda tables: tables.registry.add(app, function),
+            after=lambda _: self.registry.with_function(app, function),
+        )
         logger.info("durable endpoint %s at %s", function.name, app.url)
 
     async def note_sync(self, url: str, *, error: str | None, now_ms: int) -> None:
         """Record how the newest sync of the app at `url` went."""
 
-        def write(tables: Tables) -> Registry:
+        def write(tables: Tables) -> None:
             app = Registry(tables.registry.apps()).app_at(url)
             if app is not None:
                 last_sync_ms = app.last_sync_ms if error else now_ms
                 tables.registry.save_app(replace(app, sync_error=error, last_sync_ms=last_sync_ms))
-            return _snapshot(tables)
 
-        self.registry = await self._database.transact(write)
+        await self._change(write)
 
     async def note_pause(
         self, function: Function, *, paused_ms: int | None, besides: Callable[[Tables], None]
     ) -> None:
         """Record since when a function is paused, None if not any more, and what goes with it."""
 
-        def write(tables: Tables) -> Registry:
+        def write(tables: Tables) -> None:
             tables.registry.pause(function.id, paused_ms)
             besides(tables)
-            return _snapshot(tables)
 
-        self.registry = await self._database.transact(write)
+        await self._change(write)
+        self._changed()
 
     async def remove(self, app: App) -> None:
         """Forget an app; its runs stay readable."""
 
-        def write(tables: Tables) -> Registry:
+        def write(tables: Tables) -> None:
             tables.registry.remove(app)
-            registry = _snapshot(tables)
-            plan_crons(tables, registry.functions, now_ms=self._clock.now_ms())
-            return registry
+            plan_crons(tables, _snapshot(tables).functions, now_ms=self._clock.now_ms())
 
-        self.registry = await self._database.transact(write)
+        await self._change(write)
+
+    async def _change(
+        self, work: Callable[[Tables], T], *, after: Callable[[Tables], Registry] | None = None
+    ) -> T:
+        """Change what is stored, and with it the snapshot that transactions look up.
+
+        Both on their thread, so that no transaction comes between, also when nobody waits for this any more.
+        """
+        before = self.registry
+
+        def write(tables: Tables) -> T:
+            result = work(tables)
+            self.registry = (after or _snapshot)(tables)
+            return result
+
+        try:
+            return await self._database.transact(write)
+        except StorageError:  # it was undone
+            self.registry = before
+            raise
 
 
 def _snapshot(tables: Tables) -> Registry:

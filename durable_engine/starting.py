@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from durable_engine.flow_control import batching, debounce, rate_limit, singleton
-from durable_engine.flow_control.keys import is_false, key_value
+from durable_engine.flow_control.keys import is_false, key_value, shown_key
 from durable_engine.ids import derived_ulid
 from durable_engine.lifecycle.start import start_run
 from durable_engine.model.appointment import Appointment, AppointmentKind
@@ -144,10 +144,11 @@ def _repeated_key(tables: Tables, start: Start) -> Drop | None:
     earlier = None if key is None else tables.runs.started_by_key(start.function.id, key, now_ms=start.now_ms)
     if key is None or earlier is None:
         return None
+    expression = start.function.flow.idempotency or ""
     value = to_json(key.removeprefix(_IDEMPOTENCY_KEY))
     reason = (
-        f"an event with the same idempotency key ({start.function.flow.idempotency} = {value}) started its "
-        f"run {earlier} less than 24 h ago"
+        f"an event with the same idempotency key ({shown_key(expression)} = {value}) started its run "
+        f"{earlier} less than 24 h ago"
     )
     return Drop(control=Control.IDEMPOTENCY, reason=reason, run_id=earlier)
 

@@ -35,8 +35,16 @@ def for_key(key: str | None, value: str) -> str:
     """Return what a sentence says of a key and its value: ' for event.data.user = "u1"'."""
     if key is None:
         return ""
-    shown = value if len(value) <= _SHOWN else f"{value[:_SHOWN]}…"
-    return f" for {key} = {to_json(shown)}"
+    return f" for {shown_key(key)} = {to_json(_cut(value))}"
+
+
+def shown_key(key: str) -> str:
+    """Return a key's expression as a sentence shows it: on one line, and cut."""
+    return _cut(" ".join(key.split()))
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"
 
 
 def _evaluate(key: str, payload: JSONObject, *, now_ms: int) -> object:

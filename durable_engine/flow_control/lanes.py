@@ -130,8 +130,8 @@ def _lane(function_id: str, gates: Iterable[Gate]) -> Lane:
         if (gate.rule.slots or 0) < (known.rule.slots or 0):
             strictest[gate.name] = gate
     chosen = tuple(strictest.values())
-    # Other numbers make another lane, so that a lane never changes.
-    rules = [f"{gate.name} {gate.rule.slots} {gate.rule.interval_us} {gate.rule.burst}" for gate in chosen]
+    # Another rule makes another lane, so that a lane never changes.
+    rules = [f"{gate.name} {gate.rule.burst} {gate.rule.words}" for gate in chosen]
     return Lane(name=_name(function_id, *rules), gates=chosen)
 
 

@@ -22,9 +22,7 @@ class Control(StrEnum):
     SINGLETON = "singleton"
     CONCURRENCY = "concurrency"
     THROTTLE = "throttle"
-    PRIORITY = "priority"
     PAUSE = "pause"
-    CRON = "cron"
     REMOVED = "removed"
 
 
@@ -69,7 +67,6 @@ class Drop(_NotAdmitted):
 
 
 NotAdmitted: TypeAlias = Delay | Drop | Merge
-Decision: TypeAlias = Admit | NotAdmitted
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -43,6 +43,9 @@ _PARKED: Final = """
 SELECT id FROM lane WHERE is_waiting = 1 AND parked_at = ? AND (parked_slots IS NULL OR parked_slots > ?)
 ORDER BY turn LIMIT 1
 """
+_MOST_SLOTS: Final = """
+SELECT max(parked_slots) FROM lane INDEXED BY lane_by_slots WHERE is_waiting = 1 AND parked_at = ?
+"""
 _INVITE: Final = "UPDATE lane SET parked_at = NULL WHERE id = ?"
 _GO_THROUGH: Final = "UPDATE gate SET running = running + ?, slot_us = coalesce(?, slot_us) WHERE id = ?"
 _LEAVE: Final = "UPDATE gate SET running = running - 1 WHERE id = ?"
@@ -147,6 +150,10 @@ class LaneTable:
         """Return the lane that waits longest for a turn at a gate at which `running` calls are open."""
         row = self._connection.execute(_PARKED, (gate_id, running)).fetchone()
         return None if row is None else int(row[0])
+
+    def most_slots(self, gate_id: int) -> int:
+        """Return the largest limit of calls under which a lane is parked at a gate; 0 where none is."""
+        return int(self._connection.execute(_MOST_SLOTS, (gate_id,)).fetchone()[0] or 0)
 
     def invite(self, lane_id: int) -> None:
         """Let a parked lane be looked at."""

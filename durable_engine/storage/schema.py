@@ -260,6 +260,7 @@ CREATE TABLE lane (
 ) STRICT;
 CREATE INDEX lane_by_turn ON lane (turn);
 CREATE INDEX lane_waiting ON lane (parked_at, turn) WHERE is_waiting = 1;
+CREATE INDEX lane_by_slots ON lane (parked_at, parked_slots) WHERE is_waiting = 1;
 CREATE TABLE gate (
     id INTEGER PRIMARY KEY,
     name TEXT NOT NULL UNIQUE,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
+from mcp.server.mcpserver.exceptions import ToolError
 from mcp.server.mcpserver.tools import Tool
 from mcp.types import CallToolResult
 from pydantic import Field
@@ -38,6 +39,8 @@ def make(backend: Backend) -> Tool:
         Use it to stop a loop or to hold runs while the app is fixed. Events that come meanwhile are kept but
         not made up for. Returns whether it is paused and since when. Next: list_functions shows pausedSince.
         """
+        if resume and cancel_runs:
+            raise ToolError("Give resume or cancelRuns, not both: resuming lets open runs go on.")
         with as_tool_errors():
             if resume:
                 function = await backend.resume_function(function_id, app=app_id)

@@ -143,6 +143,13 @@ async def test_a_function_is_paused_and_resumed(server, backend, era):
     ]
 
 
+async def test_resuming_and_cancelling_are_not_asked_for_together(server, backend):
+    asked = {"functionId": "pay", "resume": True, "cancelRuns": True}
+
+    assert "not both" in await refused(server, "pause_function", asked)
+    assert backend.paused == []
+
+
 async def test_pausing_an_unknown_function_names_the_nearest(server, backend):
     backend.error = FunctionNotFoundError("No function 'pai'.", nearest=["shop-pay"])
 
