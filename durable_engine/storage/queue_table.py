@@ -94,19 +94,13 @@ RETURNING {_COLUMNS}
 """  # noqa: S608
 _FIRST_ATTEMPT: Final = "UPDATE queue_item SET attempt = 0 WHERE id = ? AND attempt != 0"
 _CLOSE_DEADLINE: Final = "DELETE FROM queue_item WHERE run_id = ? AND kind = 'deadline'"
-# The run has started by now: its first call went through the lane of starts, another one does not.
-_RETRY: Final = """
-UPDATE queue_item SET due_ms = ?, attempt = ?, is_leased = 0, ready_ms = NULL,
+# The run has started by now: its first call went through the lane of starts, another one does not. And a sync
+# may have placed the run anew since the call was taken.
+_AGAIN: Final = """is_leased = 0, ready_ms = NULL,
     lane_id = CASE WHEN kind IN ('discover', 'step')
-        THEN (SELECT run.lane_id FROM run WHERE run.id = queue_item.run_id) END
-WHERE id = ?
-"""
-# A first call that died is made again without another start, as for a retry.
-_RELEASE_ALL: Final = """
-UPDATE queue_item SET is_leased = 0, ready_ms = NULL, lane_id = CASE WHEN lane_id IS NOT NULL
-    THEN (SELECT run.lane_id FROM run WHERE run.id = queue_item.run_id) END
-WHERE is_leased = 1
-"""
+        THEN (SELECT run.lane_id FROM run WHERE run.id = queue_item.run_id) END"""
+_RETRY: Final = f"UPDATE queue_item SET due_ms = ?, attempt = ?, {_AGAIN} WHERE id = ?"  # noqa: S608
+_RELEASE_ALL: Final = f"UPDATE queue_item SET {_AGAIN} WHERE is_leased = 1"  # noqa: S608 - parts only
 _CLOSE_WAIT: Final = "DELETE FROM queue_item WHERE run_id = ? AND step_id = ? AND kind = 'timer'"
 _CLOSE_RUN: Final = "DELETE FROM queue_item WHERE run_id = ?"
 _IS_CALLED: Final = """

@@ -17,7 +17,7 @@ from run_drive import Drive
 from scripted_function import Part, Scripted
 
 from durable_engine.executor import Work
-from durable_engine.model.flow import Concurrency, FlowControl, Scope, Throttle
+from durable_engine.model.flow import NO_FLOW_CONTROL, Concurrency, FlowControl, Scope, Throttle
 from durable_engine.model.function import Function
 
 USER, ALL = "event.data.u", '"all"'
@@ -45,7 +45,7 @@ _throttle = st.builds(
     burst=st.integers(1, 3),
     key=st.sampled_from([None, USER]),
 )
-controls = st.builds(
+controls = st.just(NO_FLOW_CONTROL) | st.builds(
     FlowControl,
     concurrency=_concurrency.map(tuple),
     throttle=st.none() | _throttle,

@@ -134,3 +134,13 @@ def test_what_held_the_last_call_in_line_is_in_the_history_of_its_run() -> None:
     assert world.take_one().item.run_id == run_id
     (held,) = [entry for entry in world.tables.history.of_run(run_id) if entry.kind is HistoryKind.HELD]
     assert held.detail == {"by": "its concurrency limit of 1 call", "since_ms": world.now_ms - MINUTE_MS}
+
+
+def test_calls_that_a_crash_interrupts_are_made_again_under_limits_that_came_meanwhile() -> None:
+    world = World(a_function())
+    world.start()
+    world.start()
+    assert len(world.take()) == 2
+    world.sync(a_function(flow=FlowControl(concurrency=(Concurrency(limit=1),))))
+    world.crash()
+    assert len(world.take()) == 1

@@ -29,7 +29,9 @@ _DAY_MS = 86_400_000
 
 
 def _moves(*names: str, most: int = 60) -> st.SearchStrategy[Moves]:
-    return st.lists(st.tuples(st.sampled_from(names), st.integers(0, 20)), max_size=most)
+    """Return few moves, which is easier to read when one fails, or many: lists alone are short mostly."""
+    move = st.tuples(st.sampled_from(names), st.integers(0, 20))
+    return st.lists(move, max_size=most) | st.lists(move, min_size=most // 2, max_size=most)
 
 
 def _play(flow: FlowControl, moves: Moves) -> StartDrive:

@@ -18,7 +18,9 @@ Moves = list[tuple[str, int]]
 
 
 def _moves(*names: str, most: int) -> st.SearchStrategy[Moves]:
-    return st.lists(st.tuples(st.sampled_from(names), st.integers(0, 9)), max_size=most)
+    """Return few moves, which is easier to read when one fails, or many: lists alone are short mostly."""
+    move = st.tuples(st.sampled_from(names), st.integers(0, 9))
+    return st.lists(move, max_size=most) | st.lists(move, min_size=most // 2, max_size=most)
 
 
 def _play(script: Scripted, moves: Moves, *, checkpoints: bool, flow: FlowControl = NO_FLOW_CONTROL) -> Drive:
