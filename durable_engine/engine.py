@@ -179,7 +179,8 @@ class Engine:
     ) -> Function:
         """Let events start no runs of a function, and let its open runs rest, until it is resumed.
 
-        They are cancelled at once if `cancels_runs`, otherwise after 7 days. Raises as `invoke_function`.
+        They are cancelled at once if `cancels_runs`, otherwise after 7 days. Raises as `invoke_function`, except
+        for `data`.
         """
         found = self._keeper.registry.find(function, app=app)
         await self._pausing.pause(found)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from durable_engine.appointments import MAX_PAUSE_MS
 from durable_engine.clock import Clock
+from durable_engine.errors import InvalidInputError
 from durable_engine.ids import derived_ulid
 from durable_engine.model.appointment import Appointment, AppointmentKind
 from durable_engine.model.function import Function
@@ -27,7 +28,16 @@ class Pausing:
         self._keeper = keeper
 
     async def pause(self, function: Function) -> None:
-        """Pause a function; its open runs rest."""
+        """Pause a function; its open runs rest.
+
+        Raises:
+            InvalidInputError: it is a durable endpoint.
+        """
+        if function.is_endpoint:
+            raise InvalidInputError(
+                f"{function.slug!r} is a durable endpoint: requests to the app itself start it.",
+                hint="Stop the app, or cancel its runs.",
+            )
         if function.is_paused:
             return
         now_ms = self._clock.now_ms()

@@ -291,6 +291,12 @@ async def test_only_a_request_to_the_app_starts_an_endpoint(lab: Lab) -> None:
         await lab.engine.invoke_function("GET /pay")
 
 
+async def test_an_endpoint_cannot_be_paused(lab: Lab) -> None:
+    await lab.begin(DONE)
+    with pytest.raises(InvalidInputError, match="requests to the app itself start it"):
+        await lab.engine.pause_function("GET /pay")
+
+
 async def test_with_a_signing_key_reports_need_it_and_the_output_needs_its_token_only() -> None:
     key = "signkey-test-12345678"
     async with _lab(signing_key=key) as lab:
