@@ -179,8 +179,7 @@ class Engine:
     ) -> Function:
         """Let events start no runs of a function, and let its open runs rest, until it is resumed.
 
-        They are cancelled at once if `cancels_runs`, otherwise after 7 days. Raises as `invoke_function`, except
-        for `data`.
+        They are cancelled at once if `cancels_runs`, otherwise after 7 days. Raises as `invoke_function`.
         """
         found = self._keeper.registry.find(function, app=app)
         await self._pausing.pause(found)
