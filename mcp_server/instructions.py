@@ -17,7 +17,9 @@ starts one function and waits for its result.
 3. poll_run_status waits for runs to end (up to 55 s a call; call it again for longer ones).
 4. get_run_status shows one run step by step: outputs, errors, retries, and what it waits for (a sleep, an \
 event, a retry) with how to satisfy it. A run that waits for an event goes on after send_event with it.
-A failed step is retried with backoff (4 retries unless configured), so a RUNNING run may show failures."""
+A failed step is retried with backoff (4 retries unless configured), so a RUNNING run may show failures.
+Flow control (debounce, throttle, ...) may delay or drop a start: notStarted and held in send_event say why \
+and until when. pause_function stops a function."""
 
 _READ_ONLY = """\
 This server is read-only: it shows functions and runs but starts none.
