@@ -144,3 +144,17 @@ def test_calls_that_a_crash_interrupts_are_made_again_under_limits_that_came_mea
     world.sync(a_function(flow=FlowControl(concurrency=(Concurrency(limit=1),))))
     world.crash()
     assert len(world.take()) == 1
+
+
+def test_a_lane_whose_runs_were_cancelled_hands_its_turn_on() -> None:
+    shared = Concurrency(limit=1, key='"all"', scope=Scope.ACCOUNT)
+    world = World(
+        a_function(flow=FlowControl(concurrency=(shared, Concurrency(limit=1, key="event.data.k"))))
+    )
+    world.start(data={"k": "a"})
+    first = world.take_one()
+    cancelled, waiting = (world.start(data={"k": key}) for key in "bc")
+    assert world.take() == []
+    world.cancel(cancelled)
+    world.answer(first, Returned(data=None))
+    assert world.take_one().item.run_id == waiting
