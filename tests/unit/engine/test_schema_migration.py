@@ -5,7 +5,13 @@ from __future__ import annotations
 import sqlite3
 from pathlib import Path
 
+import pytest
+from scripted_app import App, registration, settle
+
+from durable_engine import Engine, EngineConfig, ManualClock
+from durable_engine.ids import uuid_for
 from durable_engine.model.pause import CancelTrigger, Pause
+from durable_engine.sdk.client import SDKClient
 from durable_engine.storage.schema import APPLICATION_ID, MIGRATIONS, migrate
 from durable_engine.storage.tables import Tables
 
@@ -84,3 +90,40 @@ def test_waits_of_a_file_without_keys_are_held_against_every_event_of_their_name
     ]
     assert pauses.candidates("t/stop", incoming) == []
     connection.close()
+
+
+@pytest.mark.anyio
+async def test_open_runs_of_an_older_file_obey_the_limits_of_the_next_sync(tmp_path: Path) -> None:
+    clock, path = ManualClock(), tmp_path / "engine.db"
+    due_ms = clock.now_ms() + 60_000
+    connection = _file_of_version_1(path)
+    connection.executescript(f"{MIGRATIONS[1]} PRAGMA user_version = 2;")
+    function_id = uuid_for("function", "lab-job")
+    connection.execute(
+        "INSERT INTO function (id, slug, name, app_name, url, triggers, retries, config, is_archived)"
+        " VALUES (?, 'lab-job', 'job', 'lab', 'http://127.0.0.1:8000/x', '[]', 4, '{}', 0)",
+        (function_id,),
+    )
+    for number in range(3):
+        run_id = f"01ARZ3NDEKTSV4RRFFQ69G5FA{number}"
+        connection.execute(
+            "INSERT INTO run (id, function_id, event_id, status, queued_ms, execution_version, plans_only)"
+            " VALUES (?, ?, 'e', 'QUEUED', 1, -1, 0)",
+            (run_id, function_id),
+        )
+        connection.execute(
+            "INSERT INTO queue_item (run_id, kind, due_ms, attempt) VALUES (?, 'discover', ?, 0)",
+            (run_id, due_ms),
+        )
+    connection.close()
+
+    app = App()
+    async with await Engine.open(EngineConfig(data_file=path), clock=clock, client=SDKClient(app)) as engine:
+        body = registration("job")
+        body["functions"][0]["concurrency"] = 1
+        await settle(engine)  # what the other run still had to do
+        await engine.register_app(body)
+        await clock.advance(60)
+        await settle(engine)
+        assert [call["ctx"]["fn_id"] for call in app.bodies].count(function_id) == 3
+        assert app.most_open == 1
