@@ -19,6 +19,7 @@ from durable_engine.gateway.client import GatewayClient
 from durable_engine.inspection import view_run
 from durable_engine.maintenance.app_sync import AppSync
 from durable_engine.maintenance.discovery import Discovery
+from durable_engine.model.appointment import AppointmentKind
 from durable_engine.model.event import EventReceipt, NewEvent
 from durable_engine.model.function import Function
 from durable_engine.model.json_value import JSONValue
@@ -195,7 +196,9 @@ class Engine:
 
     async def inventory(self) -> Inventory:
         """Return all functions known now, and their apps."""
+        crons = await self._database.read(lambda tables: tables.appointments.of_kind(AppointmentKind.CRON))
         return Inventory(
+            ticks={(cron.function_id, cron.key): cron.due_ms for cron in crons},
             functions=self._keeper.registry.functions,
             apps=self._apps.views(),
             unsupported=self.unsupported.uses,

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from durable_engine.model.event import Event, StartedRun
 from durable_engine.model.function import Function
@@ -148,8 +149,12 @@ class AppView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Inventory:
-    """All synced functions and the apps they came from; `unsupported` is what apps asked for in vain."""
+    """All synced functions and the apps they came from; `unsupported` is what apps asked for in vain.
+
+    `ticks` says when schedules start their next run, in engine milliseconds, by (function id, schedule).
+    """
 
     functions: tuple[Function, ...]
     apps: tuple[AppView, ...]
     unsupported: tuple[UnsupportedUse, ...] = ()
+    ticks: Mapping[tuple[str, str], int] = field(default_factory=dict)

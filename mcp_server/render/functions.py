@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -97,7 +97,10 @@ def _answer(
         message=_message(inventory, live, found, query=query, app=app),
         count=len(found),
         total=len(live),
-        functions=[_function(function, apps.get(function.app_name), cut) for function in found[:rows]],
+        functions=[
+            _function(function, apps.get(function.app_name), inventory.ticks, cut)
+            for function in found[:rows]
+        ],
         apps=[_app(view, cut) for view in inventory.apps[:_MAX_APPS]],
         warnings=_warnings(inventory.unsupported),
         nearest=nearest or None,
@@ -114,14 +117,19 @@ def _nearest(live: Sequence[Function], query: str) -> list[str]:
     return list(dict.fromkeys(by_name[name] for name in nearest_names(query, by_name)))
 
 
-def _function(function: Function, app: AppView | None, cut: Cutter) -> FunctionInfo:
+def _function(
+    function: Function, app: AppView | None, ticks: Mapping[tuple[str, str], int], cut: Cutter
+) -> FunctionInfo:
     config = function.config
     flow = {key: config[key] for key in FLOW_CONTROL_KEYS if config.get(key)}
     return FunctionInfo(
         id=function.slug,
         name=cut.text(function.name),
         app_id=function.app_name,
-        triggers=[_trigger(trigger, cut) for trigger in function.triggers],
+        triggers=[
+            _trigger(trigger, cut, next_ms=ticks.get((function.id, trigger.cron or "")))
+            for trigger in function.triggers
+        ],
         retries=function.retries,
         flow_control=_configured(flow, cut),
         cancel_on=_configured(config.get("cancel"), cut),
@@ -132,10 +140,16 @@ def _function(function: Function, app: AppView | None, cut: Cutter) -> FunctionI
     )
 
 
-def _trigger(trigger: Trigger, cut: Cutter) -> TriggerInfo:
+def _trigger(trigger: Trigger, cut: Cutter, *, next_ms: int | None) -> TriggerInfo:
     expression = None if trigger.expression is None else cut.text(trigger.expression)
     jitter = format_duration(trigger.jitter_ms) if trigger.jitter_ms else None
-    return TriggerInfo(event=trigger.event, expression=expression, cron=trigger.cron, jitter=jitter)
+    return TriggerInfo(
+        event=trigger.event,
+        expression=expression,
+        cron=trigger.cron,
+        jitter=jitter,
+        next_run_at=iso(next_ms),
+    )
 
 
 def _configured(value: Any, cut: Cutter) -> Any:

@@ -12,6 +12,7 @@ class TriggerInfo(Detail):
     expression: str | None = None
     cron: str | None = None
     jitter: str | None = None
+    next_run_at: str | None = None
 
 
 class FunctionInfo(Detail):

@@ -57,6 +57,8 @@ async def test_a_run_starts_at_each_tick() -> None:
     client = new_client()
     diary = Diary(client, "*/20 8-9 * * MON-FRI")
     async with lab(client, [diary.function], clock=_clock("2027-01-15T08:10")) as it:  # a Friday
+        (next_ms,) = (await it.engine.inventory()).ticks.values()
+        assert _shown(next_ms) == "01-15 08:20"
         await it.pass_time(3 * DAY)
         assert diary.times == [
             *("01-15 08:20", "01-15 08:40", "01-15 09:00", "01-15 09:20", "01-15 09:40"),

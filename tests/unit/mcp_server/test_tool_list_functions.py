@@ -26,7 +26,8 @@ async def test_a_function_shows_what_starts_it_and_how_it_is_configured(server, 
             "timeouts": {"finish": "1h"},
         },
     )
-    backend.view = Inventory(functions=(function,), apps=(an_app(),))
+    ticks = {(function.id, "0 9 * * *"): NOW_MS + 60_000}
+    backend.view = Inventory(functions=(function,), apps=(an_app(),), ticks=ticks)
 
     answer = await ask(server, "list_functions", era=era)
 
@@ -37,7 +38,7 @@ async def test_a_function_shows_what_starts_it_and_how_it_is_configured(server, 
             "appId": "shop",
             "triggers": [
                 {"event": "shop/order.placed", "expression": "event.data.total > 10"},
-                {"cron": "0 9 * * *", "jitter": "30s"},
+                {"cron": "0 9 * * *", "jitter": "30s", "nextRunAt": "2026-09-21T14:14:20.000Z"},
             ],
             "retries": 2,
             "flowControl": {"concurrency": [{"limit": 1}]},
