@@ -28,6 +28,8 @@ async def test_ctrl_c_ends_it_cleanly_also_while_somebody_waits(tmp_path: Path) 
     async with stepcue(tmp_path, "--no-poll") as server, sdk_app("app", server.origin, SAMPLE):
         sent = await server.call("send_event", name="app/user.signup", data={"userId": "u"})
         async with Client(server.mcp_url) as client:
+            # Else the client lists them once its call is answered, asking a server that is ending.
+            await client.list_tools()
             running = asyncio.Event()
 
             async def note(*_: object) -> None:
