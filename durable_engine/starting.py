@@ -66,30 +66,25 @@ def consider(tables: Tables, changes: Changes, start: Start) -> Run | None:
     if flow.debounce is not None:
         _debounce(tables, changes, start, flow.debounce)
         return None
-    return begin(tables, changes, start, due_ms=event.ts_ms)
+    return _start(tables, changes, start, due_ms=event.ts_ms)
 
 
-def begin(
-    tables: Tables,
-    changes: Changes,
-    start: Start,
-    *,
-    due_ms: int | None = None,
-) -> Run | None:
-    """Start a run that only an idempotency key or a singleton can still keep from starting."""
+def begin(tables: Tables, changes: Changes, start: Start) -> Run | None:
+    """Start a run that was put off: only an idempotency key or a singleton can still object."""
+    drop = _repeated_key(tables, start)
+    if drop is not None:
+        decline(changes, start, drop)
+        return None
+    return _start(tables, changes, start)
+
+
+def _start(tables: Tables, changes: Changes, start: Start, *, due_ms: int | None = None) -> Run | None:
     function, event, now_ms = start.function, start.event, start.now_ms
-    decision = _repeated_key(tables, start) or _alone(tables, start)
+    decision = _alone(tables, start)
     if isinstance(decision, Drop):
         decline(changes, start, decision)
         return None
-    run = start_run(
-        changes,
-        function,
-        event,
-        now_ms=now_ms,
-        due_ms=due_ms,
-        parent=start.parent,
-    )
+    run = start_run(changes, function, event, now_ms=now_ms, due_ms=due_ms, parent=start.parent)
     for replaced in decision.replaces:
         changes.replaced.append((replaced, f"by its newer run {run.id}, as the function is a singleton"))
     has_own_id = event.public_id != event.id
@@ -183,10 +178,11 @@ def _debounce(tables: Tables, changes: Changes, start: Start, config: Debounce) 
     value = key_value(config.key, event.as_payload(), now_ms=now_ms)
     pending = tables.appointments.find(AppointmentKind.DEBOUNCE, function.id, value)
     decision = debounce.decide(config, value, pending, now_ms=now_ms)
+    due_ms = decision.until_ms or now_ms
     if pending is None:
-        appointment = _appointment(start, AppointmentKind.DEBOUNCE, value, due_ms=decision.until_ms or now_ms)
+        appointment = _appointment(start, AppointmentKind.DEBOUNCE, value, due_ms=due_ms)
     else:
-        appointment = replace(pending, due_ms=decision.until_ms or now_ms, count=pending.count + 1)
+        appointment = replace(pending, due_ms=due_ms, count=pending.count + 1)
         if debounce.is_newer(event, tables.events.get(pending.event_id or "")):
             if pending.parent is not None:
                 changes.refused.append((pending.parent, "a newer event took its place in the debounce"))
