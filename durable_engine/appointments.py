@@ -14,7 +14,7 @@ from durable_engine.crons import next_tick
 from durable_engine.ids import derived_ulid
 from durable_engine.model.appointment import Appointment, AppointmentKind
 from durable_engine.model.changes import Changes
-from durable_engine.model.decision import Control, Drop
+from durable_engine.model.decision import Control, Drop, NotAdmitted
 from durable_engine.model.event import SCHEDULED_TIMER, Event
 from durable_engine.model.function import Function
 from durable_engine.registry import Registry
@@ -70,10 +70,8 @@ def _keep_debounce(
     else:
         run = begin(tables, changes, start)
     if run is None:  # that holds for the events which this one has replaced, too
-        for event_id in tables.decisions.events_of(appointment.id):
-            if event_id != start.event.id:
-                earlier = Start(function=function, event=tables.events.get(event_id), now_ms=now_ms)
-                decline(changes, earlier, changes.decisions[0].decision)
+        others = [known for known in tables.decisions.events_of(appointment.id) if known != start.event.id]
+        _decline_all(tables, changes, function, others, changes.decisions[0].decision, now_ms=now_ms)
     changes.kept.append((appointment, None if run is None else run.id))
     yield changes
 
@@ -86,11 +84,23 @@ def _keep_batch(
     if drop is None:
         keep_batch(tables, changes, function, appointment, now_ms=now_ms)
     else:
-        for event_id in tables.appointments.events(appointment):
-            start = Start(function=function, event=tables.events.get(event_id), now_ms=now_ms)
-            decline(changes, start, drop)
+        event_ids = tables.appointments.events(appointment)
+        _decline_all(tables, changes, function, event_ids, drop, now_ms=now_ms)
         changes.kept.append((appointment, None))
     yield changes
+
+
+def _decline_all(
+    tables: Tables,
+    changes: Changes,
+    function: Function,
+    event_ids: Iterable[str],
+    decision: NotAdmitted,
+    *,
+    now_ms: int,
+) -> None:
+    for event_id in event_ids:
+        decline(changes, Start(function=function, event=tables.events.get(event_id), now_ms=now_ms), decision)
 
 
 def _obstacle(function: Function) -> Drop | None:
