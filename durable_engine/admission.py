@@ -30,8 +30,7 @@ def admit(
     """
     if not tables.lanes.exist():
         return []
-    for lane_id in tables.queue.line_up(now_ms=now_ms):
-        tables.lanes.wake(lane_id)
+    tables.line_up(now_ms=now_ms)
     for gate_id, running in tables.lanes.opened(now_ms=now_ms):
         _invite(tables, gate_id, running=running)
     admitted: list[QueueItem] = []

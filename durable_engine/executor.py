@@ -20,8 +20,9 @@ from durable_engine.gateway.client import GatewayClient
 from durable_engine.model.call import Call
 from durable_engine.model.changes import ItemRetry
 from durable_engine.model.endpoint import EndpointCall
+from durable_engine.model.function import Function
 from durable_engine.model.history import HistoryEntry, HistoryKind
-from durable_engine.model.json_value import JSONObject, parse_json
+from durable_engine.model.json_value import parse_json
 from durable_engine.model.queue_item import ItemKind, NewItem, QueueItem
 from durable_engine.model.reply import Reply
 from durable_engine.model.run import Run
@@ -30,6 +31,7 @@ from durable_engine.registry import Registry
 from durable_engine.sdk.client import SDKClient
 from durable_engine.sdk.reply import failure
 from durable_engine.settle import Settled, repair_stalled
+from durable_engine.standing import note_held
 from durable_engine.storage.database import Database
 from durable_engine.storage.tables import Tables
 from durable_engine.timers import fire_timer
@@ -208,9 +210,11 @@ def _is_made(tables: Tables, registry: Registry, now_ms: int, item: QueueItem) -
     if run is None or not registry.knows(run.function_id):
         return True  # loading it says what is wrong
     function = registry.by_id(run.function_id)
-    if function.has_timeouts and tables.queue.is_overdue(run.id, now_ms=now_ms):
-        return False
-    return not function.is_paused
+    return not (function.is_paused or _is_late(tables, function, run, now_ms=now_ms))
+
+
+def _is_late(tables: Tables, function: Function, run: Run, *, now_ms: int) -> bool:
+    return function.has_timeouts and tables.queue.is_overdue(run.id, now_ms=now_ms)
 
 
 def _load(tables: Tables, registry: Registry, item: QueueItem, *, now_ms: int) -> Work | None:
@@ -228,7 +232,7 @@ def _load_work(tables: Tables, registry: Registry, item: QueueItem, *, now_ms: i
     if run is None:
         raise LookupError(f"queue item {item.id} belongs to no run")
     function = registry.by_id(run.function_id)
-    if function.has_timeouts and tables.queue.is_overdue(run.id, now_ms=now_ms):
+    if _is_late(tables, function, run, now_ms=now_ms):
         return Work(item=item)
     if function.is_paused:
         tables.queue.hold(item, now_ms=now_ms)
@@ -268,14 +272,9 @@ def _note_wait(tables: Tables, item: QueueItem, *, now_ms: int) -> None:
     """Keep in the history of a run what held its call, and for how long."""
     if item.lane_id is None or item.ready_ms is None or item.ready_ms >= now_ms:
         return
-    held_by = tables.lanes.get(item.lane_id).held_by
+    held_by = tables.lanes.held_by(item.lane_id)
     if held_by is not None:
-        detail: JSONObject = {"by": held_by, "since_ms": item.ready_ms}
-        tables.history.append(
-            HistoryEntry(
-                run_id=item.run_id, at_ms=now_ms, kind=HistoryKind.HELD, step_id=item.step_id, detail=detail
-            )
-        )
+        note_held(tables, item, by=held_by, now_ms=now_ms)
 
 
 def _endpoint_call(tables: Tables, run: Run) -> EndpointCall:

@@ -12,9 +12,8 @@ from durable_engine.errors import InvalidInputError
 from durable_engine.ids import derived_ulid
 from durable_engine.model.appointment import Appointment, AppointmentKind
 from durable_engine.model.function import Function
-from durable_engine.model.history import HistoryEntry, HistoryKind
-from durable_engine.model.queue_item import QueueItem
 from durable_engine.registry_keeper import RegistryKeeper
+from durable_engine.standing import note_held
 from durable_engine.storage.tables import Tables
 
 _HELD_BY = "its function was paused"
@@ -56,19 +55,9 @@ class Pausing:
                 tables.appointments.close(appointment)
             for run_id in tables.runs.open_of_function(function.id):
                 for item in tables.queue.let_go(run_id, now_ms=now_ms):
-                    tables.history.append(_held(item, now_ms=now_ms))
+                    note_held(tables, item, by=_HELD_BY, now_ms=now_ms)
 
         await self._keeper.note_pause(function, paused_ms=None, besides=let_go)
-
-
-def _held(item: QueueItem, *, now_ms: int) -> HistoryEntry:
-    return HistoryEntry(
-        run_id=item.run_id,
-        at_ms=now_ms,
-        kind=HistoryKind.HELD,
-        step_id=item.step_id,
-        detail={"by": _HELD_BY, "since_ms": item.ready_ms},
-    )
 
 
 def _end_of_pause(function: Function, *, now_ms: int) -> Appointment:

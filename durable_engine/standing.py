@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from durable_engine.durations import format_duration
 from durable_engine.flow_control.lanes import first_to_hold
 from durable_engine.model.decision import Control
+from durable_engine.model.history import HistoryEntry, HistoryKind
 from durable_engine.model.queue_item import QueueItem
 from durable_engine.storage.tables import Tables
 
@@ -39,12 +40,24 @@ def held_words(tables: Tables, run_id: str, *, now_ms: int) -> str | None:
     run = tables.runs.get_lean(run_id)
     if run is None or run.lane_id is None:
         return None
-    for lane_id in tables.queue.line_up(now_ms=now_ms):
-        tables.lanes.wake(lane_id)
+    tables.line_up(now_ms=now_ms)
     standing = next(iter(standings(tables, run_id, now_ms=now_ms)), None)
     if standing is None or standing.until_ms is None:
         return None if standing is None else standing.reason
     return f"{standing.reason}; it starts in {format_duration(standing.until_ms - now_ms)} at the earliest"
+
+
+def note_held(tables: Tables, item: QueueItem, *, by: str, now_ms: int) -> None:
+    """Keep in the history of a run what held a call until now; the view of the run tells of it as a hold."""
+    tables.history.append(
+        HistoryEntry(
+            run_id=item.run_id,
+            at_ms=now_ms,
+            kind=HistoryKind.HELD,
+            step_id=item.step_id,
+            detail={"by": by, "since_ms": item.ready_ms},
+        )
+    )
 
 
 def _standing(tables: Tables, item: QueueItem, *, now_ms: int) -> Standing | None:

@@ -36,7 +36,7 @@ _REST: Final = "UPDATE lane SET is_waiting = 0, parked_at = NULL WHERE id = ?"
 _PARK: Final = "UPDATE lane SET parked_at = ?, parked_slots = ?, held_by = ? WHERE id = ?"
 _SERVED: Final = "UPDATE lane SET turn = (SELECT max(turn) + 1 FROM lane) WHERE id = ?"
 _NEXT_OPEN: Final = """
-SELECT id, work_lane_id, held_by FROM lane WHERE is_waiting = 1 AND parked_at IS NULL ORDER BY turn LIMIT 1
+SELECT id, work_lane_id FROM lane WHERE is_waiting = 1 AND parked_at IS NULL ORDER BY turn LIMIT 1
 """
 _EXIST: Final = "SELECT 1 FROM lane LIMIT 1"
 _PARKED: Final = """
@@ -55,18 +55,17 @@ _NEXT_LOOK: Final = """
 SELECT CASE WHEN EXISTS (SELECT 1 FROM lane WHERE is_waiting = 1 AND parked_at IS NULL) THEN ?
     ELSE (SELECT min(wake_ms) FROM gate WHERE wake_ms IS NOT NULL) END
 """
-_LANE: Final = "SELECT id, work_lane_id, held_by FROM lane WHERE id = ?"
+_HELD_BY: Final = "SELECT held_by FROM lane WHERE id = ?"
 _OPEN_ALL: Final = "UPDATE lane SET parked_at = NULL WHERE is_waiting = 1 AND parked_at IS NOT NULL"
 _NOBODY_RUNS: Final = "UPDATE gate SET running = 0 WHERE running != 0"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OpenLane:
-    """A lane in whose line something may stand; `held_by` names the gate at which it was parked last."""
+    """A lane in whose line something may stand."""
 
     id: int
     work_lane_id: int | None
-    held_by: str | None
 
 
 class LaneTable:
@@ -108,13 +107,14 @@ class LaneTable:
             )
         return lane_id
 
-    def get(self, lane_id: int) -> OpenLane:
-        """Return a lane that a run refers to."""
-        return OpenLane(**dict(self._connection.execute(_LANE, (lane_id,)).fetchone()))
+    def held_by(self, lane_id: int) -> str | None:
+        """Return the words for the gate at which a lane was parked last, since something came to its line."""
+        words: str | None = self._connection.execute(_HELD_BY, (lane_id,)).fetchone()[0]
+        return words
 
     def gates(self, lane_id: int) -> list[GateState]:
         """Return the gates of a lane as they are now, in the order of the configuration."""
-        return [_read(dict(row)) for row in self._connection.execute(_GATES, (lane_id,))]
+        return [_read(row) for row in self._connection.execute(_GATES, (lane_id,))]
 
     def wake(self, lane_id: int) -> None:
         """Something has come to stand in line."""
@@ -178,7 +178,8 @@ class LaneTable:
         self._connection.execute(_OPEN_ALL)
 
 
-def _read(row: dict[str, object]) -> GateState:
-    state = {name: row.pop(name) for name in ("id", "running", "slot_us")}
-    rule = GateRule(**{**row, "control": Control(str(row["control"]))})  # type: ignore[arg-type]
-    return GateState(rule=rule, **state)  # type: ignore[arg-type]
+def _read(row: sqlite3.Row) -> GateState:
+    values = dict(row)
+    state = {name: values.pop(name) for name in ("id", "running", "slot_us")}
+    values["control"] = Control(values["control"])
+    return GateState(rule=GateRule(**values), **state)

@@ -71,6 +71,11 @@ class Tables:
             return work, work
         return self.lanes.id_of(placing.start, work_lane_id=work), work
 
+    def line_up(self, *, now_ms: int) -> None:
+        """Let every call that is due join the line of its lane, and let those lanes be looked at."""
+        for lane_id in self.queue.line_up(now_ms=now_ms):
+            self.lanes.wake(lane_id)
+
     def events_of(self, run: Run) -> list[Event]:
         """Return the events that started a run, in the order in which they came."""
         return [self.events.get(event_id) for event_id in self.runs.event_ids(run)]
