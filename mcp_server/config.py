@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-Toolset = Literal["core", "docs"]
+Toolset = Literal["core", "testing", "docs"]
 
 
 class ServerConfig(BaseModel):
@@ -14,7 +14,7 @@ class ServerConfig(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    toolsets: frozenset[Toolset] = frozenset({"core", "docs"})
+    toolsets: frozenset[Toolset] = frozenset({"core", "testing", "docs"})
     """Groups of tools to offer."""
 
     tools: frozenset[str] | None = None

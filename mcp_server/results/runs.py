@@ -71,7 +71,7 @@ class HandlerRun(Detail):
     status: str
 
 
-class Step(Model):
+class Step(Detail):
     """One step of a run. `attempt` is the number of the newest call for it, from 0, as in `failures`;
     `attempts` how often the step itself was tried. `child_run_id`: the run that it invoked.
     `taken_over`: a rerun has its result from the original run.

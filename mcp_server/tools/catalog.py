@@ -33,6 +33,7 @@ def all_tools(backend: Backend, docs: DocsIndex, config: ServerConfig) -> dict[T
             get_run_status.make(backend, config),
             pause_function.make(backend),
         ],
+        "testing": [],
         "docs": [
             search_docs.make(docs),
             grep_docs.make(docs),
