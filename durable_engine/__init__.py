@@ -20,6 +20,7 @@ from durable_engine.model.flow import (
     Throttle,
 )
 from durable_engine.model.function import App, CancelOn, Function, Trigger
+from durable_engine.model.plan import Conditions, PlannedEvent
 from durable_engine.model.records import (
     EventFilter,
     EventPage,
@@ -32,17 +33,20 @@ from durable_engine.model.records import (
 )
 from durable_engine.model.status import RunStatus, StepKind, StepStatus
 from durable_engine.model.views import AppView, FailedAttempt, Hold, Inventory, RunView, StepView, WaitingFor
+from durable_engine.time_control import Advance, Fired
 from durable_engine.unsupported import UnsupportedUse
 
 __all__ = [
     "DEFAULT_DATA_FILE",
     "DEFAULT_PORT",
+    "Advance",
     "App",
     "AppView",
     "Batch",
     "CancelOn",
     "Clock",
     "Concurrency",
+    "Conditions",
     "Debounce",
     "Engine",
     "EngineConfig",
@@ -51,6 +55,7 @@ __all__ = [
     "EventPage",
     "EventReceipt",
     "FailedAttempt",
+    "Fired",
     "FlowControl",
     "Function",
     "Hold",
@@ -58,6 +63,7 @@ __all__ = [
     "ManualClock",
     "NewEvent",
     "NotStarted",
+    "PlannedEvent",
     "RateLimit",
     "RealClock",
     "RunFilter",

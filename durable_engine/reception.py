@@ -15,6 +15,7 @@ from durable_engine.intake import MAX_EVENTS, accept
 from durable_engine.model.changes import Changes
 from durable_engine.model.event import Event, EventReceipt, NewEvent
 from durable_engine.model.function import Function
+from durable_engine.model.plan import Conditions
 from durable_engine.registry import Registry
 from durable_engine.settle import Settled, Settlement, invoked_event
 from durable_engine.standing import held_words
@@ -43,9 +44,16 @@ class Reception:
         self._max_bytes = max_event_bytes
 
     async def send(
-        self, events: Sequence[NewEvent], *, seed: str | None, explains: bool
+        self,
+        events: Sequence[NewEvent],
+        *,
+        seed: str | None,
+        explains: bool,
+        under: Conditions = Conditions(),  # noqa: B008 - frozen
     ) -> list[EventReceipt]:
         """Accept events, all of them or none. `explains`: the receipts say what keeps runs waiting, too.
+
+        `under` are conditions for the runs that they start.
 
         Raises:
             InvalidEventError: one is malformed, reserved or too large, or there are too many.
@@ -62,7 +70,9 @@ class Reception:
         def take(tables: Tables, registry: Registry, now_ms: int) -> Settled:
             whole = Settled()
             for event in accepted:
-                settled, receipt = _ingest(tables, registry, event, explains=explains, now_ms=now_ms)
+                settled, receipt = _ingest(
+                    tables, registry, event, explains=explains, under=under, now_ms=now_ms
+                )
                 receipts.append(receipt)
                 whole.add(settled)
             return whole
@@ -78,8 +88,11 @@ class Reception:
         data: Mapping[str, object] | None,
         user: Mapping[str, object] | None,
         key: str | None,
+        under: Conditions = Conditions(),  # noqa: B008 - frozen
     ) -> EventReceipt:
         """Start one function, whatever triggers it; for 24 h the same `key` starts it only once.
+
+        `under` are conditions for the run.
 
         Raises:
             FunctionNotFoundError, AppNotFoundError: as `Registry.find`.
@@ -110,9 +123,17 @@ class Reception:
                 return Settled()
             changes = Changes(events=[event])
             function = registry.by_id(found.id)
-            asked = Start(function=function, event=event, now_ms=now_ms, is_direct=True, start_key=start_key)
+            asked = Start(
+                function=function,
+                event=event,
+                now_ms=now_ms,
+                is_direct=True,
+                start_key=start_key,
+                under=under,
+            )
             consider(tables, changes, asked)
             settled = Settlement(tables, registry, now_ms=now_ms).apply(changes)
+            _prepare(tables, settled, under)
             receipts.append(_with_holds(tables, _receipt(event, settled), now_ms=now_ms))
             return settled
 
@@ -120,15 +141,22 @@ class Reception:
         return receipts[0]
 
 
+def _prepare(tables: Tables, settled: Settled, under: Conditions) -> None:
+    """Let the runs that were started take place under conditions."""
+    for run in settled.started if under.events else ():
+        tables.timelines.plan(run.run_id, under.events)
+
+
 def _ingest(
-    tables: Tables, registry: Registry, event: Event, *, explains: bool, now_ms: int
+    tables: Tables, registry: Registry, event: Event, *, explains: bool, under: Conditions, now_ms: int
 ) -> tuple[Settled, EventReceipt]:
     known = tables.events.find(event.id)
     if known is not None:
         started = existing_runs(tables, registry, event.id)
         missed = not_started(tables, event.id)
         return Settled(), EventReceipt(event=known, is_known=True, started=started, not_started=missed)
-    settled = Settlement(tables, registry, now_ms=now_ms).ingest(event)
+    settled = Settlement(tables, registry, now_ms=now_ms).ingest(event, under=under)
+    _prepare(tables, settled, under)
     receipt = _receipt(event, settled)
     if not explains:
         return settled, receipt

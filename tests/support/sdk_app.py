@@ -92,7 +92,7 @@ async def lab(
     functions: list[inngest.Function[Any]],
     *,
     data_file: Path | None = None,
-    clock: ManualClock | None = None,
+    clock: ManualClock | RealClock | None = None,
     signing_key: str | None = None,
     syncs: bool = True,
     wrap: Callable[[ASGIApp], ASGIApp] = lambda app: app,
