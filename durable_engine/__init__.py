@@ -33,7 +33,7 @@ from durable_engine.model.records import (
 )
 from durable_engine.model.status import RunStatus, StepKind, StepStatus
 from durable_engine.model.views import AppView, FailedAttempt, Hold, Inventory, RunView, StepView, WaitingFor
-from durable_engine.time_control import Advance, Fired
+from durable_engine.time_control import Advance, Fired, TimeControl
 from durable_engine.unsupported import UnsupportedUse
 
 __all__ = [
@@ -82,6 +82,7 @@ __all__ = [
     "StepStatus",
     "StepView",
     "Throttle",
+    "TimeControl",
     "Trigger",
     "UnmetWait",
     "UnsupportedUse",

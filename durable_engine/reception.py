@@ -92,19 +92,12 @@ class Reception:
     ) -> EventReceipt:
         """Start one function, whatever triggers it; for 24 h the same `key` starts it only once.
 
-        `under` are conditions for the run.
-
         Raises:
             FunctionNotFoundError, AppNotFoundError: as `Registry.find`.
             InvalidInputError: it is a durable endpoint.
             InvalidEventError: `data` cannot be an event's data.
         """
-        found = self._registry().find(function, app=app)
-        if found.is_endpoint:
-            raise InvalidInputError(
-                f"{found.slug!r} is a durable endpoint: a request to the app itself starts it.",
-                hint=f"Send a request to {found.url}.",
-            )
+        found = _startable(self._registry().find(function, app=app))
         now_ms = self._clock.now_ms()
         checked = accept(
             NewEvent(name="checked", data=dict(data or {}), user=dict(user or {})),
@@ -113,7 +106,6 @@ class Reception:
         )
         event = invoked_event(found, checked.data, checked.user, now_ms=now_ms, event_id=new_ulid(now_ms))
         start_key = None if key is None else f"{_INVOKE_KEY}{key}"
-
         receipts: list[EventReceipt] = []
 
         def start(tables: Tables, registry: Registry, now_ms: int) -> Settled:
@@ -122,9 +114,8 @@ class Reception:
                 receipts.append(known)
                 return Settled()
             changes = Changes(events=[event])
-            function = registry.by_id(found.id)
             asked = Start(
-                function=function,
+                function=registry.by_id(found.id),
                 event=event,
                 now_ms=now_ms,
                 is_direct=True,
@@ -139,6 +130,15 @@ class Reception:
 
         await self._transactions.commit(start)
         return receipts[0]
+
+
+def _startable(function: Function) -> Function:
+    if function.is_endpoint:
+        raise InvalidInputError(
+            f"{function.slug!r} is a durable endpoint: a request to the app itself starts it.",
+            hint=f"Send a request to {function.url}.",
+        )
+    return function
 
 
 def _prepare(tables: Tables, settled: Settled, under: Conditions) -> None:

@@ -42,16 +42,16 @@ _FIRED: Final = frozenset(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fired:
-    """Something that happened while time passed; `at_ms` is in the time of its run."""
+    """Something that happened while time passed.
 
-    entry: HistoryEntry
+    `at_ms` is in the time of its run, `kind` as in histories.
+    """
+
+    kind: str
+    at_ms: int
+    run_id: str
     function_slug: str
     step_name: str | None
-
-    @property
-    def at_ms(self) -> int:
-        """When it happened."""
-        return self.entry.at_ms
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,9 +60,9 @@ class Advance:
 
     `fired` are the first things that happened meanwhile, in order, of `count` in all. `now_ms` is before
     `target_ms` (None for the end of a run) when the caller's patience ended first; `open_calls` are then the
-    runs whose apps have not answered. `next_due_ms` is when the next thing is due. `shift_ms` is how far the
-    engine's clock is ahead of the real one. With `run_id` only the time of that run was moved, and the times
-    are its own.
+    runs whose apps have not answered. `next_due_ms` is when the next thing is due. `engine_ms` is the
+    engine's time, and `shift_ms` how far the engine's clock is ahead of the real one. With `run_id` only the
+    time of that run was moved, and the times are its own.
     """
 
     from_ms: int
@@ -72,6 +72,7 @@ class Advance:
     count: int
     next_due_ms: int | None
     shift_ms: int
+    engine_ms: int
     open_calls: tuple[str, ...] = ()
     run_id: str | None = None
     has_ended: bool = False
@@ -179,7 +180,7 @@ class TimeControl:
                     raise InvalidInputError(
                         f"Nothing comes due for run {run_id}: it is being called, or waits for something "
                         "that only the outside can send.",
-                        hint=f"get_run_status runId={run_id} shows what it waits for, and how to send it.",
+                        hint=f"Call get_run_status runId={run_id} to see what it waits for.",
                     )
                 until_ms = run.at(due_ms)
             asked.append((from_ms, until_ms, tables.history.newest()))
@@ -249,6 +250,7 @@ class TimeControl:
                 count=count,
                 next_due_ms=due_ms,
                 shift_ms=shift_ms,
+                engine_ms=now_ms,
                 open_calls=tuple(tables.queue.called_runs(limit=_MOST_CALLS)) if is_short else (),
                 run_id=run_id,
                 has_ended=run is not None and run.status.is_terminal,
@@ -271,7 +273,9 @@ def _target(from_ms: int, *, by_ms: int | None, to_ms: int | None) -> int:
 def _fired(tables: Tables, registry: Registry, entry: HistoryEntry) -> Fired:
     run = tables.runs.get_lean(entry.run_id)
     return Fired(
-        entry=entry,
+        kind=entry.kind.value,
+        at_ms=entry.at_ms,
+        run_id=entry.run_id,
         function_slug="" if run is None else registry.by_id(run.function_id).slug,
         step_name=None if entry.step_id is None else tables.steps.name(entry.run_id, entry.step_id),
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
-from durable_engine import EventReceipt, Function, Inventory, NewEvent, RunView
+from durable_engine import EventReceipt, Function, Inventory, NewEvent, RunView, TimeControl
 
 
 class Backend(Protocol):
@@ -52,6 +52,11 @@ class Backend(Protocol):
 
     async def resume_function(self, function: str, *, app: str | None = None) -> Function:
         """End the pause of a function; raises as `invoke_function`."""
+        ...
+
+    @property
+    def time(self) -> TimeControl:
+        """Moves time."""
         ...
 
     async def inventory(self) -> Inventory:

@@ -14,6 +14,7 @@ from durable_engine.model.changes import Changes
 from durable_engine.model.event import Event, StartedRun
 from durable_engine.model.function import Function
 from durable_engine.model.history import HistoryEntry, HistoryKind
+from durable_engine.model.lane import Placing
 from durable_engine.model.pause import CancelTrigger
 from durable_engine.model.queue_item import ItemKind, NewItem
 from durable_engine.model.run import Run, Timeline
@@ -41,18 +42,13 @@ def start_run(  # noqa: PLR0913 - what a run has to do with others
 
     `due_ms` delays the first call. `parent` is (run id, step id) of the invoking step. `repeats` is (id
     for the new run, id of the run that it repeats). `more_events` are the ids of the other events of a batch.
-    `timeline` is that to which the run belongs; `due_ms` is in its time. No throttle holds such a run: it
-    could skip the time of its wait, but the others could not.
+    `timeline` is that to which the run belongs; `due_ms` is in its time, and no throttle holds it.
     """
     offset_ms = 0 if timeline is None else timeline.offset_ms
     due_ms = max(due_ms or 0, now_ms + offset_ms)
-    payload = event.as_payload()
-    placing = lanes.placing(function.flow, function.id, payload, now_ms=now_ms)
-    if placing is not None and timeline is not None:
-        placing = replace(placing, start=placing.work)
+    placing = _placing(function, event, now_ms=now_ms, is_timed=timeline is None)
     rank_ms = due_ms if placing is None else due_ms - placing.ahead_ms
     due_ms = max(due_ms, rank_ms)
-    singleton = function.flow.singleton
     parent_run_id, parent_step_id = parent or (None, None)
     run_id, original_run_id = repeats or (run_id_for(event, function, now_ms=now_ms), None)
     run = Run(
@@ -65,23 +61,37 @@ def start_run(  # noqa: PLR0913 - what a run has to do with others
         parent_step_id=parent_step_id,
         original_run_id=original_run_id,
         rank_ms=rank_ms - offset_ms,
-        singleton_key=None if singleton is None else key_value(singleton.key, payload, now_ms=now_ms),
+        singleton_key=_singleton_key(function, event, now_ms=now_ms),
         event_count=1 + len(more_events),
         timeline_id=None if timeline is None else timeline.id,
         offset_ms=offset_ms,
     )
-    changes.new_runs.append(run)
-    if more_events:
-        changes.run_events.append((run.id, [event.id, *more_events]))
-    if placing is not None:
-        changes.placings[run.id] = placing
-    changes.items.append(NewItem(run_id=run.id, kind=ItemKind.DISCOVER, due_ms=due_ms))
+    _add(changes, run, placing, more_events)
     _watch(changes, function, run, event, now_ms=now_ms)
+    changes.items.append(NewItem(run_id=run.id, kind=ItemKind.DISCOVER, due_ms=due_ms))
     changes.history.append(HistoryEntry(run_id=run.id, at_ms=run.queued_ms, kind=HistoryKind.RUN_QUEUED))
     changes.started.append(
         StartedRun(run_id=run.id, function_slug=function.slug, status=run.status, due_ms=due_ms)
     )
     return run
+
+
+def _add(changes: Changes, run: Run, placing: Placing | None, more_events: Sequence[str]) -> None:
+    changes.new_runs.append(run)
+    if more_events:
+        changes.run_events.append((run.id, [run.event_id, *more_events]))
+    if placing is not None:
+        changes.placings[run.id] = placing
+
+
+def _placing(function: Function, event: Event, *, now_ms: int, is_timed: bool) -> Placing | None:
+    placing = lanes.placing(function.flow, function.id, event.as_payload(), now_ms=now_ms)
+    return placing if placing is None or is_timed else replace(placing, start=placing.work)
+
+
+def _singleton_key(function: Function, event: Event, *, now_ms: int) -> str | None:
+    singleton = function.flow.singleton
+    return None if singleton is None else key_value(singleton.key, event.as_payload(), now_ms=now_ms)
 
 
 def _watch(changes: Changes, function: Function, run: Run, event: Event, *, now_ms: int) -> None:

@@ -10,6 +10,7 @@ import sqlite3
 from typing import Final
 
 from durable_engine.errors import SchemaVersionError, StorageError
+from durable_engine.storage.schema_of_tests import VERSION_4
 
 MIN_SQLITE: Final = (3, 37, 0)  # STRICT tables
 APPLICATION_ID: Final = 0x53746570
@@ -347,36 +348,7 @@ ALTER TABLE cancel_trigger ADD COLUMN match_key TEXT NOT NULL DEFAULT '';
 CREATE INDEX cancel_trigger_by_match ON cancel_trigger (event_name, match_path, match_key);
 """
 
-# Time that is skipped for single runs, and for the whole engine (setting `clock_shift_ms`).
-_VERSION_4_TIME: Final = """
-ALTER TABLE run ADD COLUMN timeline_id TEXT;
-ALTER TABLE run ADD COLUMN offset_ms INTEGER NOT NULL DEFAULT 0;
-ALTER TABLE run ADD COLUMN skipped_ms INTEGER NOT NULL DEFAULT 0;
-CREATE INDEX run_by_timeline ON run (timeline_id)
-    WHERE timeline_id IS NOT NULL AND status IN ('QUEUED', 'RUNNING');
-CREATE TABLE timeline (
-    id TEXT PRIMARY KEY REFERENCES run (id),
-    offset_ms INTEGER NOT NULL,
-    until_ms INTEGER
-) STRICT, WITHOUT ROWID;
-CREATE TABLE planned_event (
-    timeline_id TEXT NOT NULL,
-    position INTEGER NOT NULL,
-    name TEXT NOT NULL,
-    data TEXT NOT NULL,
-    is_signal INTEGER NOT NULL CHECK (is_signal IN (0, 1)),
-    after_step TEXT,
-    after_ms INTEGER,
-    sent_ms INTEGER,
-    PRIMARY KEY (timeline_id, position)
-) STRICT, WITHOUT ROWID;
-CREATE TABLE setting (
-    name TEXT PRIMARY KEY,
-    value TEXT NOT NULL
-) STRICT, WITHOUT ROWID;
-"""
-
-MIGRATIONS: Final = (_VERSION_1, _VERSION_2, _VERSION_3 + _VERSION_3_WAITS, _VERSION_4_TIME)
+MIGRATIONS: Final = (_VERSION_1, _VERSION_2, _VERSION_3 + _VERSION_3_WAITS, VERSION_4)
 """The script at position n takes a file from version n to n + 1; a published one is never edited."""
 
 
