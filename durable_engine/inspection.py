@@ -7,7 +7,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from durable_engine.double_uses import body_counts, uses_in
 from durable_engine.model.decision import Control, EventDecision
+from durable_engine.model.double import HAS_CALL
 from durable_engine.model.event import NotStarted, StartedRun
 from durable_engine.model.history import HistoryEntry, HistoryKind
 from durable_engine.model.json_value import JSONObject, JSONValue, parse_stored
@@ -47,6 +49,9 @@ class _Known:
     """Steps that ended in this run; None unless it repeats another one."""
     held: Mapping[str | None, WaitingFor]
     """Calls that wait for their turn."""
+    doubled: Mapping[str | None, str]
+    """What doubles did last."""
+    bodies: Mapping[str | None, int]
     now_ms: int
 
 
@@ -56,12 +61,15 @@ def view_run(tables: Tables, registry: Registry, run: Run, *, now_ms: int) -> Ru
     history = tables.history.of_run(run.id)
     failures = _failures(history)
     children = tables.runs.children(run.id)
+    uses = uses_in(history)
     known = _Known(
         failures=failures,
         children={child.parent_step_id: child.id for child in map(tables.runs.get_lean, children) if child},
         pauses=tables.pauses.steps_waiting(run.id),
         ended_here=_ended_steps(history) if run.original_run_id is not None else None,
         held={wait.step_id: wait for wait in _held(tables, run, now_ms=now_ms)},
+        doubled={use.step_id: use.outcome for use in uses},
+        bodies=body_counts(history),
         now_ms=now_ms,
     )
     steps = tuple(_view_step(step, known) for step in tables.steps.all(run.id))
@@ -94,6 +102,8 @@ def view_run(tables: Tables, registry: Registry, run: Run, *, now_ms: int) -> Ru
         failure_handlers=_failure_handlers(tables, registry, run),
         is_archived=function.is_archived,
         is_endpoint=function.is_endpoint,
+        doubles=uses,
+        unused_doubles=tuple(double for double in tables.doubles.of_scope(run.id) if not double.uses),
     )
 
 
@@ -209,6 +219,8 @@ def _view_step(step: Step, known: _Known) -> StepView:
         and known.ended_here is not None
         and step.memo is not None
         and step.ref.id not in known.ended_here,
+        doubled=known.doubled.get(step.ref.id),
+        body_runs=known.bodies[step.ref.id] if step.kind in HAS_CALL else None,
     )
 
 

@@ -15,6 +15,7 @@ from durable_engine.model.run import Run
 from durable_engine.model.step import Step, Surroundings
 from durable_engine.storage.appointment_table import AppointmentTable
 from durable_engine.storage.decision_table import DecisionTable
+from durable_engine.storage.double_table import DoubleTable
 from durable_engine.storage.event_table import EventTable
 from durable_engine.storage.history_table import HistoryTable
 from durable_engine.storage.lane_table import LaneTable
@@ -42,6 +43,7 @@ class Tables:
         self.lanes = LaneTable(connection)
         self.appointments = AppointmentTable(connection)
         self.decisions = DecisionTable(connection)
+        self.doubles = DoubleTable(connection)
 
     @contextmanager
     def all_or_nothing(self) -> Iterator[None]:
