@@ -7,6 +7,18 @@ from durable_engine.clock import Clock, ManualClock, RealClock
 from durable_engine.config import DEFAULT_DATA_FILE, DEFAULT_PORT, EngineConfig
 from durable_engine.engine import Engine
 from durable_engine.http_api.app import build_app
+from durable_engine.model.double import (
+    Delivery,
+    Double,
+    DoubleUse,
+    Fault,
+    FaultKind,
+    MockError,
+    MockEvent,
+    MockResult,
+    MockTimeout,
+    NewDouble,
+)
 from durable_engine.model.event import Event, EventReceipt, NewEvent, NotStarted, StartedRun, UnmetWait
 from durable_engine.model.flow import (
     Batch,
@@ -48,6 +60,9 @@ __all__ = [
     "Concurrency",
     "Conditions",
     "Debounce",
+    "Delivery",
+    "Double",
+    "DoubleUse",
     "Engine",
     "EngineConfig",
     "Event",
@@ -55,12 +70,19 @@ __all__ = [
     "EventPage",
     "EventReceipt",
     "FailedAttempt",
+    "Fault",
+    "FaultKind",
     "Fired",
     "FlowControl",
     "Function",
     "Hold",
     "Inventory",
     "ManualClock",
+    "MockError",
+    "MockEvent",
+    "MockResult",
+    "MockTimeout",
+    "NewDouble",
     "NewEvent",
     "NotStarted",
     "PlannedEvent",

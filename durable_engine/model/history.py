@@ -25,6 +25,7 @@ class HistoryKind(StrEnum):
     STEP_FAILED = "step.failed"
     STEP_TIMED_OUT = "step.timed_out"
     HELD = "call.held"
+    DOUBLED = "step.doubled"
     NOTE = "run.note"
 
 
