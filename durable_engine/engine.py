@@ -247,9 +247,12 @@ class Engine:
             hint="Run ids come from send_event and invoke_function.",
         )
 
-    async def wait_for_runs(self, run_ids: Sequence[str], *, timeout_s: float) -> Mapping[str, RunView]:
+    async def wait_for_runs(
+        self, run_ids: Sequence[str], *, timeout_s: float, or_idle: bool = False
+    ) -> Mapping[str, RunView]:
         """Return the runs once all have ended, or as they are after `timeout_s` seconds.
 
+        `or_idle`: also when no call is open and nothing is due, so that only time or the outside moves them.
         Ids of no run are missing from the answer.
         """
         wanted = list(dict.fromkeys(run_ids))
@@ -260,7 +263,8 @@ class Engine:
             for run_id in wanted:
                 if run_id not in views or views[run_id].status.is_terminal:
                     watch.note_end(run_id)
-            await self._within(watch.over(), timeout_s)
+            waits = [watch.over(), self._clock.patience(timeout_s), *([self.settle()] if or_idle else [])]
+            await _first_of(waits)
         return await self._view_runs(wanted)
 
     def release_waiters(self) -> None:
@@ -333,15 +337,6 @@ class Engine:
 
         return await self._database.read(load)
 
-    async def _within(self, wait: Coroutine[Any, Any, None], timeout_s: float) -> None:
-        """Await `wait` for at most `timeout_s`."""
-        tasks = asyncio.create_task(wait), asyncio.create_task(self._clock.patience(timeout_s))
-        try:
-            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            for task in tasks:
-                task.cancel()
-
     def _registry(self) -> Registry:
         return self._keeper.registry
 
@@ -356,6 +351,16 @@ def _take_back(tables: Tables) -> int:
     tables.lanes.count_anew()
     tables.queue.let_all_go()
     return tables.queue.release_all()
+
+
+async def _first_of(waits: Sequence[Coroutine[Any, Any, None]]) -> None:
+    """Return when the first of them does."""
+    tasks = [asyncio.create_task(wait) for wait in waits]
+    try:
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in tasks:
+            task.cancel()
 
 
 def _warm_up() -> None:
