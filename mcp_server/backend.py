@@ -5,7 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
-from durable_engine import EventReceipt, Function, Inventory, NewEvent, RunView, TimeControl
+from durable_engine import (
+    Conditions,
+    EventReceipt,
+    Function,
+    Inventory,
+    NewDouble,
+    NewEvent,
+    RunView,
+    TimeControl,
+)
+from durable_engine.scenarios.runner import Recorded
 
 
 class Backend(Protocol):
@@ -15,10 +25,18 @@ class Backend(Protocol):
     `DurableEngineError.hint` carry what to do next.
     """
 
-    async def send_event(self, event: NewEvent, *, seed: str | None = None) -> EventReceipt:
+    async def send_event(
+        self,
+        event: NewEvent,
+        *,
+        seed: str | None = None,
+        under: Conditions = Conditions(),  # noqa: B008 - frozen
+        doubles: Sequence[NewDouble] = (),
+    ) -> EventReceipt:
         """Accept one event and return what it started, in one transaction.
 
-        `seed` makes the event's id reproducible: the same seed is the same event, accepted once.
+        `seed` makes the event's id reproducible: the same seed is the same event, accepted once. `under` are
+        conditions for the runs that it starts, and `doubles` stand in for their steps.
 
         Raises:
             InvalidEventError: the event is malformed or too large.
@@ -32,6 +50,8 @@ class Backend(Protocol):
         app: str | None = None,
         data: Mapping[str, object] | None = None,
         user: Mapping[str, object] | None = None,
+        under: Conditions = Conditions(),  # noqa: B008 - frozen
+        doubles: Sequence[NewDouble] = (),
     ) -> EventReceipt:
         """Start one function directly; `function` is its slug, UUID, name, or slug without the app.
 
@@ -59,6 +79,11 @@ class Backend(Protocol):
         """Moves time."""
         ...
 
+    @property
+    def records(self) -> Recorded:
+        """Looks up events and functions."""
+        ...
+
     async def inventory(self) -> Inventory:
         """Return all functions known now, and their apps."""
         ...
@@ -71,10 +96,13 @@ class Backend(Protocol):
         """
         ...
 
-    async def wait_for_runs(self, run_ids: Sequence[str], *, timeout_s: float) -> Mapping[str, RunView]:
+    async def wait_for_runs(
+        self, run_ids: Sequence[str], *, timeout_s: float, or_idle: bool = False
+    ) -> Mapping[str, RunView]:
         """Return the runs as soon as all have ended, or as they are after `timeout_s` seconds.
 
-        Wakes on the end of a run, not on a timer. Ids of no run are missing from the answer.
+        `or_idle`: or as they are when only time or the outside moves anything. Wakes on the end of a run, not
+        on a timer. Ids of no run are missing from the answer.
         """
         ...
 

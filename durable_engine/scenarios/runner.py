@@ -2,25 +2,78 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from typing import Final
+from typing import Final, Protocol
 
-from durable_engine.engine import Engine
 from durable_engine.errors import EventNotFoundError, InvalidInputError
 from durable_engine.ids import is_ulid
-from durable_engine.model.event import EventReceipt, NewEvent
-from durable_engine.model.json_value import JSONValue
+from durable_engine.model.double import NewDouble
+from durable_engine.model.event import Event, EventReceipt, NewEvent
+from durable_engine.model.function import Function
+from durable_engine.model.json_value import JSONObject, JSONValue
 from durable_engine.model.plan import Conditions, PlannedEvent
 from durable_engine.model.status import StepKind
 from durable_engine.model.views import RunView
 from durable_engine.scenarios.checking import check_run
 from durable_engine.scenarios.model import Check, Scenario, Verdict
+from durable_engine.time_control import TimeControl
 
 _MOST_EVENTS: Final = 100
 
 
-async def run_scenario(engine: Engine, scenario: Scenario) -> Verdict:
+class Recorded(Protocol):
+    """What is looked up of events and functions."""
+
+    async def event(self, event_id: str) -> Event:
+        """Return an event."""
+        ...
+
+    def function(self, reference: str, *, app: str | None = None) -> Function:
+        """Return a function."""
+        ...
+
+
+class Bench(Protocol):
+    """What a test needs of an engine; `Engine` has it."""
+
+    async def send_event(
+        self, event: NewEvent, *, under: Conditions, doubles: Sequence[NewDouble]
+    ) -> EventReceipt:
+        """Accept one event."""
+        ...
+
+    async def invoke_function(
+        self,
+        function: str,
+        *,
+        app: str | None,
+        data: JSONObject,
+        user: JSONObject,
+        under: Conditions,
+        doubles: Sequence[NewDouble],
+    ) -> EventReceipt:
+        """Start one function directly."""
+        ...
+
+    async def wait_for_runs(
+        self, run_ids: Sequence[str], *, timeout_s: float, or_idle: bool
+    ) -> Mapping[str, RunView]:
+        """Return runs once they have ended or nothing moves any more, or as they are after a while."""
+        ...
+
+    @property
+    def records(self) -> Recorded:
+        """Looks up events and functions."""
+        ...
+
+    @property
+    def time(self) -> TimeControl:
+        """Moves time."""
+        ...
+
+
+async def run_scenario(engine: Bench, scenario: Scenario) -> Verdict:
     """Carry out a test.
 
     Raises:
@@ -48,7 +101,7 @@ async def run_scenario(engine: Engine, scenario: Scenario) -> Verdict:
     )
 
 
-async def _start(engine: Engine, scenario: Scenario) -> EventReceipt:
+async def _start(engine: Bench, scenario: Scenario) -> EventReceipt:
     conditions = Conditions(skips_time=scenario.skips_time, events=scenario.events)
     if scenario.event is not None:
         if scenario.function is not None:
@@ -68,7 +121,7 @@ async def _start(engine: Engine, scenario: Scenario) -> EventReceipt:
 
 
 async def _run_meant(
-    engine: Engine, scenario: Scenario, receipt: EventReceipt
+    engine: Bench, scenario: Scenario, receipt: EventReceipt
 ) -> tuple[str | None, tuple[str, ...]]:
     """Return the run that the expectations are about, and the others."""
     started = [run.run_id for run in receipt.started]
@@ -91,7 +144,7 @@ def _not_started(scenario: Scenario, receipt: EventReceipt) -> Check:
     return Check(name="started", passed=False, expected=expected, actual=actual, difference=reasons)
 
 
-async def _events_sent(engine: Engine, run: RunView) -> list[str]:
+async def _events_sent(engine: Bench, run: RunView) -> list[str]:
     """Return the names of the events that the run's own steps have sent.
 
     As observed, TypeScript names such a step and gives {"ids": [...]}; for Python it is any step, with a

@@ -20,6 +20,7 @@ from mcp_server.tools import (
     read_doc,
     search_docs,
     send_event,
+    test_function,
 )
 
 
@@ -35,6 +36,7 @@ def all_tools(backend: Backend, docs: DocsIndex, config: ServerConfig) -> dict[T
             pause_function.make(backend),
         ],
         "testing": [
+            test_function.make(backend, config),
             advance_time.make(backend),
         ],
         "docs": [
