@@ -89,7 +89,7 @@ async def run_scenario(engine: Bench, scenario: Scenario) -> Verdict:
         )
     runs = await engine.wait_for_runs([run_id], timeout_s=scenario.timeout_s, or_idle=scenario.skips_time)
     run = runs[run_id]
-    checks = check_run(run, scenario.expect, events_sent=await _events_sent(engine, run))
+    checks = check_run(run, scenario.expect, events_sent=await events_sent(engine, run))
     planned = await engine.time.planned(run_id)
     return Verdict(
         checks=tuple(checks),
@@ -144,7 +144,7 @@ def _not_started(scenario: Scenario, receipt: EventReceipt) -> Check:
     return Check(name="started", passed=False, expected=expected, actual=actual, difference=reasons)
 
 
-async def _events_sent(engine: Bench, run: RunView) -> list[str]:
+async def events_sent(engine: Bench, run: RunView) -> list[str]:
     """Return the names of the events that the run's own steps have sent.
 
     As observed, TypeScript names such a step and gives {"ids": [...]}; for Python it is any step, with a

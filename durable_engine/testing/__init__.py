@@ -1,0 +1,1 @@
+"""Engines for the tests of users: synchronous, around their own app, each with data of its own."""
