@@ -1,4 +1,4 @@
-"""The command line: `stepcue dev`, `stepcue mcp`."""
+"""The command line: `stepcue dev`, `stepcue mcp`, `stepcue test`."""
 
 from __future__ import annotations
 
@@ -20,19 +20,27 @@ from mcp_server.attach import AttachError, attach
 from mcp_server.config import ServerConfig
 from mcp_server.serving import ServeOptions, serve, serve_with_stdio
 from mcp_server.sizes import reading_size, show_size
+from mcp_server.testing.command import UNUSABLE, TestOptions, run_tests
+from mcp_server.testing.files import FileError, read_files
 
 F = TypeVar("F", bound=Callable[..., Any])
 
 _PROBE_TIMEOUT_S: Final = 2.0
+_URLS: Final = click.option(
+    "-u",
+    "--sdk-url",
+    "urls",
+    multiple=True,
+    metavar="URL",
+    help="Serve endpoint of an app, such as http://127.0.0.1:8000/api/inngest. Repeatable.",
+)
+_SIGNING_KEY: Final = click.option(
+    "--signing-key",
+    envvar="INNGEST_SIGNING_KEY",
+    help="Sign requests to apps, check their signatures, ask apps for the key. Also INNGEST_SIGNING_KEY.",
+)
 _OPTIONS: Final = (
-    click.option(
-        "-u",
-        "--sdk-url",
-        "urls",
-        multiple=True,
-        metavar="URL",
-        help="Serve endpoint of an app, such as http://127.0.0.1:8000/api/inngest. Repeatable.",
-    ),
+    _URLS,
     click.option("-p", "--port", type=click.IntRange(0, 65_535), default=DEFAULT_PORT, show_default=True),
     click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on."),
     click.option(
@@ -52,11 +60,7 @@ _OPTIONS: Final = (
         show_default=True,
         help="Seconds between two syncs.",
     ),
-    click.option(
-        "--signing-key",
-        envvar="INNGEST_SIGNING_KEY",
-        help="Sign requests to apps, check their signatures, ask apps for the key. Also INNGEST_SIGNING_KEY.",
-    ),
+    _SIGNING_KEY,
     click.option(
         "--max-event-size",
         callback=reading_size(LEAST_EVENT_BYTES, MAX_EVENT_BYTES),
@@ -114,6 +118,44 @@ def mcp(**options: Any) -> None:
         _run(attach(f"{origin}/mcp"))
     else:
         _run(serve_with_stdio(_serve_options(options)))
+
+
+@main.command()
+@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
+@_URLS
+@click.option(
+    "-p",
+    "--port",
+    type=click.IntRange(0, 65_535),
+    help=f"Port to listen on; {DEFAULT_PORT} if it is free, otherwise a free one.",
+)
+@_SIGNING_KEY
+@click.option("--timeout", type=click.FloatRange(0, 3_600), help="Seconds for each test, instead of its own.")
+@click.option("--junit-xml", type=click.Path(dir_okay=False, path_type=Path), help="Write a report for CI.")
+@click.option("-v", "--verbose", is_flag=True, help="Log more.")
+def test(files: tuple[Path, ...], urls: tuple[str, ...], **options: Any) -> None:
+    """Carry out the tests in scenario FILES on apps that run, with an engine in memory.
+
+    Exits with 0 if all pass, with 1 if a check failed, with 2 if a test could not be carried out.
+    """
+    _log_to_stderr(verbose=options["verbose"], least=logging.ERROR)
+    try:
+        scenarios = read_files(files)
+    except FileError as fault:
+        raise click.UsageError(str(fault)) from None
+    test_options = TestOptions(
+        urls=tuple(map(_serve_url, urls)),
+        port=options["port"],
+        timeout_s=options["timeout"],
+        signing_key=options["signing_key"],
+        junit_xml=options["junit_xml"],
+    )
+    try:
+        code = asyncio.run(run_tests(scenarios, test_options, say=click.echo))
+    except DurableEngineError as error:
+        click.echo(f"stepcue: {error} {error.hint}".rstrip(), err=True)
+        code = UNUSABLE
+    sys.exit(code)
 
 
 def _serve_options(options: Mapping[str, Any]) -> ServeOptions:
@@ -181,10 +223,10 @@ def _run(work: Coroutine[Any, Any, None]) -> None:
         sys.exit(2 if isinstance(error, ConfigError) else 1)
 
 
-def _log_to_stderr(*, verbose: bool) -> None:
+def _log_to_stderr(*, verbose: bool, least: int = logging.INFO) -> None:
     # Stdout belongs to MCP over stdio; `MCPServer()` would configure logging itself if we did not first.
     logging.basicConfig(
-        level=logging.DEBUG if verbose else logging.INFO,
+        level=logging.DEBUG if verbose else least,
         stream=sys.stderr,
         format="%(asctime)s %(levelname)s %(name)s: %(message)s",
     )

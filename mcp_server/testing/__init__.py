@@ -1,0 +1,1 @@
+"""`stepcue test`: scenario files, carried out without an assistant."""
