@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import Final
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -21,12 +22,26 @@ from durable_engine.http_api import (
     health,
     registration,
     runs,
+    test_controls,
     unsupported,
     v1,
     v2,
 )
 from durable_engine.http_api.auth import KeyGuard
 from durable_engine.http_api.guard import HostGuard
+
+_RESOURCES: Final = (
+    events,
+    registration,
+    runs,
+    checkpoint,
+    endpoints,
+    unsupported,
+    health,
+    v1,
+    v2,
+    test_controls,
+)
 
 
 @asynccontextmanager
@@ -55,7 +70,7 @@ def build_app(
 
     secret = engine.config.signing_key
     routes: list[BaseRoute] = []
-    for resource in (events, registration, runs, checkpoint, endpoints, unsupported, health, v1, v2):
+    for resource in _RESOURCES:
         routes += resource.routes(engine)
     return Starlette(
         routes=[*routes, *more_routes],

@@ -30,6 +30,7 @@ GUARDED = [
     ("GET", "/v1/nothing"),
     ("GET", "/v2/nothing"),
     ("GET", "/api/v2/nothing"),
+    ("POST", "/stepcue/v1/test"),
 ]
 OPEN = [
     ("GET", "/health"),
