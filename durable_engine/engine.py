@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Coroutine, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Final, Self
 
 from durable_engine.clock import Clock, RealClock
@@ -329,11 +330,12 @@ class Engine:
         return await self._database.read(load)
 
     async def _view_runs(self, run_ids: Sequence[str]) -> dict[str, RunView]:
-        now_ms = self._clock.now_ms()
+        now_ms, shift_ms = self._clock.now_ms(), self.time.shift_ms
 
         def load(tables: Tables) -> dict[str, RunView]:
             runs = filter(None, map(tables.runs.find, run_ids))
-            return {run.id: view_run(tables, self._registry(), run, now_ms=now_ms) for run in runs}
+            views = (view_run(tables, self._registry(), run, now_ms=now_ms) for run in runs)
+            return {view.id: replace(view, clock_shift_ms=shift_ms) for view in views}
 
         return await self._database.read(load)
 

@@ -113,6 +113,10 @@ class TimeControl:
         """How far the engine's clock is ahead of the real one, because somebody has moved it."""
         return self._clock.now_ms() - self._clock.wall_ms()
 
+    async def patience(self, seconds: float) -> None:
+        """Return when a caller has waited so long, in real time."""
+        await self._clock.patience(seconds)
+
     async def planned(self, run_id: str) -> list[PlannedEvent]:
         """Return the events that were planned for a run, sent or not."""
         return await self._database.read(lambda tables: tables.timelines.planned(run_id))

@@ -18,6 +18,7 @@ from mcp_server.tools import (
     pause_function,
     poll_run_status,
     read_doc,
+    run_fault_matrix,
     search_docs,
     send_event,
     test_function,
@@ -37,6 +38,7 @@ def all_tools(backend: Backend, docs: DocsIndex, config: ServerConfig) -> dict[T
         ],
         "testing": [
             test_function.make(backend, config),
+            run_fault_matrix.make(backend, config),
             advance_time.make(backend),
         ],
         "docs": [
