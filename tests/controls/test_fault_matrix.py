@@ -3,23 +3,18 @@
 from __future__ import annotations
 
 import datetime
-import time
 from collections.abc import AsyncIterator
 from typing import Any
 
 import inngest
 import pytest
-from support.sdk_app import Lab, lab, new_client
+from support.sdk_app import Lab, lab, new_client, wall_ms
 
 from durable_engine import ManualClock
 from durable_engine.scenarios.document import read_scenario
 from durable_engine.scenarios.matrix import Cell, Matrix, run_matrix
 
 pytestmark = pytest.mark.anyio
-
-
-def _wall_ms() -> int:
-    return time.time_ns() // 1_000_000
 
 
 @pytest.fixture(name="it")
@@ -45,7 +40,7 @@ async def one_lab() -> AsyncIterator[Lab]:
             return {"reserved": None}
         return {"reserved": reserved, "charged": charged}
 
-    async with lab(client, [order], clock=ManualClock(_wall_ms(), wall=_wall_ms)) as opened:
+    async with lab(client, [order], clock=ManualClock(wall_ms(), wall=wall_ms)) as opened:
         yield opened
 
 

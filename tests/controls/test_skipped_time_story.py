@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import datetime
-import time
 from typing import Any
 
 import inngest
 import pytest
-from support.sdk_app import lab, new_client
+from support.sdk_app import lab, new_client, wall_ms
 
 from durable_engine import Conditions, ManualClock, NewEvent, PlannedEvent, RealClock, RunStatus
 from durable_engine.errors import InvalidInputError
@@ -19,13 +18,9 @@ SKIP = Conditions(skips_time=True)
 DAY_MS = 86_400_000
 
 
-def _wall_ms() -> int:
-    return time.time_ns() // 1_000_000
-
-
 def _clock() -> ManualClock:
     """A clock that stands still, so that only skipping brings anything about."""
-    return ManualClock(_wall_ms(), wall=_wall_ms)
+    return ManualClock(wall_ms(), wall=wall_ms)
 
 
 def _onboarding(client: inngest.Inngest, ran: list[str]) -> Any:

@@ -1,21 +1,15 @@
 """The tool run_fault_matrix through a real client, on the real SDK."""
 
-import time
-
 import inngest
 import pytest
 from mcp_scripted import ask, refused
-from support.sdk_app import lab, new_client
+from support.sdk_app import lab, new_client, wall_ms
 
 from durable_engine import ManualClock
 from mcp_server.config import ServerConfig
 from mcp_server.server import build_server
 
 pytestmark = pytest.mark.anyio
-
-
-def _wall_ms():
-    return time.time_ns() // 1_000_000
 
 
 @pytest.fixture
@@ -34,7 +28,7 @@ async def it(docs):
         await ctx.step.run("charge", charge)
         return [ctx.event.data["id"], await ctx.step.run("mail", mail)]
 
-    async with lab(client, [order], clock=ManualClock(_wall_ms(), wall=_wall_ms)) as opened:
+    async with lab(client, [order], clock=ManualClock(wall_ms(), wall=wall_ms)) as opened:
         opened.server = build_server(opened.engine, docs, config=ServerConfig())
         yield opened
 
