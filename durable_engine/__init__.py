@@ -8,6 +8,15 @@ from durable_engine.config import DEFAULT_DATA_FILE, DEFAULT_PORT, EngineConfig
 from durable_engine.engine import Engine
 from durable_engine.http_api.app import build_app
 from durable_engine.model.event import Event, EventReceipt, NewEvent, NotStarted, StartedRun, UnmetWait
+from durable_engine.model.explanation import (
+    Action,
+    ActionKind,
+    Cause,
+    Evidence,
+    Explanation,
+    Forecast,
+    FunctionVerdict,
+)
 from durable_engine.model.flow import (
     Batch,
     Concurrency,
@@ -37,10 +46,13 @@ from durable_engine.unsupported import UnsupportedUse
 __all__ = [
     "DEFAULT_DATA_FILE",
     "DEFAULT_PORT",
+    "Action",
+    "ActionKind",
     "App",
     "AppView",
     "Batch",
     "CancelOn",
+    "Cause",
     "Clock",
     "Concurrency",
     "Debounce",
@@ -50,9 +62,13 @@ __all__ = [
     "EventFilter",
     "EventPage",
     "EventReceipt",
+    "Evidence",
+    "Explanation",
     "FailedAttempt",
     "FlowControl",
+    "Forecast",
     "Function",
+    "FunctionVerdict",
     "Hold",
     "Inventory",
     "ManualClock",

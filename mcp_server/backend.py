@@ -5,7 +5,27 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
-from durable_engine import EventReceipt, Function, Inventory, NewEvent, RunView
+from durable_engine import EventReceipt, Explanation, Function, Inventory, NewEvent, RunView
+
+
+class Explainer(Protocol):
+    """Says why runs are where they are, and what events did."""
+
+    async def run(self, run_id: str) -> Explanation:
+        """Explain a run.
+
+        Raises:
+            RunNotFoundError: no such run; `nearest` are ids of recent runs.
+        """
+        ...
+
+    async def event(self, event_id: str) -> Explanation:
+        """Explain an event; `event_id` may be the id that its sender gave it.
+
+        Raises:
+            EventNotFoundError: no such event; `nearest` are ids of recent events.
+        """
+        ...
 
 
 class Backend(Protocol):
@@ -14,6 +34,11 @@ class Backend(Protocol):
     All raise errors from `durable_engine.errors` with product text; `NotFoundError.nearest` and
     `DurableEngineError.hint` carry what to do next.
     """
+
+    @property
+    def explainer(self) -> Explainer:
+        """What explains runs and events."""
+        ...
 
     async def send_event(self, event: NewEvent, *, seed: str | None = None) -> EventReceipt:
         """Accept one event and return what it started, in one transaction.

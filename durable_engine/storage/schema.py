@@ -347,7 +347,18 @@ ALTER TABLE cancel_trigger ADD COLUMN match_key TEXT NOT NULL DEFAULT '';
 CREATE INDEX cancel_trigger_by_match ON cancel_trigger (event_name, match_path, match_key);
 """
 
-MIGRATIONS: Final = (_VERSION_1, _VERSION_2, _VERSION_3 + _VERSION_3_WAITS)
+# What events did to runs that they did not start, from now on.
+_VERSION_4_EXPLAIN: Final = """
+CREATE TABLE event_effect (
+    seq INTEGER PRIMARY KEY,
+    event_id TEXT NOT NULL,
+    run_id TEXT NOT NULL REFERENCES run (id),
+    step_id TEXT
+) STRICT;
+CREATE INDEX event_effect_by_event ON event_effect (event_id);
+"""
+
+MIGRATIONS: Final = (_VERSION_1, _VERSION_2, _VERSION_3 + _VERSION_3_WAITS, _VERSION_4_EXPLAIN)
 """The script at position n takes a file from version n to n + 1; a published one is never edited."""
 
 

@@ -15,6 +15,7 @@ from durable_engine.model.run import Run
 from durable_engine.model.step import Step, Surroundings
 from durable_engine.storage.appointment_table import AppointmentTable
 from durable_engine.storage.decision_table import DecisionTable
+from durable_engine.storage.effect_table import EffectTable
 from durable_engine.storage.event_table import EventTable
 from durable_engine.storage.history_table import HistoryTable
 from durable_engine.storage.lane_table import LaneTable
@@ -42,6 +43,7 @@ class Tables:
         self.lanes = LaneTable(connection)
         self.appointments = AppointmentTable(connection)
         self.decisions = DecisionTable(connection)
+        self.effects = EffectTable(connection)
 
     @contextmanager
     def all_or_nothing(self) -> Iterator[None]:
@@ -100,6 +102,8 @@ class Tables:
         self._apply_starts_to_come(changes)
         sizes = self._apply_steps(changes)
         self._apply_work(changes)
+        for effect in changes.effects:
+            self.effects.insert(effect)
         for entry in changes.history:
             self.history.append(entry)
         for end in changes.ends:

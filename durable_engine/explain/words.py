@@ -1,0 +1,71 @@
+"""Pieces of sentences, and facts that several explanations name alike."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from durable_engine.durations import format_duration
+from durable_engine.explain.frames import user_frame
+from durable_engine.model.explanation import Action, ActionKind, Evidence
+from durable_engine.model.views import RunView, StepView
+
+_LONGEST: Final = 100
+_LONGEST_ERROR: Final = 500
+
+
+def quoted(text: str | None) -> str:
+    """Return a name from the user's code in quotes, on one line, cut to 100 characters."""
+    name = text or ""
+    return repr(name if len(name) <= _LONGEST else f"{name[:_LONGEST]}...")
+
+
+def span(from_ms: int, to_ms: int) -> str:
+    """Return how long it is from one moment to a later one."""
+    return format_duration(max(0, to_ms - from_ms))
+
+
+def label(step: StepView) -> str:
+    """Return the step as the user's code names it, in quotes."""
+    return quoted(step.name) + (f"[{step.index}]" if step.index else "")
+
+
+def error_evidence(error: Mapping[str, Any] | None) -> list[Evidence]:
+    """Return the place in the user's code first, where the stack names one, then the error."""
+    if error is None:
+        return []
+    frame = user_frame(error.get("stack"))
+    return [
+        *([] if frame is None else [Evidence(kind="frame", text=str(frame))]),
+        Evidence(kind="error", text=error_words(error)),
+    ]
+
+
+def error_words(error: Mapping[str, Any]) -> str:
+    """Return e.g. `KeyError: 'card'`."""
+    name, message = str(error.get("name") or "Error"), str(error.get("message") or "")
+    text = f"{name}: {message}" if message else name
+    return text if len(text) <= _LONGEST_ERROR else f"{text[:_LONGEST_ERROR]}..."
+
+
+def place_words(error: Mapping[str, Any] | None) -> str:
+    """Return ` at pay.py:12`, or nothing when the stack names no place in the user's code."""
+    frame = user_frame(None if error is None else error.get("stack"))
+    if frame is None:
+        return ""
+    return f" at {frame.file.replace(chr(92), '/').rsplit('/', 1)[-1][:_LONGEST]}:{frame.line}"
+
+
+def run_again(view: RunView) -> Action:
+    """Return the offer to run it again, once what was wrong is mended."""
+    return Action(kind=ActionKind.RUN_AGAIN, run_id=view.id, function_slug=view.function_slug)
+
+
+def advice(text: str) -> Action:
+    """Return something to do, in words."""
+    return Action(kind=ActionKind.ADVICE, text=text)
+
+
+def skip_time(view: RunView) -> Action:
+    """Return the offer not to wait for time."""
+    return Action(kind=ActionKind.SKIP_TIME, run_id=view.id)
