@@ -9,7 +9,15 @@ from durable_engine.explain.app_faults import fault_of
 from durable_engine.explain.facts import RunFacts
 from durable_engine.explain.retries import app_evidence, attempt_words
 from durable_engine.explain.waits import Explain, child_words, root_of
-from durable_engine.explain.words import advice, error_evidence, label, place_words, quoted, run_again, span
+from durable_engine.explain.words import (
+    advice,
+    ago,
+    error_evidence,
+    label,
+    place_words,
+    quoted,
+    run_again,
+)
 from durable_engine.model.explanation import Action, ActionKind, Cause, Evidence, Explanation, Forecast
 from durable_engine.model.status import RunStatus, StepKind, StepStatus
 from durable_engine.model.views import FailedAttempt, RunView, StepView
@@ -90,10 +98,10 @@ def _cancelled(facts: RunFacts) -> Explanation:
     reason = view.cancelled or "by request"
     known = (found for start, found in _CANCELS.items() if reason.startswith(start))
     cause, what = next(known, (Cause.CANCELLED_BY_REQUEST, ""))
-    ago = "" if view.ended_ms is None else f" {span(view.ended_ms, view.now_ms)} ago"
+    when = "" if view.ended_ms is None else f" {ago(view.ended_ms, view.now_ms)}"
     return Explanation(
         cause=cause,
-        message=f"It was cancelled{ago} {reason}.",
+        message=f"It was cancelled{when} {reason}.",
         now_ms=view.now_ms,
         evidence=(Evidence(kind="cancelled", text=f"cancelled {reason}"),),
         happens_next=NOTHING,

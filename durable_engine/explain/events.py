@@ -8,7 +8,7 @@ from typing import Final
 from durable_engine.explain.facts import EventFacts
 from durable_engine.explain.names import difference
 from durable_engine.explain.pages import PAGES
-from durable_engine.explain.words import advice, quoted, span
+from durable_engine.explain.words import advice, ago, quoted
 from durable_engine.model.decision import Control, EventDecision
 from durable_engine.model.event import INTERNAL_PREFIX
 from durable_engine.model.explanation import (
@@ -52,7 +52,7 @@ def explain_event(facts: EventFacts) -> Explanation:
     cause, message = _did(facts, verdicts) or _did_nothing(facts, verdicts)
     return Explanation(
         cause=cause,
-        message=f"Event {quoted(facts.event.name)}, {_age(facts)} ago, {message}.",
+        message=f"Event {quoted(facts.event.name)} ({ago(facts.event.received_ms, facts.now_ms)}) {message}.",
         now_ms=facts.now_ms,
         evidence=_evidence(facts, cause),
         happens_next=_next(facts, verdicts),
@@ -64,10 +64,6 @@ def explain_event(facts: EventFacts) -> Explanation:
         cancelled=facts.cancelled,
         functions=verdicts,
     )
-
-
-def _age(facts: EventFacts) -> str:
-    return span(facts.event.received_ms, facts.now_ms)
 
 
 def _verdicts(facts: EventFacts) -> tuple[FunctionVerdict, ...]:
@@ -170,6 +166,8 @@ def _evidence(facts: EventFacts, cause: Cause) -> tuple[Evidence, ...]:
         Evidence(kind="cancelled", text=f"run {run_id} was cancelled by it", run_id=run_id)
         for run_id in facts.cancelled[:_SHOWN]
     ]
+    if cause is Cause.EXPRESSION_FALSE:
+        found += _triggers(facts)
     if cause in {Cause.NO_FUNCTION_LISTENS, Cause.APP_NOT_SYNCED}:
         found += [Evidence(kind="near-trigger", text=text) for text in _differences(facts)[:_SHOWN]]
     if cause in {Cause.NO_FUNCTION_LISTENS, Cause.APP_NOT_SYNCED, Cause.NO_APP_SYNCED}:
@@ -183,6 +181,16 @@ def _evidence(facts: EventFacts, cause: Cause) -> tuple[Evidence, ...]:
             for wait in facts.unmet[:_SHOWN]
         ]
     return tuple(found)
+
+
+def _triggers(facts: EventFacts) -> list[Evidence]:
+    declined = {entry.function_slug for entry in facts.decisions}
+    return [
+        Evidence(kind="trigger", text=f"{quoted(function.slug)} wants {trigger.expression}")
+        for function in facts.listeners
+        for trigger in function.triggers
+        if function.slug in declined and trigger.expression and trigger.matches_name(facts.event.name)
+    ][:_SHOWN]
 
 
 def _next(facts: EventFacts, verdicts: tuple[FunctionVerdict, ...]) -> Forecast:

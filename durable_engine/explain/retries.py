@@ -8,12 +8,12 @@ from durable_engine.explain.app_faults import Fault, fault_of
 from durable_engine.explain.facts import RunFacts
 from durable_engine.explain.words import (
     advice,
+    ago,
     error_evidence,
     error_words,
     label,
     place_words,
     skip_time,
-    span,
 )
 from durable_engine.model.explanation import Action, Cause, Evidence, Explanation, Forecast
 from durable_engine.model.views import FailedAttempt, StepView, WaitingFor
@@ -75,8 +75,8 @@ def _message(
 def _about(facts: RunFacts, step: StepView | None, newest: FailedAttempt | None) -> list[Evidence]:
     found = [] if step is None else [Evidence(kind="step", text=f"step {label(step)}")]
     if newest is not None:
-        ago = span(newest.at_ms, facts.view.now_ms)
-        found.append(Evidence(kind="attempt", text=f"{attempt_words(facts, newest)} failed {ago} ago"))
+        when = ago(newest.at_ms, facts.view.now_ms)
+        found.append(Evidence(kind="attempt", text=f"{attempt_words(facts, newest)} failed {when}"))
     return found
 
 

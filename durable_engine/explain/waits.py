@@ -8,7 +8,7 @@ from typing import Final, TypeAlias
 from durable_engine.explain.facts import RunFacts, SeenEvents
 from durable_engine.explain.meeting import data_that_meets
 from durable_engine.explain.names import difference
-from durable_engine.explain.words import advice, quoted, skip_time, span
+from durable_engine.explain.words import advice, ago, quoted, skip_time, span
 from durable_engine.expressions import compile_expression, explain_mismatch
 from durable_engine.model.event import Event
 from durable_engine.model.explanation import Action, ActionKind, Cause, Evidence, Explanation, Forecast
@@ -74,10 +74,10 @@ def _not_met(facts: RunFacts, wait: WaitingFor, event: Event) -> Evidence:
     if wait.expression is not None:
         scope = {"event": facts.view.event.as_payload(), "async": event.as_payload()}
         reason = explain_mismatch(compile_expression(wait.expression), scope, now_ms=facts.view.now_ms)
-    ago = span(event.received_ms, facts.view.now_ms)
+    came = ago(event.received_ms, facts.view.now_ms)
     return Evidence(
         kind="not-matched",
-        text=f"the one of {ago} ago did not match: {reason or 'the wait had not begun'}",
+        text=f"one that came {came} did not match: {reason or 'the wait had not begun'}",
         event_id=event.id,
     )
 

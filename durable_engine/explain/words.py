@@ -12,6 +12,7 @@ from durable_engine.model.views import RunView, StepView
 
 _LONGEST: Final = 100
 _LONGEST_ERROR: Final = 500
+_MOMENT_MS: Final = 1_000
 
 
 def quoted(text: str | None) -> str:
@@ -23,6 +24,11 @@ def quoted(text: str | None) -> str:
 def span(from_ms: int, to_ms: int) -> str:
     """Return how long it is from one moment to a later one."""
     return format_duration(max(0, to_ms - from_ms))
+
+
+def ago(at_ms: int, now_ms: int) -> str:
+    """Return e.g. `5m ago`, or `just now`."""
+    return f"{span(at_ms, now_ms)} ago" if now_ms - at_ms >= _MOMENT_MS else "just now"
 
 
 def label(step: StepView) -> str:
