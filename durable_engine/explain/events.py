@@ -117,7 +117,8 @@ def _did_nothing(facts: EventFacts, verdicts: tuple[FunctionVerdict, ...]) -> tu
         more = f" (and {len(verdicts) - 1} more, see functions)" if verdicts[1:] else ""
         how = "has not yet started" if first.cause in _TO_COME else "did not start"
         if first.cause in _TO_COME and first.run_id is not None:
-            how = f"became part of run {first.run_id} of"
+            function = quoted(first.function_slug)
+            return first.cause, f"became part of run {first.run_id} of {function}, which started later{more}"
         return first.cause, f"{how} {quoted(first.function_slug)}: {first.message}{more}"
     if facts.unmet:
         first_wait = facts.unmet[0]
@@ -199,6 +200,9 @@ def _next(facts: EventFacts, verdicts: tuple[FunctionVerdict, ...]) -> Forecast:
         if is_to_come and verdict.until_ms is not None:
             text = f"{quoted(verdict.function_slug)} starts, unless another such event comes first"
             return Forecast(text=text, at_ms=verdict.until_ms)
+        if verdict.cause is Cause.RATE_LIMITED:
+            text = f"nothing; an event like it starts {quoted(verdict.function_slug)} again from then on"
+            return Forecast(text=text, at_ms=verdict.until_ms, is_by_itself=False)
     if any(not run.status.is_terminal for run in facts.started):
         return Forecast(text="its runs go on")
     return _NOTHING

@@ -9,7 +9,7 @@ from typing import Final
 
 _PYTHON: Final = re.compile(r'^[ |]*File "(?P<file>[^"\n]+)", line (?P<line>\d+), in (?P<name>.+)$')
 _V8: Final = re.compile(r"^\s+at (?P<rest>.+)$")
-_V8_NAMED: Final = re.compile(r"^(?P<name>.*) \((?P<place>.*)\)$")
+_V8_NAMED: Final = re.compile(r"^(?P<name>.*?) \((?P<place>.*)\)$")
 _V8_PLACE: Final = re.compile(r"^(?P<file>.+?):(?P<line>\d+)(?::(?P<column>\d+))?$")
 _PYTHON_MARKS: Final = re.compile(r"^[ |]*[~^]+$")
 _ALIAS: Final = re.compile(r" \[as .+\]$")

@@ -45,7 +45,7 @@ def _letters(sent: str, known: str) -> str | None:
     blocks = difflib.SequenceMatcher(None, sent.lower(), known.lower(), autojunk=False).get_matching_blocks()
     same = sum(block.size for block in blocks)
     changed = max(len(sent), len(known)) - same
-    if changed > min(_FEW_LETTERS, max(1, len(known) // 3)):
+    if changed > min(_FEW_LETTERS, len(known) // 3):
         return None
     return f"differs in {changed} letter{'' if changed == 1 else 's'}"
 

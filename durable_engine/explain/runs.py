@@ -11,7 +11,7 @@ from durable_engine.explain.ends import ended
 from durable_engine.explain.facts import RunFacts
 from durable_engine.explain.pages import PAGES
 from durable_engine.explain.words import quoted, span
-from durable_engine.model.explanation import Evidence, Explanation
+from durable_engine.model.explanation import Evidence, Explanation, Forecast
 from durable_engine.model.views import WaitingFor
 
 _BY_WEIGHT: Final[dict[str, Callable[[RunFacts, WaitingFor], Explanation]]] = {
@@ -41,7 +41,7 @@ def explain_run(facts: RunFacts) -> Explanation:
     else:
         found = _open(facts)
     if facts.deadline_ms is not None and not view.status.is_terminal:
-        found = replace(found, evidence=(*found.evidence, _deadline(facts, facts.deadline_ms)))
+        found = _with_deadline(facts, found, facts.deadline_ms)
     return replace(found, run=view, docs=PAGES[found.cause])
 
 
@@ -67,7 +67,13 @@ def _also(facts: RunFacts, wait: WaitingFor) -> Evidence:
     return Evidence(kind="also-waits", text=f"{wait.kind}{step}{left}")
 
 
-def _deadline(facts: RunFacts, deadline_ms: int) -> Evidence:
+def _with_deadline(facts: RunFacts, found: Explanation, deadline_ms: int) -> Explanation:
+    """Tell of the time-out of the function that will cancel the run, which may come before anything else."""
     left = span(facts.view.now_ms, deadline_ms)
     name, has = ("finish", "ended") if facts.view.started_ms is not None else ("start", "started")
-    return Evidence(kind="deadline", text=f"timeouts.{name} cancels it in {left} unless it has {has} by then")
+    text = f"timeouts.{name} cancels it in {left} unless it has {has} by then"
+    coming = found.happens_next
+    if not coming.is_by_itself or (coming.at_ms is not None and coming.at_ms > deadline_ms):
+        coming = Forecast(text=f"timeouts.{name} cancels it", at_ms=deadline_ms)
+    fact = Evidence(kind="deadline", text=text)
+    return replace(found, evidence=(*found.evidence, fact), happens_next=coming)
