@@ -14,7 +14,7 @@ from durable_engine.explain.pages import PAGES
 TESTS = Path(__file__).resolve().parents[1]
 ASSERTED = "\n".join(
     path.read_text(encoding="utf-8")
-    for path in (*TESTS.glob("stories/test_explain_*.py"), *TESTS.glob("unit/explain/test_explain_*.py"))
+    for path in (*TESTS.glob("stories/test_explain_*.py"), *TESTS.glob("unit/engine/test_explain_*.py"))
 )
 
 

@@ -341,6 +341,21 @@ def _uncaught(request: httpx.Request) -> httpx.Response:
     return httpx.Response(400, headers={**SDK, "x-inngest-no-retry": "true"}, json=error)
 
 
+async def test_a_fault_of_the_engine_is_never_blamed_on_the_app(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def broken(*_: Any, **__: Any) -> None:
+        raise LookupError("a bug of ours")
+
+    client = new_client()
+    async with lab(client, [_job(client, _nap)]) as it:
+        monkeypatch.setattr(it.engine._client, "call", broken)
+        answer = await _explain(it, await it.start("t/job"))
+
+        assert answer["cause"] == "engine-fault"
+        assert facts(answer, "error")[0].startswith("InternalEngineError: Stepcue failed")
+        assert facts(answer, "frame") == []
+        assert "report it" in answer["whatToDo"][0]
+
+
 # --- invoked runs ------------------------------------------------------------------------------------
 
 

@@ -14,6 +14,7 @@ from support.open_calls import OpenCalls
 from support.sdk_app import APP_URL, Lab, lab, new_client
 
 from durable_engine import NewEvent, RunStatus
+from durable_engine.ids import new_ulid
 
 pytestmark = pytest.mark.anyio
 
@@ -312,3 +313,25 @@ async def test_a_time_out_of_the_function_is_told_while_it_runs() -> None:
         assert answer["happensNext"]["what"] == "timeouts.finish cancels it"
         assert remaining_s(answer, it.clock.now_ms()) == pytest.approx(1_800, abs=1)
         assert facts(answer, "deadline") == ["timeouts.finish cancels it in 30m unless it has ended by then"]
+
+
+async def test_a_durable_endpoint_that_handles_its_request_says_when_it_is_called_instead() -> None:
+    client = new_client()
+    about = {
+        "domain": "http://127.0.0.1:3000",
+        "method": "GET",
+        "path": "/pay",
+        "query_params": "",
+        "body": "",
+    }
+    async with lab(client, [_nap(client)]) as it:
+        run_id = new_ulid(it.clock.now_ms())
+        event = {"name": "inngest/http.request", "data": {**about, "fn": ""}}
+        body = {"run_id": run_id, "event": event, "steps": [], "request_version": 2, "retries": 1}
+        (await it.api.post("/v1/checkpoint", json=body)).raise_for_status()
+        answer = await _explain(it, run_id)
+        await it.engine.control.cancel(run_id)
+
+        assert answer["cause"] == "waiting-for-report"
+        assert answer["happensNext"]["what"] == "the app reports, or is called again"
+        assert remaining_s(answer, it.clock.now_ms()) == pytest.approx(600, abs=1)
