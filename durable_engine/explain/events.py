@@ -213,12 +213,12 @@ def _what_to_do(facts: EventFacts, cause: Cause, verdicts: tuple[FunctionVerdict
     open_runs = [run for run in facts.started if not run.status.is_terminal] or list(facts.started)
     found += [Action(kind=ActionKind.EXPLAIN_RUN, run_id=run.id) for run in open_runs[:1]]
     for verdict in verdicts:
+        if verdict.run_id is not None:
+            found.append(Action(kind=ActionKind.EXPLAIN_RUN, run_id=verdict.run_id))
         if verdict.cause is Cause.PAUSED_AT_EVENT:
             found.append(Action(kind=ActionKind.RESUME_FUNCTION, function_slug=verdict.function_slug))
         elif verdict.cause in _WHAT_TO_DO:
             found.append(advice(_WHAT_TO_DO[verdict.cause]))
-        if verdict.run_id is not None:
-            found.append(Action(kind=ActionKind.EXPLAIN_RUN, run_id=verdict.run_id))
     if cause is Cause.NO_FUNCTION_LISTENS and facts.nearest:
         near = next((name for name in facts.nearest if difference(facts.event.name, name)), facts.nearest[0])
         found.append(Action(kind=ActionKind.SEND_EVENT, event_name=near, data=facts.event.data))

@@ -15,20 +15,11 @@ from mcp_server.render.faults import how_to_run_again
 from mcp_server.render.payload import Cutter
 from mcp_server.render.times import iso
 from mcp_server.render.waits import signal_command
-from mcp_server.results.explanation import ExplainResult, Fact, NotStartedRow, StartedRow, WhatNext
+from mcp_server.results.explanation import Effects, ExplainResult, Fact, NotStartedRow, StartedRow, WhatNext
 
 _SHAPES: Final = ((1_000, 20), (300, 20), (100, 10))
 """Characters of each text, and entries of each list."""
 _LONGEST_DATA: Final = 500
-_CALLS: Final = frozenset(
-    {
-        ActionKind.SEND_EVENT,
-        ActionKind.SEND_SIGNAL,
-        ActionKind.EXPLAIN_RUN,
-        ActionKind.RESUME_FUNCTION,
-        ActionKind.SKIP_TIME,
-    }
-)
 
 
 def explain_answer(explanation: Explanation, *, origin: str = "") -> CallToolResult:
@@ -49,13 +40,7 @@ def _answer(explanation: Explanation, origin: str, *, limit: int, rows: int) -> 
         evidence=[_fact(fact, cut) for fact in explanation.evidence[:rows]],
         happens_next=_what_next(explanation, cut),
         what_to_do=[_in_words(action, explanation, origin) for action in explanation.what_to_do] or None,
-        runs=[
-            StartedRow(run_id=started.id, function_id=started.function_slug, status=started.status.value)
-            for started in explanation.started[:rows]
-        ]
-        or None,
-        ended_waits=list(explanation.ended_waits[:rows]) or None,
-        cancelled=list(explanation.cancelled[:rows]) or None,
+        effects=_effects(explanation, rows),
         not_started=[_not_started(verdict, cut) for verdict in explanation.functions[:rows]] or None,
         docs=list(explanation.docs),
         next=_next(explanation, origin),
@@ -63,6 +48,20 @@ def _answer(explanation: Explanation, origin: str, *, limit: int, rows: int) -> 
     if cut.cuts:
         result.truncated = f"{cut.cuts} texts are cut at {limit:,} characters; get_run_status shows more."
     return reply(result)
+
+
+def _effects(explanation: Explanation, rows: int) -> Effects | None:
+    if not (explanation.started or explanation.ended_waits or explanation.cancelled):
+        return None
+    return Effects(
+        runs=[
+            StartedRow(run_id=started.id, function_id=started.function_slug, status=started.status.value)
+            for started in explanation.started[:rows]
+        ]
+        or None,
+        ended_waits=list(explanation.ended_waits[:rows]) or None,
+        cancelled=list(explanation.cancelled[:rows]) or None,
+    )
 
 
 def _message(explanation: Explanation) -> str:
@@ -121,8 +120,13 @@ def _send_event(action: Action) -> str:
 
 
 def _next(explanation: Explanation, origin: str) -> str | None:
-    """Return the first thing to do that is a call, or else where to read on."""
-    for action in explanation.what_to_do:
-        if action.kind in _CALLS:
-            return one_line(_in_words(action, explanation, origin), 700)
-    return f'read_doc path="{explanation.docs[0]}"' if explanation.docs else None
+    """Return the first thing to do; advice is followed by the call that comes after it."""
+    if not explanation.what_to_do:
+        return None
+    first, *rest = explanation.what_to_do
+    words = _in_words(first, explanation, origin)
+    call = next((action for action in rest if action.kind is not ActionKind.ADVICE), None)
+    if first.kind is ActionKind.ADVICE and call is not None:
+        then = _in_words(call, explanation, origin)
+        words = f"{words}; {then[:1].lower()}{then[1:]}"
+    return one_line(words, 700)

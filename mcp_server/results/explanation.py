@@ -35,6 +35,14 @@ class StartedRow(Detail):
     status: Status
 
 
+class Effects(Detail):
+    """What an event did: the runs that it started, whose waits it ended, and that it cancelled."""
+
+    runs: list[StartedRow] | None = None
+    ended_waits: list[str] | None = None
+    cancelled: list[str] | None = None
+
+
 class NotStartedRow(Detail):
     """A function that the event did not start at once; `cause` is from the same list as the answer's."""
 
@@ -51,14 +59,12 @@ class ExplainResult(Result):
     cause: str
     run_id: str | None = None
     function_id: str | None = None
-    status: Status | None = None
+    status: str | None = None
     event_id: str | None = None
     evidence: list[Fact]
     happens_next: WhatNext
     what_to_do: list[str] | None = None
-    runs: list[StartedRow] | None = None
-    ended_waits: list[str] | None = None
-    cancelled: list[str] | None = None
+    effects: Effects | None = None
     not_started: list[NotStartedRow] | None = None
     docs: list[str]
     truncated: str | None = None

@@ -35,11 +35,11 @@ def make(backend: Backend, config: ServerConfig) -> Tool:
         run_id: RunId | None = None, event_id: EventId | None = None
     ) -> Annotated[CallToolResult, ExplainResult]:
         """Explain why a run waits, retries, failed or was cancelled (runId), or what an event did and why it
-        did not start a function (eventId). Give one of the two.
+        did not start a function (eventId): one of the two.
 
-        Returns one cause from a fixed list (docs: troubleshooting/causes), the evidence (the user's own stack
-        frame first, conditions with their values, who holds a limit), what happens next and when, what to do
-        and pages that help. Next: the first call in whatToDo.
+        Returns a cause from a fixed list (read_doc path=troubleshooting/causes), evidence (the user's own
+        stack frame first, conditions with values, who holds a limit), what happens next and when, and what to
+        do. Next: the first call in whatToDo.
         """
         if (run_id is None) == (event_id is None):
             raise ToolError("Give runId or eventId, one of them: both come from send_event.")

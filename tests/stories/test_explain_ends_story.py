@@ -426,7 +426,7 @@ async def test_a_run_that_an_event_cancelled_names_it_and_the_event_names_the_ru
         assert f"by event 't/stop' ({receipt.event.id}), as cancelOn" in answer["message"]
         told = await explained(it.engine, eventId=receipt.event.id)
         assert told["cause"] == "cancelled-runs"
-        assert told["cancelled"] == [run_id]
+        assert told["effects"]["cancelled"] == [run_id]
 
 
 async def test_a_run_that_was_cancelled_by_request_says_so() -> None:

@@ -66,7 +66,7 @@ async def test_an_event_that_started_runs_names_them_as_they_are_now() -> None:
         answer = await _explain(it, "order-42")
 
         assert answer["cause"] == "started-runs"
-        assert answer["runs"] == [{"runId": run_id, "functionId": "lab-job", "status": "RUNNING"}]
+        assert answer["effects"]["runs"] == [{"runId": run_id, "functionId": "lab-job", "status": "RUNNING"}]
         assert answer["happensNext"] == {"what": "its runs go on", "byItself": True}
         assert answer["next"] == f'explain runId="{run_id}"'
 
@@ -84,7 +84,7 @@ async def test_an_event_that_ended_a_wait_names_the_run_and_the_step() -> None:
         answer = await _explain(it, await _send(it, "t/paid"))
 
         assert answer["cause"] == "ended-waits"
-        assert answer["endedWaits"] == [run_id]
+        assert answer["effects"]["endedWaits"] == [run_id]
         assert facts(answer, "ended-wait") == [f"step 'paid' of run {run_id} got it"]
         await it.engine.settle()
 
@@ -131,7 +131,7 @@ async def test_a_repeated_event_id_names_the_run_that_it_started() -> None:
 
         assert answer["cause"] == "event-id-repeated"
         assert answer["notStarted"][0]["runId"] == first
-        assert "with another id" in answer["whatToDo"][0]
+        assert "with another id" in answer["whatToDo"][1]
 
 
 async def test_a_repeated_idempotency_key_names_its_value() -> None:
@@ -167,7 +167,7 @@ async def test_a_debounced_event_says_when_its_run_starts_and_then_which_it_beca
         await it.pass_time(301)
         answer = await _explain(it, second)
         assert answer["cause"] == "started-runs"
-        (run,) = answer["runs"]
+        (run,) = answer["effects"]["runs"]
         answer = await _explain(it, first)
         assert answer["cause"] == "debounced"
         assert f"became part of run {run['runId']} of 'lab-job'" in answer["message"]
