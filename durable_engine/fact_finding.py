@@ -30,7 +30,7 @@ _RECENT: Final = 100
 _SIMILAR: Final = 2
 _WAITS: Final = 5
 _RUNS: Final = 20
-_EFFECTS: Final = 50
+_EFFECTS: Final = 1_000
 
 
 class FactFinding:
@@ -64,13 +64,14 @@ class FactFinding:
     def about_event(self, event: Event) -> EventFacts:
         """Return what there is to know of an event."""
         tables, registry = self._tables, self._registry
-        runs = tables.runs.of_event(event.id)[:_RUNS]
+        runs = tables.runs.of_event(event.id)
         effects = tables.effects.of_event(event.id, limit=_EFFECTS)
         waits = [effect for effect in effects if effect.step_id is not None]
         return EventFacts(
             event=event,
             now_ms=self._now_ms,
-            started=tuple(view_run(tables, registry, run, now_ms=self._now_ms) for run in runs),
+            started=tuple(view_run(tables, registry, run, now_ms=self._now_ms) for run in runs[:_RUNS]),
+            started_functions=tuple(registry.by_id(run.function_id).slug for run in runs),
             ended_waits=tuple(
                 (effect.run_id, tables.steps.name(effect.run_id, effect.step_id or "") or "")
                 for effect in waits
@@ -103,11 +104,9 @@ class FactFinding:
             wanted = EventFilter(name=wait.event_name, with_internal=True)
             ids = self._tables.events.newest(wanted, after=None, limit=_SEEN)
             events = list(map(self._tables.events.get, ids))
-            since = [event for event in events if event.received_ms >= began_ms[wait.step_id]]
+            since = tuple(event for event in events if event.received_ms >= began_ms[wait.step_id])
             similar = () if events else self._similar(wait.event_name)
-            found[wait.step_id] = SeenEvents(
-                since=tuple(since), before=len(events) - len(since), similar=similar
-            )
+            found[wait.step_id] = SeenEvents(since=since, before=tuple(events[len(since) :]), similar=similar)
         return found
 
     def _similar(self, name: str) -> tuple[str, ...]:
@@ -157,4 +156,5 @@ def _open_call(view: RunView, item: QueueItem) -> OpenCall:
         since_ms=min(since_ms, view.now_ms),
         attempt=item.attempt,
         step_name=None if step is None else step.name,
+        is_gateway=step is not None and step.kind.is_gateway,
     )

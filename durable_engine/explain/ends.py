@@ -13,10 +13,12 @@ from durable_engine.explain.words import (
     advice,
     ago,
     error_evidence,
+    error_name,
     label,
     place_words,
     quoted,
     run_again,
+    said,
 )
 from durable_engine.model.explanation import Action, ActionKind, Cause, Evidence, Explanation, Forecast
 from durable_engine.model.status import RunStatus, StepKind, StepStatus
@@ -85,7 +87,7 @@ def _completed(facts: RunFacts) -> Explanation:
 
 
 def _caught(step: StepView) -> Evidence:
-    text = f"step {label(step)} failed{place_words(step.error)} with {(step.error or {}).get('name')}; caught"
+    text = f"step {label(step)} failed{place_words(step.error)} with {error_name(step.error)}; caught"
     return Evidence(kind="step", text=text)
 
 
@@ -120,11 +122,11 @@ def _failed(facts: RunFacts, explain: Explain) -> Explanation:
     last = _last_failure(view, step)
     if fault is not None:
         cause, what = fault.final, fault.advice
-        message = f"It failed{_in(step)}: {(error or {}).get('message') or (error or {}).get('name')}"
+        message = f"It failed{_in(step)} with {error_name(error)}: {said((error or {}).get('message'))}"
     else:
         cause, what = _cause_in_code(view, step, error, last), "fix the code at the place named first"
         message = (
-            f"{_where(step)} failed{place_words(error)} with {(error or {}).get('name') or 'an error'}"
+            f"{_where(step)} failed{place_words(error)} with {error_name(error)}"
             f"{_how_final(cause, facts, last)}"
         )
     return Explanation(
@@ -162,7 +164,7 @@ def _failed_invoke(
         cause, why = Cause.INVOKE_TIMED_OUT, "the invoked run did not end within the timeout of the step"
         look.append(advice("lengthen the timeout of the invoke, or find what holds that run up"))
     elif message.startswith(_NOT_STARTED):
-        cause, why = Cause.INVOKE_NOT_STARTED, message
+        cause, why = Cause.INVOKE_NOT_STARTED, said(message)
         look.append(advice("correct the id of the invoked function, or start the app that has it"))
     else:
         cause, why = Cause.INVOKED_RUN_FAILED, "the invoked run did not succeed"

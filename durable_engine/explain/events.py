@@ -8,7 +8,7 @@ from typing import Final
 from durable_engine.explain.facts import EventFacts
 from durable_engine.explain.names import difference
 from durable_engine.explain.pages import PAGES
-from durable_engine.explain.words import advice, ago, quoted
+from durable_engine.explain.words import advice, ago, quoted, said
 from durable_engine.model.decision import Control, EventDecision
 from durable_engine.model.event import INTERNAL_PREFIX
 from durable_engine.model.explanation import (
@@ -69,7 +69,7 @@ def explain_event(facts: EventFacts) -> Explanation:
 def _verdicts(facts: EventFacts) -> tuple[FunctionVerdict, ...]:
     """Return what is on record; the last word about a function counts, as a debounce may end otherwise."""
     newest = {entry.function_slug: _verdict(entry) for entry in facts.decisions}
-    started = {run.function_slug for run in facts.started}
+    started = set(facts.started_functions)
     touched = started | newest.keys()
     later = [] if facts.event.name.startswith(INTERNAL_PREFIX) else facts.listeners
     for function in later:
@@ -100,7 +100,7 @@ def _verdict(entry: EventDecision) -> FunctionVerdict:
 def _did(facts: EventFacts, verdicts: tuple[FunctionVerdict, ...]) -> tuple[Cause, str] | None:
     parts: list[tuple[Cause, str]] = []
     if facts.started:
-        parts.append((Cause.STARTED_RUNS, f"started {_count(len(facts.started), 'run')}"))
+        parts.append((Cause.STARTED_RUNS, f"started {_count(len(facts.started_functions), 'run')}"))
     if facts.ended_waits:
         parts.append((Cause.ENDED_WAITS, f"ended {_count(len(facts.ended_waits), 'wait')}"))
     if facts.cancelled:
@@ -135,7 +135,7 @@ def _unheard(facts: EventFacts) -> tuple[Cause, str]:
     broken = next((app for app in facts.apps if app.error), None)
     if broken is not None and not (facts.has_functions and _differences(facts)):
         why = "no function listens to it" if facts.has_functions else "no function is known"
-        synced = f"the app at {broken.url} could not be synced: {(broken.error or '').rstrip('.')}"
+        synced = f"the app at {broken.url} could not be synced: {said(broken.error)}"
         return Cause.APP_NOT_SYNCED, f"started nothing: {why}, and {synced}"
     if not facts.has_functions:
         return Cause.NO_APP_SYNCED, "started nothing: no app is synced, so there is no function to start"

@@ -13,11 +13,15 @@ from durable_engine.model.views import AppView, RunView
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OpenCall:
-    """A call that is open since about `since_ms`; `step_name` is the step it is for, if it is for one."""
+    """A call that is open since about `since_ms`; `step_name` is the step it is for, if it is for one.
+
+    `is_gateway`: the engine itself makes the request of that step.
+    """
 
     since_ms: int
     attempt: int
     step_name: str | None = None
+    is_gateway: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,13 +38,13 @@ class HeldGate:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SeenEvents:
-    """Events of an awaited name, newest first: those `since` the wait began, and how many `before` it.
+    """The newest events of an awaited name, newest first: those `since` the wait began, and those `before`.
 
     `similar` are names of other recent events that look like it.
     """
 
     since: tuple[Event, ...] = ()
-    before: int = 0
+    before: tuple[Event, ...] = ()
     similar: tuple[str, ...] = ()
 
 
@@ -70,12 +74,14 @@ class EventFacts:
 
     `ended_waits` are the waits that it ended, as (run id, name of the step). `listeners` are the functions
     that listen to its name now, `nearest` the names of triggers like it.
+    `started` are the first of the runs that it started, `started_functions` the slugs for all of them.
     `unmet` are waits for its name that are open now and that it does not meet.
     """
 
     event: Event
     now_ms: int
     started: tuple[RunView, ...] = ()
+    started_functions: tuple[str, ...] = ()
     ended_waits: tuple[tuple[str, str], ...] = ()
     cancelled: tuple[str, ...] = ()
     decisions: tuple[EventDecision, ...] = ()

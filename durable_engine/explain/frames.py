@@ -15,8 +15,8 @@ _PYTHON_MARKS: Final = re.compile(r"^[ |]*[~^]+$")
 _ALIAS: Final = re.compile(r" \[as .+\]$")
 _LIBRARY: Final = re.compile(
     # What is installed, and what comes with Python, Node.js, Deno and Bun.
-    r"site-packages/|dist-packages/|node_modules/|(^|/)\.pnpm/|(^|/)\.yarn/"
-    r"|/lib(64)?/python\d[\d.]*/|/python\d+/lib/|/python[\d.]*/lib/(?!site)"
+    r"site-packages/|dist-packages/|node_modules/|(^|/)\.pnpm/|(^|/)\.yarn/|/\.bun/install/|/registry\.npmjs\.org/"
+    r"|/lib(64)?/python\d[\d.]*/|/(python\d+|cpython-[^/]*|versions/\d[\d.]*|(ana|mini)conda\d?)/lib/"
     r"|^node:|^internal/|^deno:|^ext:|^bun:|^<|^native$|^wasm:|^https?://|^evalmachine|^eval at ",
     re.IGNORECASE,
 )

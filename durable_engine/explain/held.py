@@ -83,31 +83,36 @@ def archived(facts: RunFacts, rest: Explanation) -> Explanation:
 
 
 def in_flight(facts: RunFacts) -> Explanation:
-    """The app is being called."""
+    """The app is being called, or the server that a step asks."""
     now_ms = facts.view.now_ms
     first, *more = sorted(facts.calls, key=lambda call: call.since_ms)
-    what = "the function" if first.step_name is None else f"step {quoted(first.step_name)}"
     others = f", with {len(more)} more open" if more else ""
-    failed = failed_attempts(facts)
+    # Not those that an earlier call has made good.
+    failed = [failure for failure in failed_attempts(facts) if failure.attempt + 1 == first.attempt]
     evidence = [_call(call, now_ms) for call in (first, *more)]
     if failed:
         evidence += error_evidence(failed[-1].error)
         evidence.append(Evidence(kind="attempt", text=f"{attempt_words(facts, failed[-1])} failed before"))
+    whom = "the server that it asks" if first.is_gateway else "the app"
+    time = f"for about {span(first.since_ms, now_ms)}{others}"
     return Explanation(
         cause=Cause.CALL_IN_FLIGHT,
-        message=f"The app is being called for {what} since about {span(first.since_ms, now_ms)}{others}, and "
-        "has not answered yet.",
+        message=f"The call for {_whose(first)} is open {time}: {whom} has not answered yet.",
         now_ms=now_ms,
         evidence=tuple(evidence),
-        happens_next=Forecast(text="the app answers, or the call fails and is tried again"),
-        what_to_do=(advice("if it takes too long, see in the app's own log what that code is doing"),),
+        happens_next=Forecast(text=f"{whom} answers, or the call fails and is tried again"),
+        what_to_do=(advice(f"if it takes too long, see in the log of {whom} what it is doing"),),
     )
 
 
 def _call(call: OpenCall, now_ms: int) -> Evidence:
-    what = "the function" if call.step_name is None else f"step {quoted(call.step_name)}"
-    text = f"call for {what}, attempt {call.attempt + 1}, open for about {span(call.since_ms, now_ms)}"
+    since = span(call.since_ms, now_ms)
+    text = f"call for {_whose(call)}, attempt {call.attempt + 1}, open for about {since}"
     return Evidence(kind="call", text=text)
+
+
+def _whose(call: OpenCall) -> str:
+    return "the function" if call.step_name is None else f"step {quoted(call.step_name)}"
 
 
 def due(facts: RunFacts) -> Explanation:

@@ -10,9 +10,10 @@ from durable_engine.explain.words import (
     advice,
     ago,
     error_evidence,
-    error_words,
+    error_name,
     label,
     place_words,
+    said,
     skip_time,
 )
 from durable_engine.model.explanation import Action, Cause, Evidence, Explanation, Forecast
@@ -65,9 +66,9 @@ def _message(
 ) -> str:
     what = "The function failed outside of its steps" if step is None else f"Step {label(step)} failed"
     if fault is not None and newest is not None:
-        what = f"A call to the app failed ({error_words(newest.error)})"
+        what = f"A call failed with {error_name(newest.error)} ({said(newest.error.get('message'))})"
     elif newest is not None:
-        what += f"{place_words(newest.error)} with {newest.error.get('name') or 'an error'}"
+        what += f"{place_words(newest.error)} with {error_name(newest.error)}"
     number = "" if newest is None else f" in {attempt_words(facts, newest)}"
     return f"{what}{number}; it is tried again."
 

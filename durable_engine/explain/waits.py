@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Final, TypeAlias
 
 from durable_engine.explain.facts import RunFacts, SeenEvents
@@ -36,15 +37,19 @@ def for_event(facts: RunFacts, wait: WaitingFor) -> Explanation:
     """A step waits for an event: what came of that name, and why it did not end the wait."""
     seen = facts.seen.get(wait.step_id or "", SeenEvents())
     name = quoted(wait.event_name)
-    cause, why = _why_not_yet(seen)
+    reasons = [(event, _mismatch(facts, wait, event)) for event in seen.since]
+    unmet = [(event, reason) for event, reason in reasons if reason is not None]
+    # One that would have met the condition came in the same moment, before the wait.
+    before = [event for event, reason in reasons if reason is None] + list(seen.before)
+    cause, why = _why_not_yet(len(unmet), len(before))
     evidence = [_step(wait), Evidence(kind="event", text=f"waits for {name}")]
     if wait.expression is not None:
         evidence.append(Evidence(kind="expression", text=wait.expression))
-    evidence += [_not_met(facts, wait, event) for event in seen.since[:_SHOWN_EVENTS]]
-    if seen.before and not seen.since:
-        evidence.append(
-            Evidence(kind="event", text=f"{seen.before} came before the wait began; only later ones count")
-        )
+    evidence += [_not_met(facts, event, reason) for event, reason in unmet[:_SHOWN_EVENTS]]
+    if before and not unmet:
+        came = ago(before[0].received_ms, facts.view.now_ms)
+        text = f"the last one came {came}, before the wait began; only later ones count"
+        evidence.append(Evidence(kind="event", text=text, event_id=before[0].id))
     for similar in seen.similar:
         how = difference(wait.event_name or "", similar) or "is like it"
         text = f"an event {quoted(similar)} has come: its name {how}"
@@ -59,27 +64,27 @@ def for_event(facts: RunFacts, wait: WaitingFor) -> Explanation:
     )
 
 
-def _why_not_yet(seen: SeenEvents) -> tuple[Cause, str]:
-    if seen.since:
-        count = len(seen.since)
-        came = "1 has come since" if count == 1 else f"{count} have come since"
-        return Cause.EVENT_NOT_MATCHED, f"{came}, but the condition of the wait did not hold"
-    if seen.before:
+def _why_not_yet(unmet: int, before: int) -> tuple[Cause, str]:
+    if unmet:
+        came = "one has come" if unmet == 1 else f"the last {unmet} that came"
+        verb = ", but does" if unmet == 1 else " do"
+        return Cause.EVENT_NOT_MATCHED, f"{came}{verb} not meet its condition"
+    if before:
         return Cause.WAITING_FOR_EVENT, "none has come since the wait began"
     return Cause.EVENT_NEVER_SEEN, "none of that name has ever come"
 
 
-def _not_met(facts: RunFacts, wait: WaitingFor, event: Event) -> Evidence:
-    reason = None
-    if wait.expression is not None:
-        scope = {"event": facts.view.event.as_payload(), "async": event.as_payload()}
-        reason = explain_mismatch(compile_expression(wait.expression), scope, now_ms=facts.view.now_ms)
+def _mismatch(facts: RunFacts, wait: WaitingFor, event: Event) -> str | None:
+    if wait.expression is None:
+        return None
+    scope = {"event": facts.view.event.as_payload(), "async": event.as_payload()}
+    return explain_mismatch(compile_expression(wait.expression), scope, now_ms=facts.view.now_ms)
+
+
+def _not_met(facts: RunFacts, event: Event, reason: str) -> Evidence:
     came = ago(event.received_ms, facts.view.now_ms)
-    return Evidence(
-        kind="not-matched",
-        text=f"one that came {came} did not match: {reason or 'the wait had not begun'}",
-        event_id=event.id,
-    )
+    text = f"one that came {came} did not match: {reason}"
+    return Evidence(kind="not-matched", text=text, event_id=event.id)
 
 
 def _send(facts: RunFacts, wait: WaitingFor) -> Action:
@@ -106,7 +111,7 @@ def for_signal(facts: RunFacts, wait: WaitingFor) -> Explanation:
                 skip_time(facts.view),
             ),
         )
-    notes = [note for note in facts.view.notes if signal in note]
+    notes = [note for note in facts.view.notes if repr(wait.signal) in note]
     return Explanation(
         cause=Cause.SIGNAL_DISPLACED,
         message=f"Step {step} waits for the signal {signal}, but another step has taken that signal over: "
@@ -129,27 +134,31 @@ def for_run(facts: RunFacts, wait: WaitingFor, explain: Explain) -> Explanation:
         return _start_to_come(facts, wait)
     below = explain(child)
     chain = root_of(below)
-    evidence = (
+    evidence = [
         _step(wait),
         Evidence(kind="invoked-run", text=child_words(child, below), run_id=child.view.id),
         *chain,
-    )
+    ]
     return Explanation(
         cause=Cause.WAITING_FOR_RUN,
         message=f"Step {step} waits for run {child.view.id} of {quoted(child.view.function_slug)}. "
         f"There: {below.message}",
         now_ms=facts.view.now_ms,
-        evidence=evidence,
-        happens_next=Forecast(
-            text=f"in the invoked run: {below.happens_next.text}",
-            at_ms=below.happens_next.at_ms,
-            is_by_itself=below.happens_next.is_by_itself,
-        ),
+        evidence=tuple(evidence),
+        happens_next=_below_next(below.happens_next, wait.until_ms),
         what_to_do=(
             Action(kind=ActionKind.EXPLAIN_RUN, run_id=child.view.id),
             *(action for action in below.what_to_do if action.kind is not ActionKind.EXPLAIN_RUN),
         ),
     )
+
+
+def _below_next(coming: Forecast, until_ms: int | None) -> Forecast:
+    """Return what happens next in the invoked run, or that the wait for it times out before."""
+    is_late = until_ms is not None and coming.at_ms is not None and coming.at_ms > until_ms
+    if until_ms is not None and (is_late or not coming.is_by_itself):
+        return Forecast(text="the wait for the invoked run times out, and the step fails", at_ms=until_ms)
+    return replace(coming, text=f"in the invoked run: {coming.text}")
 
 
 def child_words(child: RunFacts, below: Explanation) -> str:

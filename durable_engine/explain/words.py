@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -12,6 +14,8 @@ from durable_engine.model.views import RunView, StepView
 
 _LONGEST: Final = 100
 _LONGEST_ERROR: Final = 500
+_LONGEST_SENTENCE: Final = 300
+_CLASS_NAME: Final = re.compile(r"an error|[\w.]{1,80}")
 _MOMENT_MS: Final = 1_000
 
 
@@ -19,6 +23,13 @@ def quoted(text: str | None) -> str:
     """Return a name from the user's code in quotes, on one line, cut to 100 characters."""
     name = text or ""
     return repr(name if len(name) <= _LONGEST else f"{name[:_LONGEST]}...")
+
+
+def said(text: object) -> str:
+    """Return what a program said, which may be the user's, in quotes on one line, cut to 300 characters."""
+    words = str(text or "")
+    cut = words if len(words) <= _LONGEST_SENTENCE else f"{words[:_LONGEST_SENTENCE]}..."
+    return json.dumps(cut, ensure_ascii=False)
 
 
 def span(from_ms: int, to_ms: int) -> str:
@@ -52,6 +63,12 @@ def error_words(error: Mapping[str, Any]) -> str:
     name, message = str(error.get("name") or "Error"), str(error.get("message") or "")
     text = f"{name}: {message}" if message else name
     return text if len(text) <= _LONGEST_ERROR else f"{text[:_LONGEST_ERROR]}..."
+
+
+def error_name(error: Mapping[str, Any] | None) -> str:
+    """Return the kind of an error; in quotes when it is not the plain name of a class."""
+    name = str((error or {}).get("name") or "an error")
+    return name if _CLASS_NAME.fullmatch(name) else quoted(name)
 
 
 def place_words(error: Mapping[str, Any] | None) -> str:

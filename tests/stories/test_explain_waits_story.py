@@ -117,7 +117,9 @@ async def test_an_event_that_came_before_the_wait_does_not_count() -> None:
         answer = await _explain(it, run_id)
 
         assert answer["cause"] == "waiting-for-event"
-        assert "1 came before the wait began; only later ones count" in facts(answer, "event")
+        before = answer["evidence"][-1]
+        assert before["text"] == "the last one came 1s ago, before the wait began; only later ones count"
+        assert before["eventId"] == event.event.id
         told = await explained(it.engine, eventId=event.event.id)
         assert told["cause"] == "waits-not-met"
         assert "the wait began after the event had come" in told["message"]
@@ -261,6 +263,30 @@ async def test_an_open_call_says_for_how_long_and_for_which_step() -> None:
         assert facts(answer, "call") == ["call for step 'slow', attempt 1, open for about 1m 30s"]
         assert facts(answer, "also-waits") == ["sleep in step 'rest', 58m 30s left"]
         await it.engine.settle()
+
+
+async def test_an_open_call_that_repeats_a_failed_one_says_what_failed() -> None:
+    client, calls = new_client(), OpenCalls()
+
+    @client.create_function(fn_id="work", trigger=on("work"))
+    async def work(ctx: inngest.Context) -> None:
+        if ctx.attempt == 0:
+            raise KeyError("first")
+        await calls.work("again")
+
+    async with lab(client, [work]) as it:
+        run_id = await it.start("t/work")
+        await it.settle(run_id)
+        await it.clock.advance(45)
+        await calls.are("again")
+        answer = await explained(it.engine, runId=run_id)
+        await calls.end_all()
+        await it.engine.settle()
+
+        assert answer["cause"] == "call-in-flight"
+        assert facts(answer, "call")[0].startswith("call for the function, attempt 2, open for about ")
+        assert facts(answer, "error") == ["KeyError: 'first'"]
+        assert facts(answer, "attempt") == ["attempt 1 of 5 failed before"]
 
 
 async def test_a_throttle_says_when_the_next_start_is_free() -> None:

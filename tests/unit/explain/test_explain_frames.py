@@ -77,6 +77,9 @@ def test_a_python_frame_whose_source_is_not_there_has_no_code() -> None:
         "/usr/lib/python3/dist-packages/requests/api.py",
         "/opt/Python.framework/Versions/3.12/lib/python3.12/json/decoder.py",
         "C:\\Python311\\Lib\\asyncio\\base_events.py",
+        "C:\\Users\\u\\miniconda3\\Lib\\json\\decoder.py",
+        "C:\\Users\\u\\.pyenv\\pyenv-win\\versions\\3.11.0\\Lib\\json\\decoder.py",
+        "C:\\uv\\python\\cpython-3.12.4-windows-x86_64-none\\Lib\\json\\decoder.py",
         "C:\\app\\.venv\\Lib\\site-packages\\inngest\\_internal\\comm.py",
         "<string>",
         "/app/node_modules/inngest/components/execution.js",
@@ -94,7 +97,15 @@ def test_what_is_installed_or_comes_with_the_runtime_is_not_the_users(file: str)
 
 @pytest.mark.parametrize(
     "file",
-    ["/app/lib/pay.py", "/home/u/python/pay.py", "C:\\app\\src\\pay.ts", "/srv/internal/pay.ts", "src/a.ts"],
+    [
+        "/app/lib/pay.py",
+        "/srv/python/lib/pay.py",
+        "/app/versions/v2/lib/pay.ts",
+        "/home/u/python/pay.py",
+        "C:\\app\\src\\pay.ts",
+        "/srv/internal/pay.ts",
+        "src/a.ts",
+    ],
 )
 def test_a_path_that_only_looks_a_little_like_a_library_is_the_users(file: str) -> None:
     assert not Frame(file=file, line=1).is_library
