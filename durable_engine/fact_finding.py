@@ -57,6 +57,7 @@ class FactFinding:
             gate=self._gate(run),
             seen=self._seen(view),
             children=self._children(view, depth=depth),
+            starts=self._starts(view),
             deadline_ms=min(deadlines, default=None),
             pause_ends_ms=pauses[0].due_ms if function.is_paused and pauses else None,
         )
@@ -79,6 +80,11 @@ class FactFinding:
             cancelled=tuple(effect.run_id for effect in effects if effect.step_id is None),
             decisions=tuple(tables.decisions.of_event(event.id)),
             listeners=tuple(function for function, _ in registry.listening_to(event.name)),
+            gone=tuple(
+                function
+                for function in registry.archived
+                if any(trigger.matches_name(event.name) for trigger in function.triggers)
+            ),
             nearest=tuple(registry.nearest_triggers(event.name)),
             unmet=self._unmet(event),
             apps=tuple(self._apps),
@@ -126,6 +132,17 @@ class FactFinding:
         ids = list(dict.fromkeys(filter(None, [*waited, *failed])))[:_CHILDREN]
         runs = filter(None, map(self._tables.runs.get, ids))
         return {run.id: self.about_run(run, depth=depth - 1) for run in runs}
+
+    def _starts(self, view: RunView) -> Mapping[str, int]:
+        found: dict[str, int] = {}
+        for wait in view.waiting_for:
+            function = self._registry.exact(wait.function_slug or "")
+            if wait.kind != "invoke" or wait.run_id is not None or function is None:
+                continue
+            for coming in self._tables.appointments.of_kind(AppointmentKind.DEBOUNCE, function.id):
+                if wait.step_id is not None and coming.parent == (view.id, wait.step_id):
+                    found[wait.step_id] = coming.due_ms
+        return found
 
     def _unmet(self, event: Event) -> tuple[UnmetWait, ...]:
         """Return the first of the open waits for the event's name, and why it did not end them."""

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from durable_engine.explain.app_faults import fault_of
 from durable_engine.explain.facts import RunFacts
+from durable_engine.explain.frames import user_frame
 from durable_engine.explain.retries import app_evidence, attempt_words
 from durable_engine.explain.waits import Explain, child_words, root_of
 from durable_engine.explain.words import (
@@ -124,7 +125,8 @@ def _failed(facts: RunFacts, explain: Explain) -> Explanation:
         cause, what = fault.final, fault.advice
         message = f"It failed{_in(step)} with {error_name(error)}: {said((error or {}).get('message'))}"
     else:
-        cause, what = _cause_in_code(view, step, error, last), "fix the code at the place named first"
+        place = "at the place named first" if user_frame((error or {}).get("stack")) else "that raised it"
+        cause, what = _cause_in_code(view, step, error, last), f"fix the code {place}"
         message = (
             f"{_where(step)} failed{place_words(error)} with {error_name(error)}"
             f"{_how_final(cause, facts, last)}"

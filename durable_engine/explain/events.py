@@ -38,7 +38,7 @@ _WHAT_TO_DO: Final[Mapping[Cause, str]] = {
     Cause.IDEMPOTENCY_KEY_REPEATED: "send data with another value of the key, or change the key",
     Cause.RATE_LIMITED: "send it again later, or raise the rate limit",
     Cause.SINGLETON_SKIPPED: 'let that run end first, or use mode "cancel", or a key that tells them apart',
-    Cause.FUNCTION_REMOVED: "put the function back into the app's list and send the event again",
+    Cause.FUNCTION_REMOVED: "start its app, or put the function back into its list, and send the event again",
     Cause.SYNCED_LATER: "send the event again: functions are started by events that come after their sync",
 }
 _TO_COME: Final = frozenset({Cause.DEBOUNCED, Cause.BATCHED})
@@ -70,15 +70,17 @@ def _verdicts(facts: EventFacts) -> tuple[FunctionVerdict, ...]:
     """Return what is on record; the last word about a function counts, as a debounce may end otherwise."""
     newest = {entry.function_slug: _verdict(entry) for entry in facts.decisions}
     started = set(facts.started_functions)
-    touched = started | newest.keys()
-    later = [] if facts.event.name.startswith(INTERNAL_PREFIX) else facts.listeners
-    for function in later:
-        if function.slug not in touched:
-            newest[function.slug] = FunctionVerdict(
-                function_slug=function.slug,
-                cause=Cause.SYNCED_LATER,
-                message="it listens to this name now, and did not when the event came",
-            )
+    if not facts.event.name.startswith(INTERNAL_PREFIX):
+        later = "it listens to this name now, and did not when the event came"
+        gone = "it listened to this name, and it is not synced any more"
+        new = [(function, Cause.SYNCED_LATER, later) for function in facts.listeners]
+        # Those that were renamed or moved are no news when the event has reached another one.
+        if not (newest or started or new):
+            new = [(function, Cause.FUNCTION_REMOVED, gone) for function in facts.gone]
+        for function, cause, message in new:
+            if function.slug not in started | newest.keys():
+                verdict = FunctionVerdict(function_slug=function.slug, cause=cause, message=message)
+                newest[function.slug] = verdict
     return tuple(
         verdict
         for verdict in newest.values()
@@ -114,7 +116,7 @@ def _did(facts: EventFacts, verdicts: tuple[FunctionVerdict, ...]) -> tuple[Caus
 def _did_nothing(facts: EventFacts, verdicts: tuple[FunctionVerdict, ...]) -> tuple[Cause, str]:
     if verdicts:
         first = verdicts[0]
-        more = f" (and {len(verdicts) - 1} more, see functions)" if verdicts[1:] else ""
+        more = f" (and {len(verdicts) - 1} more)" if verdicts[1:] else ""
         how = "has not yet started" if first.cause in _TO_COME else "did not start"
         if first.cause in _TO_COME and first.run_id is not None:
             function = quoted(first.function_slug)
@@ -174,7 +176,7 @@ def _evidence(facts: EventFacts, cause: Cause) -> tuple[Evidence, ...]:
     if cause in {Cause.NO_FUNCTION_LISTENS, Cause.APP_NOT_SYNCED, Cause.NO_APP_SYNCED}:
         broken = [app for app in facts.apps if app.error]
         found += [Evidence(kind="app", text=f"{app.url}: {app.error}") for app in broken[:_SHOWN]]
-    if not facts.started:
+    if not (facts.started or facts.ended_waits or facts.cancelled):
         found += [
             Evidence(
                 kind="not-met", text=f"{wait.step_name or 'cancelOn'}: {wait.reason}", run_id=wait.run_id

@@ -53,6 +53,7 @@ class RunFacts:
     """A run, its function as it is now, and what is around it.
 
     `seen` is by the ids of steps that wait for events, `children` by the ids of invoked runs that matter.
+    `starts` are when debounced runs start that steps have invoked, by the ids of steps.
     `deadline_ms` is when a time-out of the function cancels the run, `pause_ends_ms` when the pause of its
     function does.
     """
@@ -64,6 +65,7 @@ class RunFacts:
     gate: HeldGate | None = None
     seen: Mapping[str, SeenEvents] = field(default_factory=dict)
     children: Mapping[str, RunFacts] = field(default_factory=dict)
+    starts: Mapping[str, int] = field(default_factory=dict)
     deadline_ms: int | None = None
     pause_ends_ms: int | None = None
 
@@ -73,7 +75,8 @@ class EventFacts:
     """An event and all that is on record about it.
 
     `ended_waits` are the waits that it ended, as (run id, name of the step). `listeners` are the functions
-    that listen to its name now, `nearest` the names of triggers like it.
+    that listen to its name now, `gone` those that did and are not synced any more, `nearest` the
+    names of triggers like it.
     `started` are the first of the runs that it started, `started_functions` the slugs for all of them.
     `unmet` are waits for its name that are open now and that it does not meet.
     """
@@ -86,6 +89,7 @@ class EventFacts:
     cancelled: tuple[str, ...] = ()
     decisions: tuple[EventDecision, ...] = ()
     listeners: tuple[Function, ...] = ()
+    gone: tuple[Function, ...] = ()
     nearest: tuple[str, ...] = ()
     unmet: tuple[UnmetWait, ...] = ()
     apps: tuple[AppView, ...] = ()

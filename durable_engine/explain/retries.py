@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Final
 
 from durable_engine.explain.app_faults import Fault, fault_of
 from durable_engine.explain.facts import RunFacts
@@ -18,6 +19,16 @@ from durable_engine.explain.words import (
 )
 from durable_engine.model.explanation import Action, Cause, Evidence, Explanation, Forecast
 from durable_engine.model.views import FailedAttempt, StepView, WaitingFor
+
+_OF_THE_APP: Final = frozenset(
+    {
+        Cause.APP_UNREACHABLE,
+        Cause.APP_REFUSES_CALLS,
+        Cause.APP_HTTP_ERROR,
+        Cause.NOT_AN_SDK,
+        Cause.REPLAY_DIFFERS,
+    }
+)
 
 
 def retrying(facts: RunFacts, wait: WaitingFor) -> Explanation:
@@ -55,7 +66,7 @@ def attempt_words(facts: RunFacts, failure: FailedAttempt) -> str:
 
 def app_evidence(facts: RunFacts, fault: Fault | None) -> list[Evidence]:
     """Return where the app is and how its last sync went, for a fault that lies there."""
-    if fault is None or facts.app is None:
+    if fault is None or fault.retried not in _OF_THE_APP or facts.app is None:
         return []
     state = f"its last sync failed: {facts.app.error}" if facts.app.error else "its last sync worked"
     return [Evidence(kind="app", text=f"app {facts.view.app_name} at {facts.app.url}; {state}")]

@@ -182,28 +182,31 @@ def _start_to_come(facts: RunFacts, wait: WaitingFor) -> Explanation:
         "debounce of that function puts it off.",
         now_ms=facts.view.now_ms,
         evidence=(_step(wait), Evidence(kind="function", text=f"no run of {function} for this step yet")),
-        happens_next=Forecast(text="the invoked function starts once its debounce is over"),
-        what_to_do=(advice("look at the flow control of the invoked function"),),
+        happens_next=Forecast(
+            text="the invoked function starts, unless another such event comes first",
+            at_ms=facts.starts.get(wait.step_id or ""),
+        ),
+        what_to_do=(skip_time(facts.view), advice("shorten the debounce of the invoked function")),
     )
 
 
 def for_start(facts: RunFacts, wait: WaitingFor) -> Explanation:
     """The run starts later: its event says so, or its priority."""
     event = facts.view.event
-    is_dated = event.ts_ms > event.received_ms
-    why = "the `ts` of its event lies in the future" if is_dated else "its priority is negative"
-    evidence = (
-        [Evidence(kind="event", text=f"ts is {span(event.received_ms, event.ts_ms)} later than it was sent")]
-        if is_dated
-        else [Evidence(kind="priority", text=f"priority.run is {facts.function.flow.priority}")]
-    )
+    if event.ts_ms > event.received_ms:
+        why = "the `ts` of its event lies in the future"
+        text = f"ts is {span(event.received_ms, event.ts_ms)} later than it was sent"
+        fact, instead = Evidence(kind="event", text=text), "send the event without `ts` to start at once"
+    else:
+        why, text = "its priority is negative", f"priority.run is {facts.function.flow.priority}"
+        fact, instead = Evidence(kind="priority", text=text), "change the priority of the function"
     return Explanation(
         cause=Cause.QUEUED_FOR_LATER,
         message=f"It has not started{_left(facts, wait, before='and starts')}: {why}.",
         now_ms=facts.view.now_ms,
-        evidence=tuple(evidence),
+        evidence=(fact,),
         happens_next=Forecast(text="its first call is made", at_ms=wait.until_ms),
-        what_to_do=(skip_time(facts.view), advice("send the event without `ts` to start at once")),
+        what_to_do=(skip_time(facts.view), advice(instead)),
     )
 
 

@@ -220,6 +220,11 @@ async def test_a_function_that_was_removed_before_its_debounce_was_over_is_named
         assert answer["cause"] == "function-removed"
         assert "its app does not have it any more" in answer["message"]
 
+        answer = await _explain(it, await _send(it))
+        assert answer["cause"] == "function-removed"
+        assert "did not start 'lab-job': it listened to this name, and it is not synced" in answer["message"]
+        assert "start its app" in answer["next"]
+
 
 async def test_without_any_app_the_event_can_start_nothing() -> None:
     client = new_client()

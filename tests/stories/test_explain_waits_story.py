@@ -200,6 +200,7 @@ async def test_an_invoked_function_whose_debounce_waits_has_no_run_yet() -> None
 
         assert answer["cause"] == "waiting-for-start"
         assert "'lab-nap', whose run has not started yet" in answer["message"]
+        assert remaining_s(answer, it.clock.now_ms()) == pytest.approx(300, abs=1)
 
 
 async def test_a_run_of_the_future_says_what_puts_it_off() -> None:
