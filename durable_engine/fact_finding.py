@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Final
 
+from durable_engine.explain.ends import failed_steps
 from durable_engine.explain.facts import EventFacts, HeldGate, OpenCall, RunFacts, SeenEvents
 from durable_engine.explain.names import difference
 from durable_engine.expressions import compile_expression, explain_mismatch
@@ -14,7 +15,6 @@ from durable_engine.model.event import Event, UnmetWait
 from durable_engine.model.queue_item import ItemKind, QueueItem
 from durable_engine.model.records import EventFilter
 from durable_engine.model.run import Run
-from durable_engine.model.status import StepKind, StepStatus
 from durable_engine.model.views import AppView, RunView
 from durable_engine.registry import Registry, closest
 from durable_engine.standing import standings
@@ -22,7 +22,6 @@ from durable_engine.storage.tables import Tables
 
 _DEPTH: Final = 8
 """Runs that are followed downwards, each invoked by the one before."""
-_CHILDREN: Final = 3
 _HOLDERS: Final = 5
 _SEEN: Final = 5
 _RECENT: Final = 100
@@ -121,17 +120,13 @@ class FactFinding:
         return tuple(near for near in names if difference(name, near) is not None)[:_SIMILAR]
 
     def _children(self, view: RunView, *, depth: int) -> Mapping[str, RunFacts]:
-        if depth == 0:
-            return {}
-        waited = [wait.run_id for wait in view.waiting_for if wait.kind == "invoke"]
-        failed = [
-            step.child_run_id
-            for step in view.steps
-            if step.kind is StepKind.INVOKE and step.status is StepStatus.FAILED
+        """Return the one invoked run on which this run depends: more would multiply with each level."""
+        steps = failed_steps(view)[:1]
+        ids = [step.child_run_id for step in steps] or [
+            wait.run_id for wait in view.waiting_for if wait.kind == "invoke"
         ]
-        ids = list(dict.fromkeys(filter(None, [*waited, *failed])))[:_CHILDREN]
-        runs = filter(None, map(self._tables.runs.get, ids))
-        return {run.id: self.about_run(run, depth=depth - 1) for run in runs}
+        run = self._tables.runs.get(ids[0]) if depth and ids and ids[0] is not None else None
+        return {} if run is None else {run.id: self.about_run(run, depth=depth - 1)}
 
     def _starts(self, view: RunView) -> Mapping[str, int]:
         found: dict[str, int] = {}
@@ -167,7 +162,7 @@ def _open_call(view: RunView, item: QueueItem) -> OpenCall:
     """Return since when a call is open: since it was due, or its turn came, or the step before it ended."""
     step = next((step for step in view.steps if step.id == item.step_id), None)
     holds = [hold.until_ms for hold in view.holds if hold.step_id == item.step_id]
-    ended = [step.ended_ms for step in view.steps if step.ended_ms is not None] if step is None else []
+    ended = [other.ended_ms for other in view.steps if other.ended_ms is not None] if step is None else []
     since_ms = max([item.due_ms, view.started_ms or 0, *holds, *ended])
     return OpenCall(
         since_ms=min(since_ms, view.now_ms),

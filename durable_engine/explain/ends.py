@@ -64,6 +64,8 @@ def ended(facts: RunFacts, explain: Explain) -> Explanation:
 
 def failed_steps(view: RunView) -> list[StepView]:
     """Return the steps whose error ended the run: they failed with its name and message."""
+    if view.status is not RunStatus.FAILED:
+        return []
     wanted = _named(view.error or {})
     failed = [step for step in view.steps if step.status is StepStatus.FAILED and step.error is not None]
     return [step for step in failed if _named(step.error or {}) == wanted]

@@ -152,6 +152,13 @@ def _differences(facts: EventFacts) -> list[str]:
     return [f"the trigger {quoted(name)} {how}" for name, how in pairs if how is not None]
 
 
+def _near_triggers(facts: EventFacts) -> list[Evidence]:
+    texts = _differences(facts)
+    if not texts and facts.nearest:
+        texts = [f"no trigger has a name like it; there are {', '.join(map(quoted, facts.nearest))}"]
+    return [Evidence(kind="near-trigger", text=text) for text in texts[:_SHOWN]]
+
+
 def _evidence(facts: EventFacts, cause: Cause) -> tuple[Evidence, ...]:
     found = [
         Evidence(
@@ -172,7 +179,7 @@ def _evidence(facts: EventFacts, cause: Cause) -> tuple[Evidence, ...]:
     if cause is Cause.EXPRESSION_FALSE:
         found += _triggers(facts)
     if cause in {Cause.NO_FUNCTION_LISTENS, Cause.APP_NOT_SYNCED}:
-        found += [Evidence(kind="near-trigger", text=text) for text in _differences(facts)[:_SHOWN]]
+        found += _near_triggers(facts)
     if cause in {Cause.NO_FUNCTION_LISTENS, Cause.APP_NOT_SYNCED, Cause.NO_APP_SYNCED}:
         broken = [app for app in facts.apps if app.error]
         found += [Evidence(kind="app", text=f"{app.url}: {app.error}") for app in broken[:_SHOWN]]
@@ -221,11 +228,18 @@ def _what_to_do(facts: EventFacts, cause: Cause, verdicts: tuple[FunctionVerdict
             found.append(Action(kind=ActionKind.RESUME_FUNCTION, function_slug=verdict.function_slug))
         elif verdict.cause in _WHAT_TO_DO:
             found.append(advice(_WHAT_TO_DO[verdict.cause]))
-    if cause is Cause.NO_FUNCTION_LISTENS and facts.nearest:
-        near = next((name for name in facts.nearest if difference(facts.event.name, name)), facts.nearest[0])
-        found.append(Action(kind=ActionKind.SEND_EVENT, event_name=near, data=facts.event.data))
     if cause is Cause.NO_FUNCTION_LISTENS:
-        found.append(advice("or correct the trigger in the app; list_functions shows all triggers"))
+        near = [name for name in facts.nearest if difference(facts.event.name, name) is not None]
+        found += [
+            Action(
+                kind=ActionKind.SEND_EVENT,
+                event_name=name,
+                data=facts.event.data,
+                text="with the same data",
+            )
+            for name in near[:1]
+        ]
+        found.append(advice("correct the name, or the trigger in the app; list_functions shows all triggers"))
     if cause is Cause.WAITS_NOT_MET:
         found.append(Action(kind=ActionKind.EXPLAIN_RUN, run_id=facts.unmet[0].run_id))
     if cause in {Cause.NO_APP_SYNCED, Cause.APP_NOT_SYNCED}:

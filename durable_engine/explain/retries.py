@@ -101,8 +101,5 @@ def _next_words(facts: RunFacts, newest: FailedAttempt | None) -> str:
 
 
 def _what_to_do(facts: RunFacts, fault: Fault | None) -> tuple[Action, ...]:
-    if fault is not None:
-        return advice(fault.advice), skip_time(facts.view)
-    return advice("fix the error in the app before then: the next attempt runs the new code"), skip_time(
-        facts.view
-    )
+    fix = "fix the error in the app before then: the next attempt runs the new code"
+    return advice(fix if fault is None else fault.advice), skip_time(facts.view)

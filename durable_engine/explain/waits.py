@@ -92,7 +92,7 @@ def _send(facts: RunFacts, wait: WaitingFor) -> Action:
     if wait.event_name is not None:
         expression = None if wait.expression is None else compile_expression(wait.expression)
         data = data_that_meets(expression, facts.view.event, name=wait.event_name, now_ms=facts.view.now_ms)
-    text = "" if data is not None else "with data for which the expression holds (`async` is the event sent)"
+    text = "with data for which the expression holds (`async` is the event sent)"
     return Action(kind=ActionKind.SEND_EVENT, event_name=wait.event_name, data=data, text=text)
 
 

@@ -45,9 +45,16 @@ def _answer(explanation: Explanation, origin: str, *, limit: int, rows: int) -> 
         docs=list(explanation.docs),
         next=_next(explanation, origin),
     )
-    if cut.cuts:
-        result.truncated = f"{cut.cuts} texts are cut at {limit:,} characters; get_run_status shows more."
+    result.truncated = _truncated(explanation, cut, rows)
     return reply(result)
+
+
+def _truncated(explanation: Explanation, cut: Cutter, rows: int) -> str | None:
+    parts = [f"{cut.cuts} texts are cut at {cut.limit:,} characters"] if cut.cuts else []
+    lists = (explanation.ended_waits, explanation.cancelled, explanation.functions, explanation.evidence)
+    if any(len(entries) > rows for entries in lists):
+        parts.append(f"lists show their first {rows} entries")
+    return f"{'; '.join(parts)}." if parts else None
 
 
 def _effects(explanation: Explanation, rows: int) -> Effects | None:
@@ -65,7 +72,7 @@ def _effects(explanation: Explanation, rows: int) -> Effects | None:
 
 
 def _message(explanation: Explanation) -> str:
-    message = one_line(explanation.message, 600)
+    message = one_line(explanation.message, 1_500)
     run = explanation.run
     if run is None:
         return message
@@ -115,7 +122,7 @@ def _send_event(action: Action) -> str:
     call = f"send_event name={as_json(one_line(action.event_name or '', 256))}"
     data = None if action.data is None else as_json(action.data)
     if data is None or len(data) > _LONGEST_DATA:
-        return f"{call} {action.text or 'with the same data'}"
+        return f"{call} {action.text}"
     return f"{call} data={data}"
 
 

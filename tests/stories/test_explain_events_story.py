@@ -110,6 +110,18 @@ async def test_a_name_that_nothing_listens_to_is_compared_with_the_triggers(name
         assert not answer["happensNext"]["byItself"]
 
 
+async def test_a_name_that_is_like_no_trigger_gets_no_event_proposed() -> None:
+    client = new_client()
+    async with lab(client, [_job(client)]) as it:
+        answer = await _explain(it, await _send(it, "user/signed.up"))
+
+        assert answer["cause"] == "no-function-listens"
+        assert facts(answer, "near-trigger") == [
+            "no trigger has a name like it; there are 'shop/order.placed'",
+        ]
+        assert "send_event" not in answer["next"]
+
+
 async def test_a_trigger_whose_expression_was_false_is_shown_with_the_values() -> None:
     client = new_client()
     trigger = on("shop/order.placed", expression="event.data.total > 100")
