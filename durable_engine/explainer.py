@@ -45,6 +45,8 @@ class Explainer:
             RunNotFoundError: no such run; `nearest` are ids of recent runs.
         """
 
+        finding = self._finding()
+
         def load(tables: Tables) -> RunFacts:
             run = tables.runs.find(run_id)
             if run is None:
@@ -53,7 +55,7 @@ class Explainer:
                     nearest=closest(run_id, tables.runs.recent_ids(_RECENT)),
                     hint=_hint(tables, run_id),
                 )
-            return self._finding(tables).about_run(run)
+            return finding(tables).about_run(run)
 
         return explain_run(await self._database.read(load))
 
@@ -66,13 +68,17 @@ class Explainer:
             EventNotFoundError: no such event; `nearest` are ids of recent events.
         """
 
+        finding = self._finding()
+
         def load(tables: Tables) -> EventFacts:
-            return self._finding(tables).about_event(_find_event(tables, event_id))
+            return finding(tables).about_event(_find_event(tables, event_id))
 
         return explain_event(await self._database.read(load))
 
-    def _finding(self, tables: Tables) -> FactFinding:
-        return FactFinding(tables, self._registry(), self._apps(), now_ms=self._clock.now_ms())
+    def _finding(self) -> Callable[[Tables], FactFinding]:
+        """Take what this thread may change meanwhile before another one reads the tables."""
+        apps, now_ms = self._apps(), self._clock.now_ms()
+        return lambda tables: FactFinding(tables, self._registry(), apps, now_ms=now_ms)
 
 
 def _find_event(tables: Tables, event_id: str) -> Event:

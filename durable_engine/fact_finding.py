@@ -140,22 +140,29 @@ class FactFinding:
         return found
 
     def _unmet(self, event: Event) -> tuple[UnmetWait, ...]:
-        """Return the first of the open waits for the event's name, and why it did not end them."""
+        """Return the first of the open waits and cancelOn for the event's name that it does not meet."""
         found: list[UnmetWait] = []
         for pause in self._tables.pauses.for_event(event.name, limit=_WAITS):
-            run = self._tables.runs.get(pause.run_id)
             step = self._tables.steps.get(pause.run_id, pause.step_id)
-            if run is None or step is None:
+            if step is None:
                 continue
-            reason: str | None = None
+            reason = self._mismatch(pause.run_id, pause.expression, event)
             if (step.started_ms or 0) > event.received_ms:
                 reason = "the wait began after the event had come, and only later ones count"
-            elif pause.expression is not None:
-                scope = self._tables.wait_scope(run, event.as_payload())
-                reason = explain_mismatch(compile_expression(pause.expression), scope, now_ms=self._now_ms)
             if reason is not None:
-                found.append(UnmetWait(run_id=run.id, step_name=step.ref.name, reason=reason))
+                found.append(UnmetWait(run_id=pause.run_id, step_name=step.ref.name, reason=reason))
+        for trigger in self._tables.pauses.cancelled_by(event.name, now_ms=self._now_ms, limit=_WAITS):
+            reason = self._mismatch(trigger.run_id, trigger.expression, event)
+            if reason is not None:
+                found.append(UnmetWait(run_id=trigger.run_id, reason=reason))
         return tuple(found)
+
+    def _mismatch(self, run_id: str, expression: str | None, event: Event) -> str | None:
+        run = self._tables.runs.get(run_id)
+        if run is None or expression is None:
+            return None
+        scope = self._tables.wait_scope(run, event.as_payload())
+        return explain_mismatch(compile_expression(expression), scope, now_ms=self._now_ms)
 
 
 def _open_call(view: RunView, item: QueueItem) -> OpenCall:

@@ -124,8 +124,9 @@ def _did_nothing(facts: EventFacts, verdicts: tuple[FunctionVerdict, ...]) -> tu
         return first.cause, f"{how} {quoted(first.function_slug)}: {first.message}{more}"
     if facts.unmet:
         first_wait = facts.unmet[0]
+        what = "would be cancelled by" if first_wait.step_name is None else "waits for"
         return Cause.WAITS_NOT_MET, (
-            f"did nothing: run {first_wait.run_id} waits for such an event, but {first_wait.reason}"
+            f"did nothing: run {first_wait.run_id} {what} such an event, but {first_wait.reason}"
         )
     return _unheard(facts)
 

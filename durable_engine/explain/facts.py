@@ -78,7 +78,7 @@ class EventFacts:
     that listen to its name now, `gone` those that did and are not synced any more, `nearest` the
     names of triggers like it.
     `started` are the first of the runs that it started, `started_functions` the slugs for all of them.
-    `unmet` are waits for its name that are open now and that it does not meet.
+    `unmet` are waits and cancelOn for its name that are open now and that it does not meet.
     """
 
     event: Event

@@ -437,6 +437,10 @@ async def test_a_run_that_an_event_cancelled_names_it_and_the_event_names_the_ru
     async with lab(client, [_job(client, _nap, cancel=cancel)]) as it:
         run_id = await it.start("t/job", {"id": 1})
         await it.settle(run_id)
+        missed = await it.engine.send_event(NewEvent(name="t/stop", data={"id": 2}))
+        told = await explained(it.engine, eventId=missed.event.id)
+        assert told["cause"] == "waits-not-met"
+        assert f"run {run_id} would be cancelled by such an event, but async.data.id" in told["message"]
         receipt = await it.engine.send_event(NewEvent(name="t/stop", data={"id": 1}))
         answer = await _explain(it, run_id)
 
