@@ -16,6 +16,7 @@ from durable_engine.doubling import Doubling
 from durable_engine.endpoints import Endpoints
 from durable_engine.errors import InvalidFunctionError, RunAlreadyEndedError, RunNotFoundError
 from durable_engine.executor import Executor
+from durable_engine.explainer import Explainer
 from durable_engine.expressions import compile_expression
 from durable_engine.gateway.client import GatewayClient
 from durable_engine.inspection import view_run
@@ -84,6 +85,8 @@ class Engine:
         self.unsupported = Unsupported(clock.now_ms, self.control.note)
         self.records = Records(database, clock, self._registry)
         """Lists runs and events, and what belongs to one of them."""
+        self.explainer = Explainer(database, clock, self._registry, self._apps.views)
+        """Says why a run is where it is, and what an event did."""
         self._duties: list[asyncio.Task[None]] = []
 
     @classmethod
