@@ -20,6 +20,15 @@ from durable_engine.model.double import (
     NewDouble,
 )
 from durable_engine.model.event import Event, EventReceipt, NewEvent, NotStarted, StartedRun, UnmetWait
+from durable_engine.model.explanation import (
+    Action,
+    ActionKind,
+    Cause,
+    Evidence,
+    Explanation,
+    Forecast,
+    FunctionVerdict,
+)
 from durable_engine.model.flow import (
     Batch,
     Concurrency,
@@ -51,11 +60,14 @@ from durable_engine.unsupported import UnsupportedUse
 __all__ = [
     "DEFAULT_DATA_FILE",
     "DEFAULT_PORT",
+    "Action",
+    "ActionKind",
     "Advance",
     "App",
     "AppView",
     "Batch",
     "CancelOn",
+    "Cause",
     "Clock",
     "Concurrency",
     "Conditions",
@@ -69,12 +81,16 @@ __all__ = [
     "EventFilter",
     "EventPage",
     "EventReceipt",
+    "Evidence",
+    "Explanation",
     "FailedAttempt",
     "Fault",
     "FaultKind",
     "Fired",
     "FlowControl",
+    "Forecast",
     "Function",
+    "FunctionVerdict",
     "Hold",
     "Inventory",
     "ManualClock",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Coroutine, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Final, Self
 
 from durable_engine.clock import Clock, RealClock
@@ -15,6 +16,7 @@ from durable_engine.doubling import Doubling
 from durable_engine.endpoints import Endpoints
 from durable_engine.errors import InvalidFunctionError, RunAlreadyEndedError, RunNotFoundError
 from durable_engine.executor import Executor
+from durable_engine.explainer import Explainer
 from durable_engine.expressions import compile_expression
 from durable_engine.gateway.client import GatewayClient
 from durable_engine.inspection import view_run
@@ -83,6 +85,8 @@ class Engine:
         self.unsupported = Unsupported(clock.now_ms, self.control.note)
         self.records = Records(database, clock, self._registry)
         """Lists runs and events, and what belongs to one of them."""
+        self.explainer = Explainer(database, clock, self._registry, self._apps.views)
+        """Says why a run is where it is, and what an event did."""
         self._duties: list[asyncio.Task[None]] = []
 
     @classmethod
@@ -229,6 +233,7 @@ class Engine:
             functions=self._keeper.registry.functions,
             apps=self._apps.views(),
             unsupported=self.unsupported.uses,
+            clock_shift_ms=self.time.shift_ms,
         )
 
     async def get_run(self, run_id: str) -> RunView:
@@ -329,11 +334,12 @@ class Engine:
         return await self._database.read(load)
 
     async def _view_runs(self, run_ids: Sequence[str]) -> dict[str, RunView]:
-        now_ms = self._clock.now_ms()
+        now_ms, shift_ms = self._clock.now_ms(), self.time.shift_ms
 
         def load(tables: Tables) -> dict[str, RunView]:
             runs = filter(None, map(tables.runs.find, run_ids))
-            return {run.id: view_run(tables, self._registry(), run, now_ms=now_ms) for run in runs}
+            views = (view_run(tables, self._registry(), run, now_ms=now_ms) for run in runs)
+            return {view.id: replace(view, clock_shift_ms=shift_ms) for view in views}
 
         return await self._database.read(load)
 

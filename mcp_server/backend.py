@@ -8,6 +8,7 @@ from typing import Protocol
 from durable_engine import (
     Conditions,
     EventReceipt,
+    Explanation,
     Function,
     Inventory,
     NewDouble,
@@ -18,12 +19,37 @@ from durable_engine import (
 from durable_engine.scenarios.runner import Recorded
 
 
+class Explainer(Protocol):
+    """Says why runs are where they are, and what events did."""
+
+    async def run(self, run_id: str) -> Explanation:
+        """Explain a run.
+
+        Raises:
+            RunNotFoundError: no such run; `nearest` are ids of recent runs.
+        """
+        ...
+
+    async def event(self, event_id: str) -> Explanation:
+        """Explain an event; `event_id` may be the id that its sender gave it.
+
+        Raises:
+            EventNotFoundError: no such event; `nearest` are ids of recent events.
+        """
+        ...
+
+
 class Backend(Protocol):
     """The operations behind the tools. `durable_engine.Engine` satisfies it.
 
     All raise errors from `durable_engine.errors` with product text; `NotFoundError.nearest` and
     `DurableEngineError.hint` carry what to do next.
     """
+
+    @property
+    def explainer(self) -> Explainer:
+        """What explains runs and events."""
+        ...
 
     async def send_event(
         self,

@@ -10,6 +10,7 @@ from mcp_server.config import ServerConfig, Toolset
 from mcp_server.nearest import did_you_mean
 from mcp_server.tools import (
     advance_time,
+    explain,
     get_run_status,
     grep_docs,
     invoke_function,
@@ -18,6 +19,7 @@ from mcp_server.tools import (
     pause_function,
     poll_run_status,
     read_doc,
+    run_fault_matrix,
     search_docs,
     send_event,
     test_function,
@@ -37,7 +39,9 @@ def all_tools(backend: Backend, docs: DocsIndex, config: ServerConfig) -> dict[T
         ],
         "testing": [
             test_function.make(backend, config),
+            run_fault_matrix.make(backend, config),
             advance_time.make(backend),
+            explain.make(backend, config),
         ],
         "docs": [
             search_docs.make(docs),

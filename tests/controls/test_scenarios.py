@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import datetime
-import time
 from collections.abc import AsyncIterator
 from typing import Any
 
 import inngest
 import pytest
-from support.sdk_app import Lab, lab, new_client
+from support.sdk_app import Lab, lab, new_client, wall_ms
 
 from durable_engine import ManualClock, RunStatus
 from durable_engine.errors import FunctionNotFoundError, InvalidInputError
@@ -19,10 +18,6 @@ from durable_engine.scenarios.model import Verdict
 from durable_engine.scenarios.runner import run_scenario
 
 pytestmark = pytest.mark.anyio
-
-
-def _wall_ms() -> int:
-    return time.time_ns() // 1_000_000
 
 
 class Effects(list[str]):
@@ -57,7 +52,7 @@ async def one_lab(effects: Effects) -> AsyncIterator[Lab]:
             await ctx.step.send_event("thank", inngest.Event(name="t/thanks"))
         return {"paid": paid["amount"], "stars": answer and answer.data["stars"]}
 
-    async with lab(client, [onboard], clock=ManualClock(_wall_ms(), wall=_wall_ms)) as opened:
+    async with lab(client, [onboard], clock=ManualClock(wall_ms(), wall=wall_ms)) as opened:
         yield opened
 
 

@@ -19,7 +19,9 @@ TOOLS = {
     "get_run_status",
     "pause_function",
     "test_function",
+    "run_fault_matrix",
     "advance_time",
+    "explain",
     "search_docs",
     "grep_docs",
     "read_doc",
@@ -45,13 +47,22 @@ ARGUMENTS = {
         "time",
         "timeout",
     ],
+    "run_fault_matrix": ["functionId", "runId", "data", "mocks", "events", "kinds", "timeout"],
     "advance_time": ["by", "to", "runId", "timeout"],
+    "explain": ["runId", "eventId"],
     "search_docs": ["query", "sdk", "category", "limit"],
     "grep_docs": ["pattern", "limit", "context", "path"],
     "read_doc": ["path", "section", "offset", "limit"],
     "list_docs": ["category", "sdk", "cursor"],
 }
-ACTING = {"send_event", "invoke_function", "pause_function", "advance_time", "test_function"}
+ACTING = {
+    "send_event",
+    "invoke_function",
+    "pause_function",
+    "advance_time",
+    "test_function",
+    "run_fault_matrix",
+}
 
 
 @pytest.fixture

@@ -1,22 +1,17 @@
 """The tool test_function through a real client, on the real SDK."""
 
 import datetime
-import time
 
 import inngest
 import pytest
 from mcp_scripted import ask, refused
-from support.sdk_app import ENGINE_ORIGIN, lab, new_client
+from support.sdk_app import ENGINE_ORIGIN, lab, new_client, wall_ms
 
 from durable_engine import ManualClock
 from mcp_server.config import ServerConfig
 from mcp_server.server import build_server
 
 pytestmark = pytest.mark.anyio
-
-
-def _wall_ms():
-    return time.time_ns() // 1_000_000
 
 
 @pytest.fixture
@@ -33,7 +28,7 @@ async def server(docs):
         await ctx.step.run("mail", mail)
         return found and found.data
 
-    async with lab(client, [onboard], clock=ManualClock(_wall_ms(), wall=_wall_ms)) as it:
+    async with lab(client, [onboard], clock=ManualClock(wall_ms(), wall=wall_ms)) as it:
         yield build_server(it.engine, docs, config=ServerConfig(engine_url=ENGINE_ORIGIN))
 
 
