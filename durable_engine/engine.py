@@ -31,6 +31,7 @@ from durable_engine.model.plan import Conditions
 from durable_engine.model.views import Inventory, RunView
 from durable_engine.pausing import Pausing
 from durable_engine.reception import Reception
+from durable_engine.recordings import Recordings
 from durable_engine.records import Records
 from durable_engine.registry import Registry, closest
 from durable_engine.registry_keeper import RegistryKeeper
@@ -85,6 +86,8 @@ class Engine:
         self.unsupported = Unsupported(clock.now_ms, self.control.note)
         self.records = Records(database, clock, self._registry)
         """Lists runs and events, and what belongs to one of them."""
+        self.recordings = Recordings(database, clock, self._registry)
+        """What is on record about a run, for a test that repeats it."""
         self.explainer = Explainer(database, clock, self._registry, self._apps.views)
         """Says why a run is where it is, and what an event did."""
         self._duties: list[asyncio.Task[None]] = []

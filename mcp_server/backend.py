@@ -16,6 +16,7 @@ from durable_engine import (
     RunView,
     TimeControl,
 )
+from durable_engine.model.recording import Recording
 from durable_engine.scenarios.runner import Recorded
 
 
@@ -35,6 +36,18 @@ class Explainer(Protocol):
 
         Raises:
             EventNotFoundError: no such event; `nearest` are ids of recent events.
+        """
+        ...
+
+
+class Recorder(Protocol):
+    """Knows what happened to runs, for tests that repeat them."""
+
+    async def of_run(self, run_id: str) -> Recording:
+        """Return what is on record about a run.
+
+        Raises:
+            RunNotFoundError: no such run.
         """
         ...
 
@@ -103,6 +116,11 @@ class Backend(Protocol):
     @property
     def time(self) -> TimeControl:
         """Moves time."""
+        ...
+
+    @property
+    def recordings(self) -> Recorder:
+        """Knows what happened to runs."""
         ...
 
     @property

@@ -20,3 +20,8 @@ ACTS: Final = ToolAnnotations(
     read_only_hint=False, destructive_hint=False, idempotent_hint=False, open_world_hint=True
 )
 """Adds events and runs. The user's code that runs then may reach anything it can reach."""
+
+WRITES: Final = ToolAnnotations(
+    read_only_hint=False, destructive_hint=False, idempotent_hint=True, open_world_hint=False
+)
+"""Adds a file of its own, or makes it anew."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from durable_engine.model.json_value import JSONValue, to_json
+from durable_engine.scenarios.shapes import SHAPES, shape_of
 
 _MOST: Final = 120
 
@@ -16,6 +17,9 @@ def first_difference(expected: JSONValue, actual: JSONValue) -> str | None:
 
 def differences(expected: JSONValue, actual: JSONValue, path: str = "$") -> dict[str, str]:
     """Return each place where two values differ, and how, in the order of `expected`."""
+    shape = shape_of(expected)
+    if shape is not None:
+        return {} if SHAPES[shape](actual) else {path: f"{path} is {_brief(actual)}, not any {shape}"}
     if isinstance(expected, dict) and isinstance(actual, dict):
         found: dict[str, str] = {}
         for key, value in expected.items():

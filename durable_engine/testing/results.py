@@ -64,6 +64,11 @@ class RunResult:
         __tracebackhide__ = True
         return self._check(Expectations(status=RunStatus.COMPLETED, output=_value(output)))
 
+    def assert_output(self, output: Any) -> Self:
+        """It returned this; `{"$any": "uuid"}` stands for any value of that shape."""
+        __tracebackhide__ = True
+        return self._check(Expectations(status=self.view.status, output=Value(output)))
+
     def assert_failed(self, error: str | None = None) -> Self:
         """It has failed, and `error` is part of "Name: message"."""
         __tracebackhide__ = True

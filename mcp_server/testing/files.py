@@ -13,7 +13,8 @@ from durable_engine.scenarios.document import read_scenario
 from durable_engine.scenarios.model import Scenario
 
 MAX_FILE_BYTES: Final = 16 * 1024 * 1024
-_FIELDS: Final = ("app", "scenarios")
+_FIELDS: Final = ("app", "note", "scenarios")
+"""A note is for people."""
 _SHAPES: Final = (
     'a test such as {"event": "shop/order.created", "data": {}, "expect": {}}, or {"app": URL, '
     '"scenarios": [{"name": "...", ...}]}'

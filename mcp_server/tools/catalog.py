@@ -11,6 +11,7 @@ from mcp_server.nearest import did_you_mean
 from mcp_server.tools import (
     advance_time,
     explain,
+    export_test,
     get_run_status,
     grep_docs,
     invoke_function,
@@ -41,6 +42,7 @@ def all_tools(backend: Backend, docs: DocsIndex, config: ServerConfig) -> dict[T
             test_function.make(backend, config),
             run_fault_matrix.make(backend, config),
             advance_time.make(backend),
+            export_test.make(backend),
             explain.make(backend, config),
         ],
         "docs": [

@@ -21,6 +21,7 @@ TOOLS = {
     "test_function",
     "run_fault_matrix",
     "advance_time",
+    "export_test",
     "explain",
     "search_docs",
     "grep_docs",
@@ -49,6 +50,7 @@ ARGUMENTS = {
     ],
     "run_fault_matrix": ["functionId", "runId", "data", "mocks", "events", "kinds", "timeout"],
     "advance_time": ["by", "to", "runId", "timeout"],
+    "export_test": ["runId", "format", "path", "mock"],
     "explain": ["runId", "eventId"],
     "search_docs": ["query", "sdk", "category", "limit"],
     "grep_docs": ["pattern", "limit", "context", "path"],
@@ -60,6 +62,7 @@ ACTING = {
     "invoke_function",
     "pause_function",
     "advance_time",
+    "export_test",
     "test_function",
     "run_fault_matrix",
 }

@@ -1,0 +1,1 @@
+"""Tests written down from runs: what happened goes in, files that repeat it come out; pure."""
