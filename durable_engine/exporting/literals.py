@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
@@ -10,6 +11,7 @@ from typing import Final
 from durable_engine.model.json_value import JSONValue
 
 _WIDTH: Final = 96
+_NAME: Final = re.compile(r"[A-Za-z_]\w*", re.ASCII)
 _MOST_DEPTH: Final = 40
 """Python's parser gives up at some 100 brackets."""
 
@@ -101,7 +103,9 @@ def javascript_text(text: str) -> str:
 
 def _javascript_key(key: str) -> str:
     # In a literal, this name alone would set the prototype.
-    return '["__proto__"]' if key == "__proto__" else json.dumps(key)
+    if key == "__proto__":
+        return '["__proto__"]'
+    return key if _NAME.fullmatch(key) else json.dumps(key)
 
 
 _PYTHON: Final = _Language(

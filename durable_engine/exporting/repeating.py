@@ -79,7 +79,7 @@ def _check(recording: Recording) -> None:
     if not run.status.is_terminal:
         raise ConflictError(
             f"Run {run.id} is {run.status.value}: only what has ended can be repeated and compared.",
-            hint=f'advance_time runId="{run.id}" to="end" skips what it waits for; poll_run_status waits.',
+            hint=f'Let it end: advance_time runId="{run.id}" to="end" skips time, poll_run_status waits.',
         )
     if run.is_endpoint:
         raise InvalidInputError("A request to the app started this run, and a test cannot send that.")

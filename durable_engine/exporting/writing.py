@@ -135,7 +135,7 @@ def _vitest(test: RepeatingTest) -> str:
         "    body: JSON.stringify(scenario),",
         "  });",
         "  const verdict = await answer.json();",
-        "  expect(verdict.error ?? null, `Stepcue answered ${answer.status}`).toBeNull();",
+        "  expect(answer.status, `Stepcue says: ${verdict.error}`).toBe(200);",
         "  // A failing check is a text: the step, what was expected, what there is, the steps of the run.",
         "  expect(verdict.failure).toBeNull();",
         "  expect(verdict.passed).toBe(true);",

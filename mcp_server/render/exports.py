@@ -26,10 +26,7 @@ def export_answer(test: RepeatingTest, form: Format, text: str, *, path: Path | 
     result = ExportResult(
         message=f"A {form} test that repeats the run and checks what comes of it, {where}.",
         run_id=test.run_id,
-        function_id=test.function,
-        format=form,
         path=None if path is None else str(path),
-        suggested_name=None if path is not None else name,
         notes=[one_line(note, _MOST_NOTE) for note in test.notes] or None,
         code=code,
         next=_next(form, path, name),

@@ -9,10 +9,7 @@ class ExportResult(Result):
     """A test as a file: where it was written, or its text in `code`; `notes` say what it leaves out."""
 
     run_id: str
-    function_id: str
-    format: str
     path: str | None = None
-    suggested_name: str | None = None
     notes: list[str] | None = None
     truncated: str | None = None
     code: str | None = None

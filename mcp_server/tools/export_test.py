@@ -22,19 +22,19 @@ from mcp_server.written_tests import PathError, save
 
 Form = Annotated[
     Format,
-    Field(description="pytest; vitest for TypeScript apps; scenario: JSON for `stepcue test`."),
+    Field(description="vitest for TypeScript apps; scenario: JSON for `stepcue test`."),
 ]
 TargetPath = Annotated[
     str,
     Field(
         min_length=1,
         max_length=500,
-        description='Write it there, below the directory Stepcue runs in, e.g. "tests/test_order.py".',
+        description='Where to write it, in the project, e.g. "tests/test_order.py".',
     ),
 ]
 Mock = Annotated[
     Literal["used", "all"],
-    Field(description="used: only what was mocked in the run; all: recorded results replace every step."),
+    Field(description="all: recorded results replace every step, not only those mocked in the run."),
 ]
 
 
@@ -47,15 +47,13 @@ def make(backend: Backend) -> Tool:
         path: TargetPath | None = None,
         mock: Mock = "used",
     ) -> Annotated[CallToolResult, ExportResult]:
-        """Write a run that has ended down as a test that repeats it: same start, doubles and events, time
-        skipped, and checks of status, steps and outputs. Values that differ from run to run are compared by
-        shape.
+        """Write a run that has ended as a test that repeats it: same start, doubles, events, time skipped,
+        and checks of status, steps and outputs; what differs from run to run is compared by shape.
 
-        It passes now and fails when the workflow breaks. Steps that ran for real in the run do so in the
-        test, unless mock is "all". With path it only replaces files it wrote itself.
+        Steps that ran for real do so in the test, unless mock is "all". With path it replaces only files it
+        wrote itself.
 
-        Returns the file's text or where it was written, and notes on what runs for real and what is not
-        compared. Next: run the file.
+        Returns the file's text or path, and what runs for real or is not compared. Next: run the file.
         """
         with as_tool_errors():
             await backend.get_run(run_id)
