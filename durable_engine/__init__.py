@@ -30,6 +30,7 @@ from durable_engine.model.records import (
     Span,
     SpanStatus,
 )
+from durable_engine.model.replay import Divergence, InputChange, ReplayDifference, ReplayReport, StepLabel
 from durable_engine.model.status import RunStatus, StepKind, StepStatus
 from durable_engine.model.views import AppView, FailedAttempt, Hold, Inventory, RunView, StepView, WaitingFor
 from durable_engine.unsupported import UnsupportedUse
@@ -44,6 +45,7 @@ __all__ = [
     "Clock",
     "Concurrency",
     "Debounce",
+    "Divergence",
     "Engine",
     "EngineConfig",
     "Event",
@@ -54,12 +56,15 @@ __all__ = [
     "FlowControl",
     "Function",
     "Hold",
+    "InputChange",
     "Inventory",
     "ManualClock",
     "NewEvent",
     "NotStarted",
     "RateLimit",
     "RealClock",
+    "ReplayDifference",
+    "ReplayReport",
     "RunFilter",
     "RunMoment",
     "RunPage",
@@ -73,6 +78,7 @@ __all__ = [
     "SpanStatus",
     "StartedRun",
     "StepKind",
+    "StepLabel",
     "StepStatus",
     "StepView",
     "Throttle",

@@ -29,6 +29,7 @@ from durable_engine.reception import Reception
 from durable_engine.records import Records
 from durable_engine.registry import Registry, closest
 from durable_engine.registry_keeper import RegistryKeeper
+from durable_engine.replaying import Replaying
 from durable_engine.sdk.client import SDKClient
 from durable_engine.sdk.registration import is_serve_url, read_registration
 from durable_engine.settle import Settled
@@ -75,6 +76,8 @@ class Engine:
         self.unsupported = Unsupported(clock.now_ms, self.control.note)
         self.records = Records(database, clock, self._registry)
         """Lists runs and events, and what belongs to one of them."""
+        self.replay = Replaying(database, client, self._registry)
+        """Checks whether the code of an app still takes the way that a run took."""
         self._duties: list[asyncio.Task[None]] = []
 
     @classmethod

@@ -53,6 +53,7 @@ class StepPlanned:
 
     step: StepRef
     kind: StepKind = StepKind.RUN
+    input: JSONValue = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

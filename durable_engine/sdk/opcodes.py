@@ -158,7 +158,7 @@ def _step_failed(entry: dict[str, Any], step: StepRef) -> Op:
 
 
 def _step_planned(entry: dict[str, Any], step: StepRef) -> Op:
-    return StepPlanned(step=step, kind=_kind(entry))
+    return StepPlanned(step=step, kind=_kind(entry), input=_options(entry).get("input"))
 
 
 def _sleep(entry: dict[str, Any], step: StepRef) -> Op:
