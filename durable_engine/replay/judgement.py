@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from durable_engine.model.json_value import JSONObject
-from durable_engine.model.replay import Divergence, InputChange, ReplayDifference, StepLabel
+from durable_engine.model.replay import Divergence, InputChange, ReplayDifference
 from durable_engine.model.status import RunStatus
 from durable_engine.model.step import Step
 from durable_engine.replay.asked import Answer, Asked, is_alike
@@ -36,7 +36,7 @@ def find_gap(recording: Recording, count: int, answer: Answer) -> Gap | None:
     is_known = count < len(recording.ended) or recording.status is RunStatus.COMPLETED
     if not missing and not (unknown and is_known):
         return None
-    return Gap(missing=missing, unknown=unknown)
+    return Gap(missing=missing or tuple(recording.passed_over(count, answer.ids)), unknown=unknown)
 
 
 def difference(
@@ -119,8 +119,3 @@ def _changed(
 
 def _named(error: JSONObject) -> JSONObject:
     return {key: error[key] for key in ("name", "message") if key in error}
-
-
-def as_label(step: Step | None) -> StepLabel | None:
-    """Return the label of a step, if there is one."""
-    return None if step is None else label(step)

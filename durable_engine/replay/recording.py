@@ -55,6 +55,16 @@ class Recording:
         group = self._group(left[0])
         return [step for step in left if step is left[0] or (group and self._group(step) == group)]
 
+    def passed_over(self, count: int, asked: frozenset[str]) -> list[Step]:
+        """Return steps that the code does not ask for, though the run came to them before one it asks for.
+
+        Groups are not recorded for execution version 1, so that only this tells which were open together.
+        """
+        known = {step.ref.id for step in self.ended[:count]}
+        places = [place for place, step in enumerate(self.steps) if step.ref.id in asked]
+        before = self.steps[: max(places, default=0)]
+        return [step for step in before if step.ref.id not in known | asked and step in self._awaited]
+
     @cached_property
     def repeated(self) -> tuple[tuple[str, int], ...]:
         """Names that several steps share, with how many."""
