@@ -5,7 +5,20 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
-from durable_engine import EventReceipt, Function, Inventory, NewEvent, RunView
+from durable_engine import EventReceipt, Function, Inventory, NewEvent, ReplayReport, RunView
+
+
+class Replays(Protocol):
+    """Replays the code of apps against recorded runs."""
+
+    async def check(self, run_id: str) -> ReplayReport:
+        """Say whether the present code takes the way that a run took; no step body runs.
+
+        Raises:
+            RunNotFoundError, InvalidInputError: no such run, or none that can be replayed.
+            ReplayError: the app did not answer as it should.
+        """
+        ...
 
 
 class Backend(Protocol):
@@ -14,6 +27,11 @@ class Backend(Protocol):
     All raise errors from `durable_engine.errors` with product text; `NotFoundError.nearest` and
     `DurableEngineError.hint` carry what to do next.
     """
+
+    @property
+    def replay(self) -> Replays:
+        """What checks replays."""
+        ...
 
     async def send_event(self, event: NewEvent, *, seed: str | None = None) -> EventReceipt:
         """Accept one event and return what it started, in one transaction.

@@ -1,0 +1,32 @@
+"""Tool check_replay: whether the present code still takes the way that a run took."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from mcp.server.mcpserver.tools import Tool
+from mcp.types import CallToolResult
+
+from mcp_server.arguments import RunId
+from mcp_server.backend import Backend
+from mcp_server.errors import as_tool_errors
+from mcp_server.kinds import PROBES
+from mcp_server.render.replays import replay_answer
+from mcp_server.results.replays import ReplayResult
+from mcp_server.strict import define_tool
+
+
+def make(backend: Backend) -> Tool:
+    """Build the tool."""
+
+    async def check_replay(run_id: RunId) -> Annotated[CallToolResult, ReplayResult]:
+        """Replay the app's current code against the recorded steps of a run: is it deterministic?
+
+        Use it after changing a workflow. No step body runs and the run stays as it is; code outside of steps
+        runs at each replay, as in real ones. Returns the first difference (missing, new, renamed, reordered,
+        random id, changed input, other output or error), ids used twice, and ms per replay. Next: rerun.
+        """
+        with as_tool_errors():
+            return replay_answer(await backend.replay.check(run_id))
+
+    return define_tool(check_replay, title="Check replay", annotations=PROBES)
