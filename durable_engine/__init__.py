@@ -20,6 +20,7 @@ from durable_engine.model.flow import (
     Throttle,
 )
 from durable_engine.model.function import App, CancelOn, Function, Trigger
+from durable_engine.model.plan import Conditions, PlannedEvent
 from durable_engine.model.records import (
     EventFilter,
     EventPage,
@@ -33,17 +34,21 @@ from durable_engine.model.records import (
 from durable_engine.model.replay import Divergence, InputChange, ReplayDifference, ReplayReport, StepLabel
 from durable_engine.model.status import RunStatus, StepKind, StepStatus
 from durable_engine.model.views import AppView, FailedAttempt, Hold, Inventory, RunView, StepView, WaitingFor
+from durable_engine.replaying import Replaying
+from durable_engine.time_control import Advance, Fired, TimeControl
 from durable_engine.unsupported import UnsupportedUse
 
 __all__ = [
     "DEFAULT_DATA_FILE",
     "DEFAULT_PORT",
+    "Advance",
     "App",
     "AppView",
     "Batch",
     "CancelOn",
     "Clock",
     "Concurrency",
+    "Conditions",
     "Debounce",
     "Divergence",
     "Engine",
@@ -53,6 +58,7 @@ __all__ = [
     "EventPage",
     "EventReceipt",
     "FailedAttempt",
+    "Fired",
     "FlowControl",
     "Function",
     "Hold",
@@ -61,10 +67,12 @@ __all__ = [
     "ManualClock",
     "NewEvent",
     "NotStarted",
+    "PlannedEvent",
     "RateLimit",
     "RealClock",
     "ReplayDifference",
     "ReplayReport",
+    "Replaying",
     "RunFilter",
     "RunMoment",
     "RunPage",
@@ -82,6 +90,7 @@ __all__ = [
     "StepStatus",
     "StepView",
     "Throttle",
+    "TimeControl",
     "Trigger",
     "UnmetWait",
     "UnsupportedUse",

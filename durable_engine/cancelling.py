@@ -25,7 +25,7 @@ def run_facts(tables: Tables, registry: Registry, run: Run, *, now_ms: int) -> R
         run=run,
         function=registry.by_id(run.function_id),
         load_events=partial(tables.events_of, run),
-        now_ms=now_ms,
+        now_ms=run.at(now_ms),
     )
 
 

@@ -23,6 +23,7 @@ from durable_engine.model.appointment import AppointmentKind
 from durable_engine.model.event import EventReceipt, NewEvent
 from durable_engine.model.function import Function
 from durable_engine.model.json_value import JSONValue
+from durable_engine.model.plan import Conditions
 from durable_engine.model.views import Inventory, RunView
 from durable_engine.pausing import Pausing
 from durable_engine.reception import Reception
@@ -36,6 +37,7 @@ from durable_engine.settle import Settled
 from durable_engine.signals import Signals
 from durable_engine.storage.database import Database
 from durable_engine.storage.tables import Tables
+from durable_engine.time_control import TimeControl
 from durable_engine.transactions import Transactions
 from durable_engine.unsupported import Unsupported
 
@@ -70,13 +72,15 @@ class Engine:
         )
         self.control = RunControl(database, clock, transactions)
         """Changes runs: cancels, repeats, signals them."""
+        self.time = TimeControl(database, clock, transactions, self._signals, self._registry)
+        """Moves the engine's time, and that of single runs."""
         self._pausing = Pausing(clock, self._keeper)
         self.endpoints = Endpoints(clock, transactions, self._keeper)
         """Takes what durable endpoints report."""
         self.unsupported = Unsupported(clock.now_ms, self.control.note)
         self.records = Records(database, clock, self._registry)
         """Lists runs and events, and what belongs to one of them."""
-        self.replay = Replaying(database, client, self._registry)
+        self.replay = Replaying(database, client, clock, self._registry)
         """Checks whether the code of an app still takes the way that a run took."""
         self._duties: list[asyncio.Task[None]] = []
 
@@ -97,6 +101,7 @@ class Engine:
         released = await database.transact(_take_back)
         if released:
             logger.info("took back %d calls that were open when the engine stopped", released)
+        await engine.time.restore()
         await engine._keeper.load()
         # Each is looked at, as after any change, in case it was left with nothing to do.
         await engine._transactions.commit(lambda tables, *_: Settled(resumed=tables.runs.open_ids()))
@@ -137,15 +142,22 @@ class Engine:
     async def __aexit__(self, *_: object) -> None:
         await self.close()
 
-    async def send_event(self, event: NewEvent, *, seed: str | None = None) -> EventReceipt:
+    async def send_event(
+        self,
+        event: NewEvent,
+        *,
+        seed: str | None = None,
+        under: Conditions = Conditions(),  # noqa: B008 - frozen
+    ) -> EventReceipt:
         """Accept one event; the receipt tells what it started, known in the same transaction.
 
-        `seed` makes the event's id reproducible: the same seed is the same event, accepted once.
+        `seed` makes the event's id reproducible: the same seed is the same event, accepted once. `under` are
+        conditions for the runs that it starts.
 
         Raises:
             InvalidEventError: the event is malformed, reserved or too large.
         """
-        (receipt,) = await self._reception.send([event], seed=seed, explains=True)
+        (receipt,) = await self._reception.send([event], seed=seed, explains=True, under=under)
         return receipt
 
     async def send_events(self, events: Sequence[NewEvent], *, seed: str | None = None) -> list[EventReceipt]:
@@ -164,6 +176,7 @@ class Engine:
         data: Mapping[str, object] | None = None,
         user: Mapping[str, object] | None = None,
         key: str | None = None,
+        under: Conditions = Conditions(),  # noqa: B008 - frozen
     ) -> EventReceipt:
         """Start one function directly, whatever triggers it.
 
@@ -176,7 +189,7 @@ class Engine:
             InvalidInputError: it is a durable endpoint, which requests to the app itself start.
             InvalidEventError: `data` cannot be an event's data.
         """
-        return await self._reception.invoke(function, app=app, data=data, user=user, key=key)
+        return await self._reception.invoke(function, app=app, data=data, user=user, key=key, under=under)
 
     async def pause_function(
         self, function: str, *, app: str | None = None, cancels_runs: bool = False

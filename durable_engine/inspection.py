@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from durable_engine.model.decision import Control, EventDecision
 from durable_engine.model.event import NotStarted, StartedRun
 from durable_engine.model.history import HistoryEntry, HistoryKind
 from durable_engine.model.json_value import JSONObject, JSONValue, parse_stored
-from durable_engine.model.op import StepRef
 from durable_engine.model.queue_item import ItemKind, QueueItem
 from durable_engine.model.run import Run
 from durable_engine.model.status import RunStatus, StepKind, StepStatus
@@ -51,7 +50,7 @@ class _Known:
 
 
 def view_run(tables: Tables, registry: Registry, run: Run, *, now_ms: int) -> RunView:
-    """Return a run as callers see it."""
+    """Return a run as callers see it, with all times in its own time."""
     function = registry.by_id(run.function_id)
     history = tables.history.of_run(run.id)
     failures = _failures(history)
@@ -62,10 +61,10 @@ def view_run(tables: Tables, registry: Registry, run: Run, *, now_ms: int) -> Ru
         pauses=tables.pauses.steps_waiting(run.id),
         ended_here=_ended_steps(history) if run.original_run_id is not None else None,
         held={wait.step_id: wait for wait in _held(tables, run, now_ms=now_ms)},
-        now_ms=now_ms,
+        now_ms=run.at(now_ms),
     )
     steps = tuple(_view_step(step, known) for step in tables.steps.all(run.id))
-    queue = tables.queue.of_run(run.id)
+    queue = [replace(item, due_ms=run.at(item.due_ms)) for item in tables.queue.of_run(run.id)]
     return RunView(
         id=run.id,
         status=run.status,
@@ -74,7 +73,7 @@ def view_run(tables: Tables, registry: Registry, run: Run, *, now_ms: int) -> Ru
         app_name=function.app_name,
         event=tables.events.get(run.event_id),
         queued_ms=run.queued_ms,
-        now_ms=now_ms,
+        now_ms=run.at(now_ms),
         started_ms=run.started_ms,
         ended_ms=run.ended_ms,
         output=parse_stored(run.output),
@@ -94,6 +93,8 @@ def view_run(tables: Tables, registry: Registry, run: Run, *, now_ms: int) -> Ru
         failure_handlers=_failure_handlers(tables, registry, run),
         is_archived=function.is_archived,
         is_endpoint=function.is_endpoint,
+        timeline_id=run.timeline_id,
+        skipped_ms=run.skipped_ms,
     )
 
 
@@ -109,9 +110,9 @@ def _held(tables: Tables, run: Run, *, now_ms: int) -> Iterator[WaitingFor]:
         step = None if standing.step_id is None else tables.steps.get(run.id, standing.step_id)
         yield WaitingFor(
             kind="paused" if standing.control is Control.PAUSE else standing.control.value,
-            until_ms=standing.until_ms,
+            until_ms=None if standing.until_ms is None else run.at(standing.until_ms),
             step_id=standing.step_id,
-            step_name=None if step is None else _label(step.ref),
+            step_name=None if step is None else step.ref.label,
             reason=standing.reason,
         )
 
@@ -237,7 +238,7 @@ def _step_wait(step: Step, known: _Known) -> WaitingFor | None:
         kind=kind,
         until_ms=step.due_ms,
         step_id=step.ref.id,
-        step_name=_label(step.ref),
+        step_name=step.ref.label,
         event_name=detail.get("event"),
         expression=detail.get("expression"),
         run_id=known.children.get(step.ref.id),
@@ -245,10 +246,6 @@ def _step_wait(step: Step, known: _Known) -> WaitingFor | None:
         signal=detail.get("signal"),
         is_displaced=kind == "signal" and step.ref.id not in known.pauses,
     )
-
-
-def _label(ref: StepRef) -> str:
-    return f"{ref.name}[{ref.index}]" if ref.index else ref.name
 
 
 def _run_waits(

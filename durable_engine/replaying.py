@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Final
 
-from durable_engine.clock import wall_ms
+from durable_engine.clock import Clock
 from durable_engine.errors import InvalidInputError, ReplayError
 from durable_engine.model.call import Call
 from durable_engine.model.function import Function
@@ -50,9 +50,12 @@ _PLANNED: Final = frozenset({HistoryKind.STEP_PLANNED, HistoryKind.STEP_WAITING}
 class Replaying:
     """Checks whether the code of an app still takes the way that a run took."""
 
-    def __init__(self, database: Database, client: SDKClient, registry: Callable[[], Registry]) -> None:
+    def __init__(
+        self, database: Database, client: SDKClient, clock: Clock, registry: Callable[[], Registry]
+    ) -> None:
         self._database = database
         self._client = client
+        self._clock = clock
         self._registry = registry
 
     async def check(self, run_id: str) -> ReplayReport:
@@ -71,7 +74,7 @@ class Replaying:
             return _replay_call(tables, run, function), function, _recording(tables, run)
 
         call, function, recording = await self._database.read(load)
-        walk = _Walk(_Caller(self._client, call), recording)
+        walk = _Walk(_Caller(self._client, self._clock, call), recording)
         await walk.go()
         return ReplayReport(
             run_id=run_id,
@@ -131,8 +134,9 @@ def _recording(tables: Tables, run: Run) -> Recording:
 class _Caller:
     """Makes the calls of one check and measures them."""
 
-    def __init__(self, client: SDKClient, call: Call) -> None:
+    def __init__(self, client: SDKClient, clock: Clock, call: Call) -> None:
         self._client = client
+        self.clock = clock
         self._call = call
         self._events_bytes = sum(len(event.encode()) for event in call.events)
         self._until_s = asyncio.get_running_loop().time() + _WHOLE_S
@@ -160,7 +164,7 @@ class _Caller:
         began_s = loop.time()
         try:
             async with asyncio.timeout(_CALL_S):
-                answer = read_answer(await self._client.call(call, now=wall_ms))
+                answer = read_answer(await self._client.call(call, now=self.clock.wall_ms))
         except TimeoutError:
             raise ReplayError(
                 f"The code did not answer a replay within {_CALL_S:.0f} seconds.",
@@ -311,7 +315,7 @@ class _Walk:
             if step is None or asked.ref.id in self._compared:
                 continue
             self._compared.add(asked.ref.id)
-            found = changes(step, asked, now_ms=wall_ms())
+            found = changes(step, asked, now_ms=self.caller.clock.wall_ms())
             if not found:
                 continue
             if again is None and self.caller.has(1):

@@ -5,20 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
-from durable_engine import EventReceipt, Function, Inventory, NewEvent, ReplayReport, RunView
-
-
-class Replays(Protocol):
-    """Replays the code of apps against recorded runs."""
-
-    async def check(self, run_id: str) -> ReplayReport:
-        """Say whether the present code takes the way that a run took; no step body runs.
-
-        Raises:
-            RunNotFoundError, InvalidInputError: no such run, or none that can be replayed.
-            ReplayError: the app did not answer as it should.
-        """
-        ...
+from durable_engine import EventReceipt, Function, Inventory, NewEvent, Replaying, RunView, TimeControl
 
 
 class Backend(Protocol):
@@ -29,7 +16,7 @@ class Backend(Protocol):
     """
 
     @property
-    def replay(self) -> Replays:
+    def replay(self) -> Replaying:
         """What checks replays."""
         ...
 
@@ -70,6 +57,11 @@ class Backend(Protocol):
 
     async def resume_function(self, function: str, *, app: str | None = None) -> Function:
         """End the pause of a function; raises as `invoke_function`."""
+        ...
+
+    @property
+    def time(self) -> TimeControl:
+        """Moves time."""
         ...
 
     async def inventory(self) -> Inventory:

@@ -13,7 +13,7 @@ from durable_engine.model.json_value import JSONObject
 from durable_engine.model.lane import Placing
 from durable_engine.model.pause import CancelTrigger, Pause
 from durable_engine.model.queue_item import NewItem
-from durable_engine.model.run import Run
+from durable_engine.model.run import Run, Timeline
 from durable_engine.model.status import RunStatus
 from durable_engine.model.step import Step
 
@@ -75,6 +75,8 @@ class Changes:
     events: list[Event] = field(default_factory=list)
     """Events to store."""
     new_runs: list[Run] = field(default_factory=list)
+    timelines: list[Timeline] = field(default_factory=list)
+    """Times of their own, for new runs whose time is skipped."""
     start_keys: list[tuple[str, str, str, int]] = field(default_factory=list)
     """Idempotency: (function id, key, run id, expiry in engine milliseconds)."""
     run_events: list[tuple[str, list[str]]] = field(default_factory=list)

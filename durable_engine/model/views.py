@@ -132,6 +132,10 @@ class RunView:
     failure_handlers: tuple[StartedRun, ...] = ()
     is_archived: bool = False
     is_endpoint: bool = False
+    timeline_id: str | None = None
+    """Set for a run whose time is skipped: the id of the run with which its time of its own began."""
+    skipped_ms: int = 0
+    """How much of its time was skipped, so that its times are that much ahead of real ones."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

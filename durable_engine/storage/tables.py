@@ -23,7 +23,9 @@ from durable_engine.storage.queue_table import QueueTable
 from durable_engine.storage.registry_table import RegistryTable
 from durable_engine.storage.run_list_table import RunListTable
 from durable_engine.storage.run_table import RunTable
+from durable_engine.storage.setting_table import SettingTable
 from durable_engine.storage.step_table import StepTable
+from durable_engine.storage.timeline_table import TimelineTable
 
 
 class Tables:
@@ -42,6 +44,8 @@ class Tables:
         self.lanes = LaneTable(connection)
         self.appointments = AppointmentTable(connection)
         self.decisions = DecisionTable(connection)
+        self.timelines = TimelineTable(connection)
+        self.settings = SettingTable(connection)
 
     @contextmanager
     def all_or_nothing(self) -> Iterator[None]:
@@ -116,6 +120,8 @@ class Tables:
             placing = changes.placings.get(run.id)
             lane_id = None if placing is None else self.lanes_of(placing)[0]
             self.runs.insert(run if lane_id is None else replace(run, lane_id=lane_id))
+        for timeline in changes.timelines:
+            self.timelines.open(timeline)
         for run_id, event_ids in changes.run_events:
             self.runs.add_events(run_id, event_ids)
         for key in changes.start_keys:

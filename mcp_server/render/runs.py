@@ -52,6 +52,8 @@ def run_facts(
         "ended_at": iso(run.ended_ms),
         "duration": None if elapsed is None else format_duration(elapsed),
         "duration_ms": elapsed,
+        "time_skipped": format_duration(run.skipped_ms) if run.skipped_ms else None,
+        "real_duration": real_duration(run) if run.skipped_ms else None,
         "event_id": run.event.id,
         "event_name": run.event.name,
         "error": None if run.status is RunStatus.CANCELLED else cut.error(run.error),
@@ -184,6 +186,12 @@ def elapsed_ms(run: RunView) -> int | None:
     if run.started_ms is None:
         return None
     return max(0, (run.now_ms if run.ended_ms is None else run.ended_ms) - run.started_ms)
+
+
+def real_duration(run: RunView) -> str | None:
+    """Return how long a run took by the real clock: what was skipped does not count."""
+    elapsed = elapsed_ms(run)
+    return None if elapsed is None else format_duration(max(0, elapsed - run.skipped_ms))
 
 
 def _duration(started_ms: int | None, ended_ms: int | None) -> str | None:

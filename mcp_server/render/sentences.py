@@ -9,7 +9,7 @@ from durable_engine.durations import format_duration
 from durable_engine.ids import is_ulid
 from mcp_server.clean import one_line
 from mcp_server.render.faults import causes_of, engine_fault, failed_next
-from mcp_server.render.runs import elapsed_ms, newest_attempt
+from mcp_server.render.runs import elapsed_ms, newest_attempt, real_duration
 from mcp_server.render.waits import describe_wait, send_signal_command, time_left, waits_of
 
 _MAX_WAITS = 2
@@ -19,6 +19,8 @@ def run_sentence(run: RunView) -> str:
     """Return e.g. `Run 01J… of 'shop-pay' is RUNNING for 1.2s: waits for an event 'a/b'.`"""
     elapsed = elapsed_ms(run)
     took = "" if elapsed is None else format_duration(elapsed)
+    if took and run.skipped_ms:
+        took += f" of virtual time ({real_duration(run)} real)"
     rerun = f" (rerun of {run.original_run_id})" if run.original_run_id else ""
     start = f"Run {run.id} of {one_line(run.function_slug, 100)!r}{rerun} is {run.status.value}"
     if run.status is RunStatus.COMPLETED:

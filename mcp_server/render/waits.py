@@ -101,7 +101,7 @@ def _how(waiting: WaitingFor, origin: str) -> str:
         return f"{command} (or let the app send it). At `until` the wait times out and the run goes on."
     reason = one_line(waiting.reason or "", 300)
     return {
-        "sleep": "Nothing to do: it ends by itself at `until`.",
+        "sleep": "Nothing to do: it ends by itself at `until`; advance_time with this runId skips it.",
         "invoke": "It ends when the invoked run ends: see get_run_status of that runId.",
         "retry": "It is called again at `until`. A fix of the cause deployed before then counts.",
         "start": "It starts at `until`: the event's ts lies in the future, or its priority is negative.",

@@ -9,6 +9,7 @@ from mcp_server.backend import Backend
 from mcp_server.config import ServerConfig, Toolset
 from mcp_server.nearest import did_you_mean
 from mcp_server.tools import (
+    advance_time,
     check_replay,
     get_run_status,
     grep_docs,
@@ -34,7 +35,10 @@ def all_tools(backend: Backend, docs: DocsIndex, config: ServerConfig) -> dict[T
             get_run_status.make(backend, config),
             pause_function.make(backend),
         ],
-        "testing": [check_replay.make(backend)],
+        "testing": [
+            advance_time.make(backend),
+            check_replay.make(backend),
+        ],
         "docs": [
             search_docs.make(docs),
             grep_docs.make(docs),

@@ -17,7 +17,7 @@ from starlette.types import ASGIApp
 from support.invariants import check_nothing_hangs
 from support.passing_time import pass_time
 
-from durable_engine import Engine, EngineConfig, ManualClock, NewEvent, RunView, build_app
+from durable_engine import Engine, EngineConfig, ManualClock, NewEvent, RealClock, RunView, build_app
 from durable_engine.sdk.client import SDKClient
 
 APP_URL = "http://127.0.0.1:8000/api/inngest"
@@ -56,7 +56,7 @@ class Lab:
     """An engine, its clock, and the app behind it."""
 
     engine: Engine
-    clock: ManualClock
+    clock: ManualClock | RealClock
     network: Network
     api: httpx.AsyncClient
 
@@ -92,7 +92,7 @@ async def lab(
     functions: list[inngest.Function[Any]],
     *,
     data_file: Path | None = None,
-    clock: ManualClock | None = None,
+    clock: ManualClock | RealClock | None = None,
     signing_key: str | None = None,
     syncs: bool = True,
     wrap: Callable[[ASGIApp], ASGIApp] = lambda app: app,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import secrets
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any
@@ -13,7 +14,7 @@ import inngest
 import pytest
 from support.sdk_app import APP_URL, Lab, lab, new_client
 
-from durable_engine import Divergence, ReplayReport, RunStatus
+from durable_engine import Divergence, ManualClock, ReplayReport, RunStatus
 from durable_engine.errors import InvalidInputError, ReplayError, RunNotFoundError
 from durable_engine.replaying import MAX_CALLS
 from durable_engine.storage.tables import Tables
@@ -66,10 +67,15 @@ class App:
         return lambda: self.run(name)
 
 
+def _wall_ms() -> int:
+    return time.time_ns() // 1_000_000
+
+
 @asynccontextmanager
 async def recorded(app: App, *, seconds: float = 0) -> AsyncIterator[tuple[Lab, str]]:
     """Run the function, let `seconds` pass, and keep what is stored from changing afterwards."""
-    async with lab(app.client, app.functions) as it:
+    clock = ManualClock(_wall_ms(), wall=_wall_ms)
+    async with lab(app.client, app.functions, clock=clock) as it:
         run_id = await it.start("t/work", {"n": 1})
         await it.settle(run_id)
         if seconds:

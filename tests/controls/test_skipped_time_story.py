@@ -1,0 +1,204 @@
+"""Stories about time that is skipped: for one run and what it brings about, while all others wait."""
+
+from __future__ import annotations
+
+import datetime
+import time
+from typing import Any
+
+import inngest
+import pytest
+from support.sdk_app import lab, new_client
+
+from durable_engine import Conditions, ManualClock, NewEvent, PlannedEvent, RunStatus
+from durable_engine.errors import InvalidInputError
+
+pytestmark = pytest.mark.anyio
+
+SKIP = Conditions(skips_time=True)
+DAY_MS = 86_400_000
+
+
+def _wall_ms() -> int:
+    return time.time_ns() // 1_000_000
+
+
+def _clock() -> ManualClock:
+    """A clock that stands still, so that only skipping brings anything about."""
+    return ManualClock(_wall_ms(), wall=_wall_ms)
+
+
+def _onboarding(client: inngest.Inngest, ran: list[str]) -> Any:
+    tries = iter(range(10))
+
+    @client.create_function(fn_id="onboard", trigger=inngest.TriggerEvent(event="t/signup"), retries=4)
+    async def onboard(ctx: inngest.Context) -> Any:
+        async def flaky() -> str:
+            ran.append("flaky")
+            if next(tries) < 4:
+                raise ValueError("not yet")
+            return "mailed"
+
+        await ctx.step.sleep("a-month", datetime.timedelta(days=30))
+        answer = await ctx.step.wait_for_event(
+            "survey", event="t/answered", timeout=datetime.timedelta(days=7)
+        )
+        return [answer and answer.data, await ctx.step.run("mail", flaky)]
+
+    return onboard
+
+
+async def test_a_month_a_week_and_four_retries_pass_at_once() -> None:
+    client, ran = new_client(), []
+
+    async with lab(client, [_onboarding(client, ran)], clock=_clock()) as it:
+        receipt = await it.engine.send_event(NewEvent(name="t/signup"), under=SKIP)
+        run = await it.settle(receipt.started[0].run_id)
+
+        assert run.status is RunStatus.COMPLETED
+        assert run.output == [None, "mailed"]
+        assert ran == ["flaky"] * 5
+        sleep, wait, mail = run.steps
+        assert sleep.ended_ms - sleep.started_ms == pytest.approx(30 * DAY_MS, abs=2_000)
+        assert wait.has_timed_out
+        assert wait.ended_ms - wait.started_ms == 7 * DAY_MS
+        assert [failure.attempt for failure in mail.failures] == [0, 1, 2, 3]
+        assert run.ended_ms - run.started_ms == pytest.approx(run.skipped_ms, abs=1_000)
+        assert run.skipped_ms > 37 * DAY_MS
+        assert it.clock.now_ms() == receipt.event.received_ms
+
+
+async def test_an_event_that_is_planned_comes_before_time_jumps() -> None:
+    client, ran = new_client(), []
+    conditions = Conditions(skips_time=True, events=(PlannedEvent(name="t/answered", data={"stars": 5}),))
+
+    async with lab(client, [_onboarding(client, ran)], clock=_clock()) as it:
+        receipt = await it.engine.send_event(NewEvent(name="t/signup"), under=conditions)
+        run = await it.settle(receipt.started[0].run_id)
+
+        assert run.output == [{"stars": 5}, "mailed"]
+        assert not run.steps[1].has_timed_out
+
+
+async def test_an_event_can_be_planned_for_a_time_or_after_a_step() -> None:
+    client = new_client()
+
+    @client.create_function(fn_id="two", trigger=inngest.TriggerEvent(event="t/two"))
+    async def two(ctx: inngest.Context) -> Any:
+        began = datetime.timedelta(days=10)
+        first = await ctx.step.wait_for_event("first", event="t/ping", timeout=began)
+        second = await ctx.step.wait_for_event("second", event="t/ping", timeout=began)
+        return [first and first.data["n"], second and second.data["n"]]
+
+    events = (
+        PlannedEvent(name="t/ping", data={"n": 2}, after_step="first"),
+        PlannedEvent(name="t/ping", data={"n": 1}, after_ms=3 * DAY_MS),
+    )
+    async with lab(client, [two], clock=_clock()) as it:
+        receipt = await it.engine.send_event(
+            NewEvent(name="t/two"), under=Conditions(skips_time=True, events=events)
+        )
+        run = await it.settle(receipt.started[0].run_id)
+
+        assert run.output == [1, 2]
+        assert run.steps[0].ended_ms - run.queued_ms == 3 * DAY_MS
+
+
+async def test_runs_that_are_invoked_skip_along_and_all_others_wait() -> None:
+    client = new_client()
+
+    @client.create_function(fn_id="child", trigger=inngest.TriggerEvent(event="t/child"))
+    async def child(ctx: inngest.Context) -> str:
+        await ctx.step.sleep("nap", datetime.timedelta(days=2))
+        return "rested"
+
+    @client.create_function(fn_id="parent", trigger=inngest.TriggerEvent(event="t/parent"))
+    async def parent(ctx: inngest.Context) -> Any:
+        return await ctx.step.invoke("ask", function=child)
+
+    async with lab(client, [child, parent], clock=_clock()) as it:
+        other = await it.start("t/child")
+        receipt = await it.engine.send_event(NewEvent(name="t/parent"), under=SKIP)
+        run = await it.settle(receipt.started[0].run_id)
+
+        assert run.output == "rested"
+        skipped = await it.engine.get_run(run.child_run_ids[0])
+        assert skipped.skipped_ms == run.skipped_ms > DAY_MS
+        assert skipped.timeline_id == run.id
+        waiting = await it.settle(other)
+        assert waiting.status is RunStatus.RUNNING
+        assert waiting.skipped_ms == 0
+
+
+async def test_a_failure_handler_and_an_invoke_that_times_out_are_in_the_same_time() -> None:
+    client, seen = new_client(), []
+
+    @client.create_function(fn_id="slow", trigger=inngest.TriggerEvent(event="t/slow"))
+    async def slow(ctx: inngest.Context) -> None:
+        await ctx.step.sleep("long", datetime.timedelta(days=3))
+
+    async def on_failure(ctx: inngest.Context) -> None:
+        await ctx.step.sleep("cool-down", datetime.timedelta(hours=1))
+        seen.append(ctx.event.data["error"]["message"])
+
+    @client.create_function(
+        fn_id="caller", trigger=inngest.TriggerEvent(event="t/call"), retries=0, on_failure=on_failure
+    )
+    async def caller(ctx: inngest.Context) -> Any:
+        return await ctx.step.invoke("ask", function=slow, timeout=datetime.timedelta(days=1))
+
+    async with lab(client, [slow, caller], clock=_clock()) as it:
+        receipt = await it.engine.send_event(NewEvent(name="t/call"), under=SKIP)
+        run = await it.settle(receipt.started[0].run_id)
+
+        assert run.status is RunStatus.FAILED
+        assert run.skipped_ms == pytest.approx(DAY_MS, abs=1_000)
+        assert len(seen) == 1
+        child = await it.engine.get_run(run.child_run_ids[0])
+        assert child.status is RunStatus.COMPLETED
+        (handler,) = run.failure_handlers
+        assert (await it.engine.get_run(handler.run_id)).status is RunStatus.COMPLETED
+
+
+async def test_a_wait_that_only_the_outside_can_end_stays_one() -> None:
+    client = new_client()
+
+    @client.create_function(fn_id="boss", trigger=inngest.TriggerEvent(event="t/boss"))
+    async def boss(ctx: inngest.Context) -> Any:
+        await ctx.step.sleep("nap", datetime.timedelta(days=2))
+        found = await ctx.step.wait_for_event("go", event="t/go", timeout=datetime.timedelta(days=365))
+        return found and found.data
+
+    async with lab(client, [boss], clock=_clock()) as it:
+        receipt = await it.engine.send_event(NewEvent(name="t/boss"), under=SKIP)
+        run = await it.settle(receipt.started[0].run_id)
+        assert run.status is RunStatus.RUNNING
+        assert run.waiting_for[0].event_name == "t/go"
+        with pytest.raises(InvalidInputError, match="only the outside can send"):
+            await it.engine.time.skip(run.id, patience_s=1)
+
+        await it.send("t/go", {"now": True})
+        assert (await it.settle(run.id)).output == {"now": True}
+
+
+async def test_time_is_skipped_for_a_run_that_waits_already() -> None:
+    client, ran = new_client(), []
+
+    async with lab(client, [_onboarding(client, ran)], clock=_clock()) as it:
+        run_id = await it.start("t/signup")
+        await it.settle(run_id)
+        advance = await it.engine.time.skip(run_id, by_ms=12 * DAY_MS, patience_s=5)
+        assert advance.is_complete
+        assert advance.now_ms - advance.from_ms == 12 * DAY_MS
+        assert (advance.count, advance.fired) == (0, ())
+
+        advance = await it.engine.time.skip(run_id, patience_s=5)
+        assert [(fired.step_name, fired.kind) for fired in advance.fired] == [("a-month", "step.completed")]
+        run = await it.settle(run_id)
+        assert run.waiting_for[0].event_name == "t/answered"
+        assert run.skipped_ms == pytest.approx(30 * DAY_MS, abs=2_000)
+
+        advance = await it.engine.time.skip(run_id, to_end=True, patience_s=5)
+        assert advance.has_ended
+        assert advance.is_complete
+        assert (await it.settle(run_id)).output == [None, "mailed"]
