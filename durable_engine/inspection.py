@@ -44,6 +44,8 @@ class _Known:
     pauses: frozenset[str]
     ended_here: frozenset[str | None] | None
     """Steps that ended in this run; None unless it repeats another one."""
+    edited: Mapping[str | None, str]
+    """What was edited: `input` or `output`."""
     held: Mapping[str | None, WaitingFor]
     """Calls that wait for their turn."""
     now_ms: int
@@ -60,6 +62,11 @@ def view_run(tables: Tables, registry: Registry, run: Run, *, now_ms: int) -> Ru
         children={child.parent_step_id: child.id for child in map(tables.runs.get_lean, children) if child},
         pauses=tables.pauses.steps_waiting(run.id),
         ended_here=_ended_steps(history) if run.original_run_id is not None else None,
+        edited={
+            entry.step_id: str(entry.detail["what"])
+            for entry in history
+            if entry.kind is HistoryKind.STEP_EDITED
+        },
         held={wait.step_id: wait for wait in _held(tables, run, now_ms=now_ms)},
         now_ms=run.at(now_ms),
     )
@@ -209,7 +216,9 @@ def _view_step(step: Step, known: _Known) -> StepView:
         is_taken_over=step.status.is_terminal
         and known.ended_here is not None
         and step.memo is not None
-        and step.ref.id not in known.ended_here,
+        and step.ref.id not in known.ended_here
+        and known.edited.get(step.ref.id) != "output",
+        edited=known.edited.get(step.ref.id),
     )
 
 

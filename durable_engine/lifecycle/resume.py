@@ -47,11 +47,7 @@ def resume_with(
 def time_is_up(run: Run, step: Step, *, around: Surroundings, now_ms: int) -> Changes:
     """End a sleep, or time out a wait: a wait yields null, an invoke yields an error."""
     if step.kind is StepKind.INVOKE:
-        error: JSONObject = {
-            "error": f"{_INVOKE_TIMEOUT}: {_INVOKE_TIMEOUT_TEXT}",
-            "name": _INVOKE_TIMEOUT,
-            "message": _INVOKE_TIMEOUT_TEXT,
-        }
+        error = invoke_timeout_error()
         return resume_with(
             run,
             step,
@@ -69,6 +65,15 @@ def time_is_up(run: Run, step: Step, *, around: Surroundings, now_ms: int) -> Ch
         now_ms=now_ms,
         has_timed_out=step.kind is not StepKind.SLEEP,
     )
+
+
+def invoke_timeout_error() -> JSONObject:
+    """Return the error of a step whose invoked function did not end in time."""
+    return {
+        "error": f"{_INVOKE_TIMEOUT}: {_INVOKE_TIMEOUT_TEXT}",
+        "name": _INVOKE_TIMEOUT,
+        "message": _INVOKE_TIMEOUT_TEXT,
+    }
 
 
 def event_arrived(run: Run, step: Step, event: Event, *, around: Surroundings, now_ms: int) -> Changes:

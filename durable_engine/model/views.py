@@ -68,7 +68,8 @@ class StepView:
     `id` is the SDK's hashed id, `name` the id in the user's code, `index` counts repeats of it from 0.
     `attempts` counts the attempts made so far. `output` is set on COMPLETED, `error` on FAILED and, for
     a step that is being retried, with the newest failure. `child_run_id` is the run that an INVOKE step
-    started. `is_taken_over`: the run repeats another one and has the result from there.
+    started. `is_taken_over`: the run repeats another one and has the result from there. `edited` says what it
+    has otherwise than that one: `input` or `output`.
     """
 
     id: str
@@ -88,6 +89,7 @@ class StepView:
     waiting_for: WaitingFor | None = None
     child_run_id: str | None = None
     is_taken_over: bool = False
+    edited: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
