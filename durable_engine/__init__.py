@@ -5,6 +5,7 @@ This is the public face; everything else in the package is internal.
 
 from durable_engine.clock import Clock, ManualClock, RealClock
 from durable_engine.config import DEFAULT_DATA_FILE, DEFAULT_PORT, EngineConfig
+from durable_engine.control import RunControl
 from durable_engine.engine import Engine
 from durable_engine.http_api.app import build_app
 from durable_engine.model.event import Event, EventReceipt, NewEvent, NotStarted, StartedRun, UnmetWait
@@ -32,8 +33,10 @@ from durable_engine.model.records import (
     SpanStatus,
 )
 from durable_engine.model.replay import Divergence, InputChange, ReplayDifference, ReplayReport, StepLabel
+from durable_engine.model.rerun import RerunReceipt, StepOutcome
 from durable_engine.model.status import RunStatus, StepKind, StepStatus
 from durable_engine.model.views import AppView, FailedAttempt, Hold, Inventory, RunView, StepView, WaitingFor
+from durable_engine.repeating import Edits
 from durable_engine.replaying import Replaying
 from durable_engine.time_control import Advance, Fired, TimeControl
 from durable_engine.unsupported import UnsupportedUse
@@ -51,6 +54,7 @@ __all__ = [
     "Conditions",
     "Debounce",
     "Divergence",
+    "Edits",
     "Engine",
     "EngineConfig",
     "Event",
@@ -73,6 +77,8 @@ __all__ = [
     "ReplayDifference",
     "ReplayReport",
     "Replaying",
+    "RerunReceipt",
+    "RunControl",
     "RunFilter",
     "RunMoment",
     "RunPage",
@@ -87,6 +93,7 @@ __all__ = [
     "StartedRun",
     "StepKind",
     "StepLabel",
+    "StepOutcome",
     "StepStatus",
     "StepView",
     "Throttle",

@@ -5,7 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
-from durable_engine import EventReceipt, Function, Inventory, NewEvent, Replaying, RunView, TimeControl
+from durable_engine import (
+    EventReceipt,
+    Function,
+    Inventory,
+    NewEvent,
+    Replaying,
+    RunControl,
+    RunView,
+    TimeControl,
+)
 
 
 class Backend(Protocol):
@@ -14,6 +23,11 @@ class Backend(Protocol):
     All raise errors from `durable_engine.errors` with product text; `NotFoundError.nearest` and
     `DurableEngineError.hint` carry what to do next.
     """
+
+    @property
+    def control(self) -> RunControl:
+        """Changes runs, and repeats them."""
+        ...
 
     @property
     def replay(self) -> Replaying:

@@ -19,6 +19,7 @@ from mcp_server.tools import (
     pause_function,
     poll_run_status,
     read_doc,
+    rerun,
     search_docs,
     send_event,
 )
@@ -38,6 +39,7 @@ def all_tools(backend: Backend, docs: DocsIndex, config: ServerConfig) -> dict[T
         "testing": [
             advance_time.make(backend),
             check_replay.make(backend),
+            rerun.make(backend, config),
         ],
         "docs": [
             search_docs.make(docs),
