@@ -22,11 +22,11 @@ from mcp_server.strict import define_tool
 from mcp_server.waiting import RunWaiter
 
 Repeated = Annotated[
-    str, Field(min_length=1, max_length=64, description='Run to repeat, e.g. "01JD4Z9QW3V8T5N2B7K1M6X0CR".')
+    str, Field(max_length=64, description='Run to repeat, e.g. "01JD4Z9QW3V8T5N2B7K1M6X0CR".')
 ]
 FromStep = Annotated[
     str,
-    Field(min_length=1, max_length=512, description='Step to begin with, e.g. "charge" or "charge:1".'),
+    Field(max_length=512, description='Step to begin with, e.g. "charge" or "charge:1".'),
 ]
 Input = Annotated[list[Any], Field(description="Arguments for fromStep (TypeScript), e.g. [20].")]
 Output = Annotated[
