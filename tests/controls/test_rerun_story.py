@@ -133,7 +133,7 @@ async def test_a_run_goes_on_as_if_a_step_had_failed() -> None:
         )
         run = await it.settle(receipt.run_id)
 
-        assert run.output == {"refused": "CardError: declined", "undone": 1}
+        assert run.output == {"refused": "CardError: declined", "by": 1}
         assert shop.ran == ["undo"]
         assert (receipt.kept, receipt.edited_step) == (("price",), "charge")
         assert (receipt.original_run_id, run.original_run_id) == (original, original)
