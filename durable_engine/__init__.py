@@ -4,6 +4,8 @@ This is the public face; everything else in the package is internal.
 """
 
 from durable_engine.clock import Clock, ManualClock, RealClock
+from durable_engine.comparison.json_diff import Change
+from durable_engine.comparison.runs import FirstDifference, RunComparison, StepComparison, compare
 from durable_engine.config import DEFAULT_DATA_FILE, DEFAULT_PORT, EngineConfig
 from durable_engine.control import RunControl
 from durable_engine.engine import Engine
@@ -49,6 +51,7 @@ __all__ = [
     "AppView",
     "Batch",
     "CancelOn",
+    "Change",
     "Clock",
     "Concurrency",
     "Conditions",
@@ -63,6 +66,7 @@ __all__ = [
     "EventReceipt",
     "FailedAttempt",
     "Fired",
+    "FirstDifference",
     "FlowControl",
     "Function",
     "Hold",
@@ -78,6 +82,7 @@ __all__ = [
     "ReplayReport",
     "Replaying",
     "RerunReceipt",
+    "RunComparison",
     "RunControl",
     "RunFilter",
     "RunMoment",
@@ -91,6 +96,7 @@ __all__ = [
     "Span",
     "SpanStatus",
     "StartedRun",
+    "StepComparison",
     "StepKind",
     "StepLabel",
     "StepOutcome",
@@ -103,4 +109,5 @@ __all__ = [
     "UnsupportedUse",
     "WaitingFor",
     "build_app",
+    "compare",
 ]

@@ -11,6 +11,7 @@ from mcp_server.nearest import did_you_mean
 from mcp_server.tools import (
     advance_time,
     check_replay,
+    compare_runs,
     get_run_status,
     grep_docs,
     invoke_function,
@@ -40,6 +41,7 @@ def all_tools(backend: Backend, docs: DocsIndex, config: ServerConfig) -> dict[T
             advance_time.make(backend),
             check_replay.make(backend),
             rerun.make(backend, config),
+            compare_runs.make(backend),
         ],
         "docs": [
             search_docs.make(docs),
