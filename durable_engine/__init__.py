@@ -10,6 +10,18 @@ from durable_engine.config import DEFAULT_DATA_FILE, DEFAULT_PORT, EngineConfig
 from durable_engine.control import RunControl
 from durable_engine.engine import Engine
 from durable_engine.http_api.app import build_app
+from durable_engine.model.double import (
+    Delivery,
+    Double,
+    DoubleUse,
+    Fault,
+    FaultKind,
+    MockError,
+    MockEvent,
+    MockResult,
+    MockTimeout,
+    NewDouble,
+)
 from durable_engine.model.event import Event, EventReceipt, NewEvent, NotStarted, StartedRun, UnmetWait
 from durable_engine.model.flow import (
     Batch,
@@ -56,7 +68,10 @@ __all__ = [
     "Concurrency",
     "Conditions",
     "Debounce",
+    "Delivery",
     "Divergence",
+    "Double",
+    "DoubleUse",
     "Edits",
     "Engine",
     "EngineConfig",
@@ -65,6 +80,8 @@ __all__ = [
     "EventPage",
     "EventReceipt",
     "FailedAttempt",
+    "Fault",
+    "FaultKind",
     "Fired",
     "FirstDifference",
     "FlowControl",
@@ -73,6 +90,11 @@ __all__ = [
     "InputChange",
     "Inventory",
     "ManualClock",
+    "MockError",
+    "MockEvent",
+    "MockResult",
+    "MockTimeout",
+    "NewDouble",
     "NewEvent",
     "NotStarted",
     "PlannedEvent",

@@ -8,6 +8,7 @@ from functools import cache, partial
 from typing import Final
 
 from durable_engine.cancelling import too_late
+from durable_engine.doubles.waits import stand_in
 from durable_engine.errors import StaleCallError
 from durable_engine.lifecycle.decide import checkpoint, decide
 from durable_engine.lifecycle.facts import CallFacts
@@ -45,7 +46,7 @@ def commit_answer(
         return Settled()
     facts = _load_facts(tables, registry, held, reply, started_ms=started_ms, sent=sent, now_ms=now_ms)
     settlement = Settlement(tables, registry, now_ms=now_ms)
-    settled = settlement.apply(decide(facts, reply))
+    settled = settlement.apply(decide(facts, stand_in(tables, facts, reply)))
     tables.queue.done(held)
     if facts.function.has_timeouts and tables.queue.is_overdue(held.run_id, now_ms=now_ms):
         # Source: the SDK's documentation; a call that began in time may still end the run, nothing follows.

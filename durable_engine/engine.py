@@ -11,6 +11,7 @@ from durable_engine.clock import Clock, RealClock
 from durable_engine.config import EngineConfig
 from durable_engine.control import RunControl
 from durable_engine.dispatcher import Dispatcher
+from durable_engine.doubling import Doubling
 from durable_engine.endpoints import Endpoints
 from durable_engine.errors import InvalidFunctionError, RunAlreadyEndedError, RunNotFoundError
 from durable_engine.executor import Executor
@@ -20,6 +21,7 @@ from durable_engine.inspection import view_run
 from durable_engine.maintenance.app_sync import AppSync
 from durable_engine.maintenance.discovery import Discovery
 from durable_engine.model.appointment import AppointmentKind
+from durable_engine.model.double import NewDouble
 from durable_engine.model.event import EventReceipt, NewEvent
 from durable_engine.model.function import Function
 from durable_engine.model.json_value import JSONValue
@@ -74,6 +76,8 @@ class Engine:
         """Changes runs: cancels, repeats, signals them."""
         self.time = TimeControl(database, clock, transactions, self._signals, self._registry)
         """Moves the engine's time, and that of single runs."""
+        self.doubles = Doubling(database, clock, self._registry)
+        """Mocks and faults that stand for the runs of a function."""
         self._pausing = Pausing(clock, self._keeper)
         self.endpoints = Endpoints(clock, transactions, self._keeper)
         """Takes what durable endpoints report."""
@@ -148,16 +152,22 @@ class Engine:
         *,
         seed: str | None = None,
         under: Conditions = Conditions(),  # noqa: B008 - frozen
+        doubles: Sequence[NewDouble] = (),
     ) -> EventReceipt:
         """Accept one event; the receipt tells what it started, known in the same transaction.
 
         `seed` makes the event's id reproducible: the same seed is the same event, accepted once. `under` are
-        conditions for the runs that it starts.
+        conditions for the runs that it starts, and `doubles` stand in for steps of them and of the runs that
+        those invoke.
 
         Raises:
             InvalidEventError: the event is malformed, reserved or too large.
+            InvalidInputError: a double cannot be used, or the event starts no run to give it to.
+            FunctionNotFoundError: a double is for an unknown function.
         """
-        (receipt,) = await self._reception.send([event], seed=seed, explains=True, under=under)
+        (receipt,) = await self._reception.send(
+            [event], seed=seed, explains=True, under=under, doubles=doubles
+        )
         return receipt
 
     async def send_events(self, events: Sequence[NewEvent], *, seed: str | None = None) -> list[EventReceipt]:
@@ -177,11 +187,13 @@ class Engine:
         user: Mapping[str, object] | None = None,
         key: str | None = None,
         under: Conditions = Conditions(),  # noqa: B008 - frozen
+        doubles: Sequence[NewDouble] = (),
     ) -> EventReceipt:
         """Start one function directly, whatever triggers it.
 
         `function` is a slug, UUID, slug without the app, or name. For 24 h the same `key` starts it only
         once: the receipt then tells of the run that exists, as that of a known event.
+        `doubles` stand in for steps of the run, and of the runs that it invokes; raises as `send_event`.
 
         Raises:
             FunctionNotFoundError: nothing fits, or a short form fits several functions.
@@ -189,7 +201,9 @@ class Engine:
             InvalidInputError: it is a durable endpoint, which requests to the app itself start.
             InvalidEventError: `data` cannot be an event's data.
         """
-        return await self._reception.invoke(function, app=app, data=data, user=user, key=key, under=under)
+        return await self._reception.invoke(
+            function, app=app, data=data, user=user, key=key, under=under, doubles=doubles
+        )
 
     async def pause_function(
         self, function: str, *, app: str | None = None, cancels_runs: bool = False

@@ -7,7 +7,7 @@ free: a run of sequential steps costs one transaction a step.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Final, TypeVar
@@ -15,6 +15,8 @@ from typing import Final, TypeVar
 from durable_engine.admission import admit, leave, next_admission_ms
 from durable_engine.answers import commit_answer
 from durable_engine.clock import Clock
+from durable_engine.doubles.calls import StandIns
+from durable_engine.doubles.choosing import Chosen, prepare
 from durable_engine.errors import StorageError
 from durable_engine.gateway.client import GatewayClient
 from durable_engine.lifecycle.app_time import AppTime, in_run_time
@@ -48,14 +50,15 @@ _MENDED_MS: Final = 60_000
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Work:
     """A leased item and what it asks for: a call to the app, a request of the engine's own (`gateway`),
-    nothing for a timer and for a call that comes too late; or why that could not be loaded. The time of
-    its run is `offset_ms` ahead of the engine's.
+    nothing for a timer and for a call that comes too late; or why that could not be loaded. `double` is what
+    stands in for it. The time of its run is `offset_ms` ahead of the engine's.
     """
 
     item: QueueItem
     offset_ms: int = 0
     call: Call | None = None
     gateway: Step | None = None
+    double: Chosen | None = None
     fault: Exception | None = None
 
 
@@ -122,26 +125,33 @@ class Executor:
         self._gateway = gateway
         self._clock = clock
         self._registry = registry
+        self._stand_ins = StandIns()
 
     async def execute(self, work: Work) -> Done:
         """Do the work, commit its outcome and take what is due next; a late commit writes nothing."""
         item = work.item
         if work.fault is not None:
             return await self.abandon(item, work.fault)
-        started_ms, sent_ms = self._clock.now_ms(), self._clock.wall_ms()
+        started_ms = self._clock.now_ms()
+        ask: Callable[[], Awaitable[Reply]]
         if work.gateway is not None:
             step = work.gateway
             request = parse_json(step.detail or "{}")
-            reply = await self._gateway.perform(step.ref, step.kind, request, now=self._clock.wall_ms)
+            ask = partial(self._gateway.perform, step.ref, step.kind, request, now=self._clock.wall_ms)
         elif work.call is not None:
-            reply = await self._client.call(work.call, now=self._clock.wall_ms)
+            ask = partial(self._call, work.call, offset_ms=work.offset_ms)
         else:
             return await self._commit(item, partial(fire_timer, item=item))
-        answered_ms = self._clock.wall_ms()
-        lead_ms = self._clock.now_ms() - answered_ms + work.offset_ms
-        reply = in_run_time(reply, AppTime(sent_ms=sent_ms, answered_ms=answered_ms, lead_ms=lead_ms))
         sent = None if work.call is None or work.call.endpoint is not None else work.call.memos
-        return await self._commit_answer(item, reply, started_ms=started_ms, sent=sent)
+        commit = partial(commit_answer, item=item, started_ms=started_ms, sent=sent)
+        return await self._commit(item, await self._stand_ins.commit_for(item, work.double, ask, commit))
+
+    async def _call(self, call: Call, *, offset_ms: int) -> Reply:
+        sent_ms = self._clock.wall_ms()
+        reply = await self._client.call(call, now=self._clock.wall_ms)
+        answered_ms = self._clock.wall_ms()
+        lead_ms = self._clock.now_ms() - answered_ms + offset_ms
+        return in_run_time(reply, AppTime(sent_ms=sent_ms, answered_ms=answered_ms, lead_ms=lead_ms))
 
     async def abandon(self, item: QueueItem, fault: Exception) -> Done:
         """End the run of an item that a bug of ours keeps from being done: never a silent hang.
@@ -178,12 +188,6 @@ class Executor:
 
             await self._store(put_back)
             return Done(settled=Settled())
-
-    async def _commit_answer(
-        self, item: QueueItem, reply: Reply, *, started_ms: int, sent: Iterable[str] | None = None
-    ) -> Done:
-        commit = partial(commit_answer, item=item, reply=reply, started_ms=started_ms, sent=sent)
-        return await self._commit(item, commit)
 
     async def _commit(self, item: QueueItem, work: Callable[..., Settled]) -> Done:
         """Run `work` in a transaction; a data file that fails for a while is tried again, as the answer
@@ -257,8 +261,9 @@ def _load_work(tables: Tables, registry: Registry, item: QueueItem, *, now_ms: i
     if item.step_id is not None:
         tables.steps.mark_calling(run.id, item.step_id, now_ms=run.at(now_ms))
         target = tables.steps.get(run.id, item.step_id)
+    doubled = prepare(tables, run, item, target, now_ms=now_ms)
     if target is not None and target.kind.is_gateway:
-        return Work(item=item, offset_ms=run.offset_ms, gateway=target)
+        return Work(item=item, offset_ms=run.offset_ms, gateway=target, double=doubled.chosen)
     call = Call(
         url=function.url,
         run_id=run.id,
@@ -270,7 +275,7 @@ def _load_work(tables: Tables, registry: Registry, item: QueueItem, *, now_ms: i
         max_attempts=function.max_attempts,
         execution_version=run.execution_version,
         # A targeted call must not run whatever else it comes across.
-        plans_only=run.plans_only or item.kind is ItemKind.STEP,
+        plans_only=run.plans_only or item.kind is ItemKind.STEP or doubled.plans_first,
         events=[tables.events.payload(event_id) for event_id in tables.runs.event_ids(run)],
         # The step is reached on the way that was taken when it was planned: the results of those planned
         # with it, an error above all, could lead the function elsewhere.
@@ -278,7 +283,7 @@ def _load_work(tables: Tables, registry: Registry, item: QueueItem, *, now_ms: i
         given={target.ref.id: target.detail} if target is not None and target.detail else {},
         endpoint=_endpoint_call(tables, run) if function.is_endpoint else None,
     )
-    return Work(item=item, offset_ms=run.offset_ms, call=call)
+    return Work(item=item, offset_ms=run.offset_ms, call=call, double=doubled.chosen)
 
 
 def _note_wait(tables: Tables, item: QueueItem, run: Run, *, now_ms: int) -> None:

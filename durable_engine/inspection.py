@@ -7,7 +7,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
+from durable_engine.double_uses import body_counts, uses_in
 from durable_engine.model.decision import Control, EventDecision
+from durable_engine.model.double import HAS_CALL, DoubleUse
 from durable_engine.model.event import NotStarted, StartedRun
 from durable_engine.model.history import HistoryEntry, HistoryKind
 from durable_engine.model.json_value import JSONObject, JSONValue, parse_stored
@@ -48,6 +50,9 @@ class _Known:
     """What was edited: `input` or `output`."""
     held: Mapping[str | None, WaitingFor]
     """Calls that wait for their turn."""
+    doubled: Mapping[str | None, str]
+    """What doubles did last."""
+    bodies: Mapping[str | None, int]
     now_ms: int
 
 
@@ -55,21 +60,9 @@ def view_run(tables: Tables, registry: Registry, run: Run, *, now_ms: int) -> Ru
     """Return a run as callers see it, with all times in its own time."""
     function = registry.by_id(run.function_id)
     history = tables.history.of_run(run.id)
-    failures = _failures(history)
     children = tables.runs.children(run.id)
-    known = _Known(
-        failures=failures,
-        children={child.parent_step_id: child.id for child in map(tables.runs.get_lean, children) if child},
-        pauses=tables.pauses.steps_waiting(run.id),
-        ended_here=_ended_steps(history) if run.original_run_id is not None else None,
-        edited={
-            entry.step_id: str(entry.detail["what"])
-            for entry in history
-            if entry.kind is HistoryKind.STEP_EDITED
-        },
-        held={wait.step_id: wait for wait in _held(tables, run, now_ms=now_ms)},
-        now_ms=run.at(now_ms),
-    )
+    uses = uses_in(history)
+    known = _known(tables, run, history, uses, children, now_ms=now_ms)
     steps = tuple(_view_step(step, known) for step in tables.steps.all(run.id))
     queue = [replace(item, due_ms=run.at(item.due_ms)) for item in tables.queue.of_run(run.id)]
     return RunView(
@@ -86,9 +79,9 @@ def view_run(tables: Tables, registry: Registry, run: Run, *, now_ms: int) -> Ru
         output=parse_stored(run.output),
         error=parse_stored(run.error),
         steps=steps,
-        failures=tuple(failures.get(None, ())),
+        failures=tuple(known.failures.get(None, ())),
         waiting_for=_run_waits(run, steps, queue, known, is_endpoint=function.is_endpoint),
-        attempt=_attempt(queue, failures),
+        attempt=_attempt(queue, known.failures),
         max_attempts=function.max_attempts,
         parent_run_id=run.parent_run_id,
         child_run_ids=tuple(children),
@@ -102,6 +95,34 @@ def view_run(tables: Tables, registry: Registry, run: Run, *, now_ms: int) -> Ru
         is_endpoint=function.is_endpoint,
         timeline_id=run.timeline_id,
         skipped_ms=run.skipped_ms,
+        doubles=uses,
+        unused_doubles=tuple(double for double in tables.doubles.of_scope(run.id) if not double.uses),
+    )
+
+
+def _known(
+    tables: Tables,
+    run: Run,
+    history: Sequence[HistoryEntry],
+    uses: Sequence[DoubleUse],
+    children: Sequence[str],
+    *,
+    now_ms: int,
+) -> _Known:
+    return _Known(
+        failures=_failures(history),
+        children={child.parent_step_id: child.id for child in map(tables.runs.get_lean, children) if child},
+        pauses=tables.pauses.steps_waiting(run.id),
+        ended_here=_ended_steps(history) if run.original_run_id is not None else None,
+        edited={
+            entry.step_id: str(entry.detail["what"])
+            for entry in history
+            if entry.kind is HistoryKind.STEP_EDITED
+        },
+        held={wait.step_id: wait for wait in _held(tables, run, now_ms=now_ms)},
+        doubled={use.step_id: use.outcome for use in uses},
+        bodies=body_counts(history),
+        now_ms=run.at(now_ms),
     )
 
 
@@ -219,6 +240,8 @@ def _view_step(step: Step, known: _Known) -> StepView:
         and step.ref.id not in known.ended_here
         and known.edited.get(step.ref.id) != "output",
         edited=known.edited.get(step.ref.id),
+        doubled=known.doubled.get(step.ref.id),
+        body_runs=known.bodies[step.ref.id] if step.kind in HAS_CALL else None,
     )
 
 

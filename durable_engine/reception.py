@@ -7,12 +7,14 @@ from dataclasses import replace
 from typing import Final
 
 from durable_engine.clock import Clock
+from durable_engine.doubles.giving import give
 from durable_engine.errors import InvalidEventError, InvalidInputError
 from durable_engine.ids import new_ulid
 from durable_engine.ingest import existing_runs, unmet_waits
 from durable_engine.inspection import as_not_started, existing_run, not_started
 from durable_engine.intake import MAX_EVENTS, accept
 from durable_engine.model.changes import Changes
+from durable_engine.model.double import NewDouble
 from durable_engine.model.event import Event, EventReceipt, NewEvent
 from durable_engine.model.function import Function
 from durable_engine.model.plan import Conditions
@@ -50,13 +52,16 @@ class Reception:
         seed: str | None,
         explains: bool,
         under: Conditions = Conditions(),  # noqa: B008 - frozen
+        doubles: Sequence[NewDouble] = (),
     ) -> list[EventReceipt]:
         """Accept events, all of them or none. `explains`: the receipts say what keeps runs waiting, too.
 
-        `under` are conditions for the runs that they start.
+        `under` are conditions for the runs that they start, and `doubles` stand in for their steps.
 
         Raises:
             InvalidEventError: one is malformed, reserved or too large, or there are too many.
+            InvalidInputError: a double cannot be used, or there is no new run for it.
+            FunctionNotFoundError: a double is for an unknown function.
         """
         if len(events) > MAX_EVENTS:
             raise InvalidEventError(f"{len(events)} events in one request; at most {MAX_EVENTS} are allowed")
@@ -74,6 +79,7 @@ class Reception:
                     tables, registry, event, explains=explains, under=under, now_ms=now_ms
                 )
                 receipts.append(receipt)
+                give(tables, registry, doubles, receipt, now_ms=now_ms)
                 whole.add(settled)
             return whole
 
@@ -89,8 +95,11 @@ class Reception:
         user: Mapping[str, object] | None,
         key: str | None,
         under: Conditions = Conditions(),  # noqa: B008 - frozen
+        doubles: Sequence[NewDouble] = (),
     ) -> EventReceipt:
         """Start one function, whatever triggers it; for 24 h the same `key` starts it only once.
+
+        `doubles` are for its run; raises for them as `send`.
 
         Raises:
             FunctionNotFoundError, AppNotFoundError: as `Registry.find`.
@@ -98,19 +107,14 @@ class Reception:
             InvalidEventError: `data` cannot be an event's data.
         """
         found = _startable(self._registry().find(function, app=app))
-        now_ms = self._clock.now_ms()
-        checked = accept(
-            NewEvent(name="checked", data=dict(data or {}), user=dict(user or {})),
-            now_ms=now_ms,
-            max_bytes=self._max_bytes,
-        )
-        event = invoked_event(found, checked.data, checked.user, now_ms=now_ms, event_id=new_ulid(now_ms))
+        event = self._event_for(found, NewEvent(name="checked", data=dict(data or {}), user=dict(user or {})))
         start_key = None if key is None else f"{_INVOKE_KEY}{key}"
         receipts: list[EventReceipt] = []
 
         def start(tables: Tables, registry: Registry, now_ms: int) -> Settled:
             known = _started_before(tables, registry, found, start_key, now_ms=now_ms)
             if known is not None:
+                give(tables, registry, doubles, known, now_ms=now_ms)
                 receipts.append(known)
                 return Settled()
             changes = Changes(events=[event])
@@ -126,10 +130,17 @@ class Reception:
             settled = Settlement(tables, registry, now_ms=now_ms).apply(changes)
             _prepare(tables, settled, under)
             receipts.append(_with_holds(tables, _receipt(event, settled), now_ms=now_ms))
+            give(tables, registry, doubles, receipts[0], now_ms=now_ms)
             return settled
 
         await self._transactions.commit(start)
         return receipts[0]
+
+    def _event_for(self, function: Function, given: NewEvent) -> Event:
+        """Return the event that the run of a function sees which is started directly."""
+        now_ms = self._clock.now_ms()
+        checked = accept(given, now_ms=now_ms, max_bytes=self._max_bytes)
+        return invoked_event(function, checked.data, checked.user, now_ms=now_ms, event_id=new_ulid(now_ms))
 
 
 def _startable(function: Function) -> Function:

@@ -31,6 +31,7 @@ from durable_engine.model.op import (
     Op,
     RunReturned,
     Sleep,
+    StepEnded,
     StepErrored,
     StepOp,
     StepPlanned,
@@ -44,7 +45,7 @@ from durable_engine.model.status import StepStatus
 from durable_engine.model.step import Step
 
 MAX_STEPS: Final = 1_000
-_PLANS: Final = (StepPlanned, Sleep, WaitForEvent, WaitForSignal, Gateway, Invoke)
+_PLANS: Final = (StepPlanned, Sleep, WaitForEvent, WaitForSignal, Gateway, Invoke, StepEnded)
 
 
 def decide(facts: CallFacts, reply: Reply) -> Changes:

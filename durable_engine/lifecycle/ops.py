@@ -20,6 +20,7 @@ from durable_engine.model.history import HistoryKind
 from durable_engine.model.json_value import to_json
 from durable_engine.model.op import (
     Gateway,
+    StepEnded,
     StepErrored,
     StepOp,
     StepPlanned,
@@ -109,6 +110,8 @@ def _errored(op: StepErrored, reading: Reading) -> None:
 def _planned(op: StepPlanned, reading: Reading) -> None:
     facts = reading.facts
     step = reading.new_step(op.step, op.kind, StepStatus.QUEUED)
+    if op.input is not None and step.input is None:
+        step = replace(step, input=to_json(op.input))
     reading.changes.items.append(
         NewItem(run_id=facts.run.id, kind=ItemKind.STEP, due_ms=facts.now_ms, step_id=op.step.id)
     )
@@ -127,6 +130,24 @@ def _gateway(op: Gateway, reading: Reading) -> None:
         NewItem(run_id=facts.run.id, kind=ItemKind.STEP, due_ms=facts.now_ms, step_id=op.step.id)
     )
     reading.open(step, HistoryKind.STEP_PLANNED)
+
+
+@handle.register
+def _ended(op: StepEnded, reading: Reading) -> None:
+    facts = reading.facts
+    reading.ended.add(op.step.id)
+    status = StepStatus.COMPLETED if op.error is None else StepStatus.FAILED
+    ended = replace(
+        reading.new_step(op.step, op.kind, status),
+        memo=op.memo,
+        error=None if op.error is None else to_json(op.error),
+        input=None if op.input is None else to_json(op.input),
+        detail=to_json(op.detail),
+        started_ms=facts.now_ms,
+        attempts=1,
+        has_timed_out=op.has_timed_out,
+    )
+    end_step(reading.changes, facts.run.id, ended, now_ms=facts.now_ms)
 
 
 @handle.register

@@ -26,6 +26,7 @@ class HistoryKind(StrEnum):
     STEP_TIMED_OUT = "step.timed_out"
     STEP_EDITED = "step.edited"
     HELD = "call.held"
+    DOUBLED = "step.doubled"
     NOTE = "run.note"
 
 

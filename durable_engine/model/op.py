@@ -114,6 +114,22 @@ class Invoke:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class StepEnded:
+    """A double ends a wait, a sleep or an invoke as soon as it is asked for.
+
+    `memo` is JSON text as the SDK gets it; `detail` says what the step would have waited for.
+    """
+
+    step: StepRef
+    kind: StepKind
+    memo: str
+    detail: JSONObject
+    error: JSONObject | None = None
+    input: JSONValue = None
+    has_timed_out: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RunReturned:
     """The function returned, reported as an op instead of as the whole answer."""
 
@@ -137,6 +153,7 @@ StepOp: TypeAlias = (
     | WaitForSignal
     | Gateway
     | Invoke
+    | StepEnded
     | Unsupported
 )
 Op: TypeAlias = StepOp | RunReturned

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from durable_engine.model.double import Double, DoubleUse
 from durable_engine.model.event import Event, StartedRun
 from durable_engine.model.function import Function
 from durable_engine.model.json_value import JSONObject, JSONValue
@@ -70,6 +71,9 @@ class StepView:
     a step that is being retried, with the newest failure. `child_run_id` is the run that an INVOKE step
     started. `is_taken_over`: the run repeats another one and has the result from there. `edited` says what it
     has otherwise than that one: `input` or `output`.
+    `doubled` names what a double did last in place of the step (`result`, `reply_lost`). `body_runs` is how
+    often the step's work was done, answers that were lost included, as far as the engine can know; None for
+    steps that only wait.
     """
 
     id: str
@@ -90,6 +94,8 @@ class StepView:
     child_run_id: str | None = None
     is_taken_over: bool = False
     edited: str | None = None
+    doubled: str | None = None
+    body_runs: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -138,6 +144,10 @@ class RunView:
     """Set for a run whose time is skipped: the id of the run with which its time of its own began."""
     skipped_ms: int = 0
     """How much of its time was skipped, so that its times are that much ahead of real ones."""
+    doubles: tuple[DoubleUse, ...] = ()
+    """Each use of a mock or a fault in this run, in order."""
+    unused_doubles: tuple[Double, ...] = ()
+    """Doubles that were given to this run and have not applied to anything."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -15,6 +15,7 @@ from durable_engine.model.run import Run
 from durable_engine.model.step import Step, Surroundings
 from durable_engine.storage.appointment_table import AppointmentTable
 from durable_engine.storage.decision_table import DecisionTable
+from durable_engine.storage.double_table import DoubleTable
 from durable_engine.storage.event_table import EventTable
 from durable_engine.storage.history_table import HistoryTable
 from durable_engine.storage.lane_table import LaneTable
@@ -46,6 +47,7 @@ class Tables:
         self.decisions = DecisionTable(connection)
         self.timelines = TimelineTable(connection)
         self.settings = SettingTable(connection)
+        self.doubles = DoubleTable(connection)
 
     @contextmanager
     def all_or_nothing(self) -> Iterator[None]:

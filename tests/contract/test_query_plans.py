@@ -14,7 +14,7 @@ from durable_engine.storage.database import _connect
 
 _GROWING = (
     "run|step|queue_item|pause|cancel_trigger|history|event|start_key"
-    "|lane|gate|lane_gate|appointment|appointment_event|event_decision|rate_limit|run_event"
+    "|lane|gate|lane_gate|appointment|appointment_event|event_decision|rate_limit|run_event|double"
 )
 _STATEMENT = re.compile(r"\s*(SELECT|WITH|UPDATE|DELETE|INSERT)\b")
 # Read newest-first up to a limit, for an error message; or run once, when the file is opened, or to say
@@ -26,6 +26,10 @@ _NOT_HOT = {
     "queue_table._CALLED_RUNS",
     "lane_table._EXIST",
     "lane_table._NOBODY_RUNS",
+    "double_table._EXIST",
+    # Standing doubles are few, and those that expired go.
+    "double_table._ALL_STANDING",
+    "double_table._DELETE_EXPIRED",
 }
 
 

@@ -1,11 +1,11 @@
-"""Version 4 of the tables: what tests of runs need."""
+"""Tables of skipped time, part of version 4."""
 
 from __future__ import annotations
 
 from typing import Final
 
 # Time that is skipped for single runs, and for the whole engine (setting `clock_shift_ms`).
-_TIME: Final = """
+VERSION_4_TIME: Final = """
 ALTER TABLE run ADD COLUMN timeline_id TEXT;
 ALTER TABLE run ADD COLUMN offset_ms INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE run ADD COLUMN skipped_ms INTEGER NOT NULL DEFAULT 0;
@@ -32,5 +32,3 @@ CREATE TABLE setting (
     value TEXT NOT NULL
 ) STRICT, WITHOUT ROWID;
 """
-
-VERSION_4: Final = _TIME
