@@ -8,8 +8,10 @@ from durable_engine.comparison.json_diff import Change
 from durable_engine.comparison.runs import FirstDifference, RunComparison, StepComparison, compare
 from durable_engine.config import DEFAULT_DATA_FILE, DEFAULT_PORT, EngineConfig
 from durable_engine.control import RunControl
+from durable_engine.covering import Covering
 from durable_engine.engine import Engine
 from durable_engine.http_api.app import build_app
+from durable_engine.model.coverage import Branch, Coverage, Gap, GapKind, StepCoverage
 from durable_engine.model.double import (
     Delivery,
     Double,
@@ -62,11 +64,14 @@ __all__ = [
     "App",
     "AppView",
     "Batch",
+    "Branch",
     "CancelOn",
     "Change",
     "Clock",
     "Concurrency",
     "Conditions",
+    "Coverage",
+    "Covering",
     "Debounce",
     "Delivery",
     "Divergence",
@@ -86,6 +91,8 @@ __all__ = [
     "FirstDifference",
     "FlowControl",
     "Function",
+    "Gap",
+    "GapKind",
     "Hold",
     "InputChange",
     "Inventory",
@@ -119,6 +126,7 @@ __all__ = [
     "SpanStatus",
     "StartedRun",
     "StepComparison",
+    "StepCoverage",
     "StepKind",
     "StepLabel",
     "StepOutcome",

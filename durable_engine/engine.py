@@ -10,6 +10,7 @@ from typing import Any, Final, Self
 from durable_engine.clock import Clock, RealClock
 from durable_engine.config import EngineConfig
 from durable_engine.control import RunControl
+from durable_engine.covering import Covering
 from durable_engine.dispatcher import Dispatcher
 from durable_engine.doubling import Doubling
 from durable_engine.endpoints import Endpoints
@@ -86,6 +87,8 @@ class Engine:
         """Lists runs and events, and what belongs to one of them."""
         self.replay = Replaying(database, client, clock, self._registry)
         """Checks whether the code of an app still takes the way that a run took."""
+        self.coverage = Covering(database, clock, self._registry)
+        """Says what the recorded runs of a function have shown."""
         self._duties: list[asyncio.Task[None]] = []
 
     @classmethod

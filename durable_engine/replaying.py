@@ -13,9 +13,9 @@ from typing import Final
 
 from durable_engine.clock import Clock
 from durable_engine.errors import InvalidInputError, ReplayError
+from durable_engine.inspection import PLANS
 from durable_engine.model.call import Call
 from durable_engine.model.function import Function
-from durable_engine.model.history import HistoryKind
 from durable_engine.model.json_value import parse_stored
 from durable_engine.model.replay import Divergence, ReplayDifference, ReplayReport
 from durable_engine.model.run import Run
@@ -44,7 +44,6 @@ _LOOK_AHEAD: Final = 8
 _CALL_S: Final = 20.0
 _WHOLE_S: Final = 40.0
 _ENVELOPE_BYTES: Final = 16 * 1024
-_PLANNED: Final = frozenset({HistoryKind.STEP_PLANNED, HistoryKind.STEP_WAITING})
 
 
 class Replaying:
@@ -125,7 +124,7 @@ def _recording(tables: Tables, run: Run) -> Recording:
     return Recording(
         status=run.status,
         steps=tables.steps.all(run.id),
-        planned=frozenset(entry.step_id for entry in tables.history.of_run(run.id) if entry.kind in _PLANNED),
+        planned=frozenset(entry.step_id for entry in tables.history.of_run(run.id) if entry.kind in PLANS),
         output=parse_stored(run.output),
         error=parse_stored(run.error),
     )

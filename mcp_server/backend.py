@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from durable_engine import (
+    Covering,
     EventReceipt,
     Function,
     Inventory,
@@ -27,6 +28,11 @@ class Backend(Protocol):
     @property
     def control(self) -> RunControl:
         """Changes runs, and repeats them."""
+        ...
+
+    @property
+    def coverage(self) -> Covering:
+        """Says what recorded runs have shown."""
         ...
 
     @property

@@ -94,6 +94,8 @@ class StepView:
     child_run_id: str | None = None
     is_taken_over: bool = False
     edited: str | None = None
+    group_id: int | None = None
+    """The same for steps that were asked for together."""
     doubled: str | None = None
     body_runs: int | None = None
 

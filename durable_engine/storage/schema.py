@@ -10,6 +10,7 @@ import sqlite3
 from typing import Final
 
 from durable_engine.errors import SchemaVersionError, StorageError
+from durable_engine.storage.coverage_schema import VERSION_4_COVERAGE
 from durable_engine.storage.double_schema import VERSION_4_DOUBLES
 from durable_engine.storage.time_schema import VERSION_4_TIME
 
@@ -353,7 +354,7 @@ MIGRATIONS: Final = (
     _VERSION_1,
     _VERSION_2,
     _VERSION_3 + _VERSION_3_WAITS,
-    VERSION_4_TIME + VERSION_4_DOUBLES,
+    VERSION_4_TIME + VERSION_4_DOUBLES + VERSION_4_COVERAGE,
 )
 """The script at position n takes a file from version n to n + 1; a published one is never edited."""
 

@@ -12,6 +12,7 @@ from mcp_server.tools import (
     advance_time,
     check_replay,
     compare_runs,
+    get_coverage,
     get_run_status,
     grep_docs,
     invoke_function,
@@ -42,6 +43,7 @@ def all_tools(backend: Backend, docs: DocsIndex, config: ServerConfig) -> dict[T
             check_replay.make(backend),
             rerun.make(backend, config),
             compare_runs.make(backend),
+            get_coverage.make(backend),
         ],
         "docs": [
             search_docs.make(docs),

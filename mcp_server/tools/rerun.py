@@ -83,6 +83,8 @@ def make(backend: Backend, config: ServerConfig) -> Tool:
 def _outcome(output: dict[str, Any]) -> StepOutcome:
     if output == {"timeout": True}:
         return StepOutcome(has_timed_out=True)
+    if output.keys() == {"event"} and isinstance(output["event"], dict):  # as a mock has it
+        return StepOutcome(result=output["event"].get("data"))
     if output.keys() == {"result"}:
         return StepOutcome(result=output["result"])
     error = output.get("error")
