@@ -26,12 +26,9 @@ def _tests(found: Coverage, of: Callable[[GapKind], Sequence[str | None]]) -> It
     """Yield tests with how much that was never seen each of them shows."""
     test = f"test_function functionId={_name(found.function.slug)}"
     if failing := of(GapKind.STEP_FAILED):
-        shown = sum(bool(of(kind)) for kind in _FAILING)
         also = [words for kind, words in _ALSO.items() if of(kind)]
-        yield (
-            1 + len(also),
-            f"{test} with a mock error for step {_names(failing)} shows it fail{_also(also)}.",
-        )
+        shows = " and ".join(["it fail", *also])
+        yield 1 + len(also), f"{test} with a mock error for step {_names(failing)} shows {shows}."
     elif of(GapKind.RUN_FAILED) or of(GapKind.FAILURE_HANDLER):
         yield 1, f"{test} with data that the code refuses shows a failed run."
     if retried := of(GapKind.STEP_RETRIED):
@@ -68,7 +65,3 @@ def _names(names: Sequence[str | None]) -> str:
 
 def _name(name: str | None) -> str:
     return repr(one_line(name or "", 80))
-
-
-def _also(words: Sequence[str]) -> str:
-    return f", {' and '.join(words)}" if words else ""
