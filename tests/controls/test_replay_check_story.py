@@ -16,7 +16,7 @@ from support.sdk_app import APP_URL, Lab, lab, new_client
 
 from durable_engine import Divergence, ManualClock, ReplayReport, RunStatus
 from durable_engine.errors import InvalidInputError, ReplayError, RunNotFoundError
-from durable_engine.replaying import MAX_CALLS
+from durable_engine.replay_walk import MAX_CALLS
 from durable_engine.storage.tables import Tables
 
 pytestmark = pytest.mark.anyio
