@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Final
 
-from durable_engine.durations import parse_due_ms, parse_duration_ms
+from durable_engine.durations import format_duration, parse_due_ms, parse_duration_ms
 from durable_engine.errors import InvalidDurationError
 from durable_engine.lifecycle.waits import DEFAULT_TIMEOUT_MS
 from durable_engine.model.json_value import JSONObject, JSONValue, parse_stored
@@ -172,27 +172,38 @@ def _same_kind(one: StepKind, other: StepKind) -> bool:
 
 
 def _changes(recorded: JSONObject, found: JSONObject, *, now_ms: int) -> Iterator[InputChange]:
-    for key in recorded.keys() & found.keys():
-        before, after = recorded[key], found[key]
-        if before == after:
+    for key, before in recorded.items():
+        if key not in found or before == found[key]:
             continue
-        if key in _TIMES and _same_time(before, after, lasts_ms=recorded.get("lasts_ms"), now_ms=now_ms):
-            continue
-        yield InputChange(key=key, recorded=before, found=after)
+        if key in _TIMES:
+            change = _changed_time(key, before, found[key], lasts_ms=recorded.get("lasts_ms"), now_ms=now_ms)
+        else:
+            change = InputChange(key=key, recorded=before, found=found[key])
+        if change is not None:
+            yield change
 
 
-def _same_time(before: str | None, after: str | None, *, lasts_ms: int | None, now_ms: int) -> bool:
-    """Whether two texts mean the same stretch of time; `lasts_ms` is how long the recorded one was."""
+def _changed_time(
+    key: str, before: str | None, after: str | None, *, lasts_ms: int | None, now_ms: int
+) -> InputChange | None:
+    """Return how two texts differ in what they mean; `lasts_ms` is how long the recorded one was."""
     exact = _duration_ms(before), _duration_ms(after)
     if None not in exact:
-        return exact[0] == exact[1]
+        return None if exact[0] == exact[1] else InputChange(key=key, recorded=before, found=after)
     if lasts_ms is None:
-        return True  # older runs did not keep it
+        return None  # older runs did not keep it
     try:
         found_ms = parse_due_ms(after or "", now_ms=now_ms) - now_ms
     except InvalidDurationError:
-        return False
-    return abs(found_ms - lasts_ms) <= _TOLERANCE_MS + lasts_ms // 100
+        return InputChange(key=key, recorded=before, found=after)
+    if abs(found_ms - lasts_ms) <= _TOLERANCE_MS + lasts_ms // 100:
+        return None
+    return InputChange(key=key, recorded=_lasting(before, lasts_ms), found=_lasting(after, found_ms))
+
+
+def _lasting(text: str | None, lasts_ms: int) -> str:
+    """Say of a date how far away it was."""
+    return f"{text} (in {format_duration(round(lasts_ms, -3))})"
 
 
 def _duration_ms(text: str | None) -> int | None:

@@ -19,6 +19,10 @@ TOOLS = {
     "get_run_status",
     "pause_function",
     "advance_time",
+    "check_replay",
+    "rerun",
+    "compare_runs",
+    "get_coverage",
     "search_docs",
     "grep_docs",
     "read_doc",
@@ -32,12 +36,16 @@ ARGUMENTS = {
     "get_run_status": ["runId", "detail", "cursor"],
     "pause_function": ["functionId", "appId", "resume", "cancelRuns"],
     "advance_time": ["by", "to", "runId", "timeout"],
+    "check_replay": ["runId"],
+    "rerun": ["runId", "fromStep", "input", "output", "data", "wait"],
+    "compare_runs": ["runIdA", "runIdB"],
+    "get_coverage": ["functionId", "since"],
     "search_docs": ["query", "sdk", "category", "limit"],
     "grep_docs": ["pattern", "limit", "context", "path"],
     "read_doc": ["path", "section", "offset", "limit"],
     "list_docs": ["category", "sdk", "cursor"],
 }
-ACTING = {"send_event", "invoke_function", "pause_function", "advance_time"}
+ACTING = {"send_event", "invoke_function", "pause_function", "advance_time", "check_replay", "rerun"}
 
 
 @pytest.fixture
