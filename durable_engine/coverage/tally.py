@@ -33,7 +33,7 @@ class Tally:
         self.runs += 1
         self.outcomes[run.status] += 1
         self.triggers[trigger_of(run)] += 1
-        self.failed_outside_steps += bool(run.failures)
+        self.failed_outside_steps += _failed_outside_steps(run)
         self.handler_runs += bool(run.failure_handlers)
         if run.status is RunStatus.CANCELLED:
             self.cancelled_by[_canceller(run.cancelled or "")] += 1
@@ -68,6 +68,10 @@ def trigger_of(run: RunView) -> str:
     """Return the schedule or the name of the event that started a run."""
     cron = run.event.data.get("cron") if run.event.name == SCHEDULED_TIMER else None
     return cron if isinstance(cron, str) else run.event.name
+
+
+def _failed_outside_steps(run: RunView) -> bool:
+    return run.status is RunStatus.FAILED and all(step.status is not StepStatus.FAILED for step in run.steps)
 
 
 def _did(step: StepView) -> Iterable[str]:

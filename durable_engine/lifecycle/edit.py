@@ -37,7 +37,8 @@ def as_if_ended(step: Step, outcome: StepOutcome, *, event_id: str, now_ms: int)
         memo=_json(step, memo),
         error=None if error is None else to_json(error),
         has_timed_out=outcome.has_timed_out,
-        started_ms=step.started_ms or now_ms,
+        queued_ms=now_ms,
+        started_ms=now_ms,
         ended_ms=now_ms,
         due_ms=None,
     )

@@ -71,7 +71,8 @@ class Coverage:
 
     `has_more`: there are older ones that were not looked at. `cancelled_by` counts cancelled runs by what
     cancelled them (`event`, `timeout`, `request`, ...); `triggers` are the names of events and the schedules
-    that started runs, `controls` how often flow control decided or held something.
+    that started runs, `controls` how often flow control decided or held something. `failed_outside_steps` are
+    runs that failed though no step did.
     """
 
     function: Function

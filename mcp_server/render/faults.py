@@ -127,7 +127,7 @@ def _whose_fault(run: RunView, cause: StepView | None) -> str:
 
 def _again(run: RunView, origin: str) -> str:
     slug = repr(one_line(run.function_slug, 100))
-    rerun = f"POST {origin}/v2/runs/{run.id}/rerun"
+    rerun = f'rerun runId="{run.id}" (or POST {origin}/v2/runs/{run.id}/rerun)'
     if run.is_archived:
         return f"Function {slug} is not synced any more: once its app is back, {rerun} repeats this run."
     start = f"invoke_function functionId={slug}"
