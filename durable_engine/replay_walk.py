@@ -30,8 +30,9 @@ MAX_CALLS: Final = 50
 _WALKED: Final = 36
 """Points replayed of a longer run; the rest of the calls is for looking closer at a difference."""
 _LOOK_AHEAD: Final = 8
-_CALL_S: Final = 20.0
-_WHOLE_S: Final = 40.0
+_CALL_S: Final = 15.0
+_WHOLE_S: Final = 35.0
+"""From then on no call is made: hosts of tools give up after 60 seconds."""
 _ENVELOPE_BYTES: Final = 16 * 1024
 
 
@@ -129,6 +130,11 @@ class Walk:
         for place, count in enumerate(chosen):
             memos = self._recording.memos(count)
             if not self.caller.fits(memos):
+                if not self.checked:
+                    raise ReplayError(
+                        "The event of this run does not fit into a replay: 4 MiB, and it is sent twice.",
+                        hint="Check a run for a smaller event.",
+                    )
                 self.notes.append(f"The results of more than {count} steps do not fit into a replay: 4 MiB.")
                 return
             if not self.caller.has(1):

@@ -484,6 +484,15 @@ async def test_results_that_do_not_fit_into_a_replay_end_the_check_with_a_note()
     assert "do not fit" in report.notes[0]
 
 
+async def test_an_event_that_does_not_fit_into_a_replay_is_an_error_that_says_so() -> None:
+    app = App(three)
+    async with lab(app.client, app.functions) as it:
+        run_id = await it.start("t/work", {"n": "x" * 2_500_000})
+        await it.settle(run_id)
+        with pytest.raises(ReplayError, match="does not fit into a replay"):
+            await it.engine.replay.check(run_id)
+
+
 async def test_an_app_that_cannot_be_replayed_is_an_error_that_says_why() -> None:
     app = App(three)
     async with recorded(app) as (it, run_id):
@@ -508,6 +517,13 @@ async def test_a_function_that_is_gone_is_an_error_that_says_so() -> None:
     async with lab(app.client, app.functions) as it:
         run_id = await it.start("t/work", {"n": 1})
         await it.settle(run_id)
+        message = 'Could not find function with ID "lab-work"'
+        of_typescript = httpx.Response(
+            500, json={"name": "Error", "message": message}, headers={"X-Inngest-SDK": "js:v4.24.0"}
+        )
+        it.network.answer = lambda _: of_typescript
+        with pytest.raises(ReplayError, match="does not know the function"):
+            await it.engine.replay.check(run_id)
         renamed_code = httpx.Response(
             500,
             json={
