@@ -104,6 +104,7 @@ class _Seen:
 
     answer: Answer
     gap: Gap | None
+    is_last_attempt: bool = False
 
 
 class Walk:
@@ -150,7 +151,7 @@ class Walk:
                 return
             await self._compare_inputs(count, seen.answer)
             if count == len(self._recording.ended) and not self._recording.expected(count):
-                self._compare_end(seen.answer)
+                await self._compare_end(seen.answer)
 
     async def _look(self, count: int) -> _Seen:
         """Replay a point; code that raises at its first attempt only may have gone on at a later one."""
@@ -160,7 +161,7 @@ class Walk:
         if answer.error is not None and (gap is not None or self._recording.status is not RunStatus.FAILED):
             later = await self.caller.ask(memos, is_last_attempt=True)
             if later.error is None:
-                return _Seen(later, find_gap(self._recording, count, later))
+                return _Seen(later, find_gap(self._recording, count, later), is_last_attempt=True)
         return _Seen(answer, gap)
 
     async def _first(self, before: int, count: int, seen: _Seen) -> tuple[int, _Seen]:
@@ -182,7 +183,8 @@ class Walk:
         if gap is None:
             return
         memos = recording.memos(count)
-        named = without_gap(recording, count, gap, answer, await self.caller.ask(memos))
+        again = await self.caller.ask(memos, is_last_attempt=seen.is_last_attempt)
+        named = without_gap(recording, count, gap, answer, again)
         if named is None and gap.renamed is not None:
             step, asked = gap.renamed
             is_added = step.memo is not None and await self._comes(
@@ -238,7 +240,7 @@ class Walk:
                 difference(self._recording, count, Divergence.INPUT, recorded=step, changes=found)
             )
 
-    def _compare_end(self, answer: Answer) -> None:
+    async def _compare_end(self, answer: Answer) -> None:
         recording = self._recording
         if recording.status is RunStatus.FAILED and (answer.asked or not failed_in_app(recording)):
             self.notes.append(
@@ -251,8 +253,16 @@ class Walk:
             )
             return
         found = find_other_end(recording, answer)
-        if found is not None:
-            self.differences.append(found)
+        if found is None:
+            return
+        self.differences.append(found)
+        if found.kind is Divergence.OUTPUT and self.caller.has(1):
+            again = await self.caller.ask(recording.memos(len(recording.ended)))
+            if again.output != answer.output:
+                self.notes.append(
+                    "The output differs at each replay: code outside of steps makes it of something random, "
+                    "of the time, or of something from outside."
+                )
 
 
 def _spread(points: list[int], most: int) -> list[int]:

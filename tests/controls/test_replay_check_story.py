@@ -363,6 +363,29 @@ async def test_an_input_that_differs_at_each_replay_is_a_hint_and_no_difference(
     assert report.unstable_inputs == ("ask",)
 
 
+async def test_an_output_that_differs_at_each_replay_is_told_from_one_that_changed() -> None:
+    async def rolling(app: App) -> Any:
+        return [await app.run("a"), secrets.token_hex(4)]
+
+    report = await check(rolling)
+    assert [found.kind for found in report.differences] == [Divergence.OUTPUT]
+    assert "differs at each replay" in report.notes[0]
+    assert (await check(three, other_output)).notes == ()
+
+
+async def test_code_that_raises_at_first_and_takes_another_way_at_last_is_named_by_that_way() -> None:
+    async def before(app: App) -> Any:
+        return [await app.run("a"), await app.run("b")]
+
+    async def after(app: App) -> Any:
+        if app.ctx.attempt == 0:
+            raise ConnectionError("not yet")
+        return [await app.run("better"), await app.run("b")]
+
+    (found,) = (await check(before, after)).differences
+    assert (found.kind, found.found and found.found.name) == (Divergence.RENAMED, "better")
+
+
 async def test_a_member_of_a_parallel_group_that_is_renamed_or_gone_is_found() -> None:
     def grouping(*names: str) -> Body:
         async def code(app: App) -> Any:
