@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Coroutine, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Final, Self
 
 from durable_engine.clock import Clock, RealClock
@@ -16,6 +17,7 @@ from durable_engine.doubling import Doubling
 from durable_engine.endpoints import Endpoints
 from durable_engine.errors import InvalidFunctionError, RunAlreadyEndedError, RunNotFoundError
 from durable_engine.executor import Executor
+from durable_engine.explainer import Explainer
 from durable_engine.expressions import compile_expression
 from durable_engine.gateway.client import GatewayClient
 from durable_engine.inspection import view_run
@@ -89,6 +91,8 @@ class Engine:
         """Checks whether the code of an app still takes the way that a run took."""
         self.coverage = Covering(database, clock, self._registry)
         """Says what the recorded runs of a function have shown."""
+        self.explainer = Explainer(database, clock, self._registry, self._apps.views)
+        """Says why a run is where it is, and what an event did."""
         self._duties: list[asyncio.Task[None]] = []
 
     @classmethod
@@ -253,9 +257,12 @@ class Engine:
             hint="Run ids come from send_event and invoke_function.",
         )
 
-    async def wait_for_runs(self, run_ids: Sequence[str], *, timeout_s: float) -> Mapping[str, RunView]:
+    async def wait_for_runs(
+        self, run_ids: Sequence[str], *, timeout_s: float, or_idle: bool = False
+    ) -> Mapping[str, RunView]:
         """Return the runs once all have ended, or as they are after `timeout_s` seconds.
 
+        `or_idle`: also when no call is open and nothing is due, so that only time or the outside moves them.
         Ids of no run are missing from the answer.
         """
         wanted = list(dict.fromkeys(run_ids))
@@ -266,7 +273,8 @@ class Engine:
             for run_id in wanted:
                 if run_id not in views or views[run_id].status.is_terminal:
                     watch.note_end(run_id)
-            await self._within(watch.over(), timeout_s)
+            waits = [watch.over(), self._clock.patience(timeout_s), *([self.settle()] if or_idle else [])]
+            await _first_of(waits)
         return await self._view_runs(wanted)
 
     def release_waiters(self) -> None:
@@ -331,22 +339,14 @@ class Engine:
         return await self._database.read(load)
 
     async def _view_runs(self, run_ids: Sequence[str]) -> dict[str, RunView]:
-        now_ms = self._clock.now_ms()
+        now_ms, shift_ms = self._clock.now_ms(), self.time.shift_ms
 
         def load(tables: Tables) -> dict[str, RunView]:
             runs = filter(None, map(tables.runs.find, run_ids))
-            return {run.id: view_run(tables, self._registry(), run, now_ms=now_ms) for run in runs}
+            views = (view_run(tables, self._registry(), run, now_ms=now_ms) for run in runs)
+            return {view.id: replace(view, clock_shift_ms=shift_ms) for view in views}
 
         return await self._database.read(load)
-
-    async def _within(self, wait: Coroutine[Any, Any, None], timeout_s: float) -> None:
-        """Await `wait` for at most `timeout_s`."""
-        tasks = asyncio.create_task(wait), asyncio.create_task(self._clock.patience(timeout_s))
-        try:
-            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            for task in tasks:
-                task.cancel()
 
     def _registry(self) -> Registry:
         return self._keeper.registry
@@ -362,6 +362,16 @@ def _take_back(tables: Tables) -> int:
     tables.lanes.count_anew()
     tables.queue.let_all_go()
     return tables.queue.release_all()
+
+
+async def _first_of(waits: Sequence[Coroutine[Any, Any, None]]) -> None:
+    """Return when the first of them does."""
+    tasks = [asyncio.create_task(wait) for wait in waits]
+    try:
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in tasks:
+            task.cancel()
 
 
 def _warm_up() -> None:

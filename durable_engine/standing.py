@@ -8,6 +8,7 @@ from durable_engine.durations import format_duration
 from durable_engine.flow_control.lanes import first_to_hold
 from durable_engine.model.decision import Control
 from durable_engine.model.history import HistoryEntry, HistoryKind
+from durable_engine.model.lane import GateState
 from durable_engine.model.queue_item import QueueItem
 from durable_engine.model.run import Run
 from durable_engine.storage.tables import Tables
@@ -25,6 +26,8 @@ class Standing:
     since_ms: int
     step_id: str | None = None
     until_ms: int | None = None
+    gate: GateState | None = None
+    """What holds it, unless its function is paused."""
 
 
 def standings(tables: Tables, run_id: str, *, now_ms: int) -> list[Standing]:
@@ -83,4 +86,5 @@ def _standing(tables: Tables, item: QueueItem, *, now_ms: int) -> Standing | Non
         since_ms=since_ms,
         step_id=item.step_id,
         until_ms=held.until_ms,
+        gate=held.gate,
     )

@@ -12,6 +12,7 @@ from durable_engine.errors import InvalidInputError, RunAlreadyEndedError
 from durable_engine.executor import next_due_ms
 from durable_engine.lifecycle.waits import DEFAULT_TIMEOUT_MS
 from durable_engine.model.history import HistoryEntry, HistoryKind
+from durable_engine.model.plan import PlannedEvent
 from durable_engine.registry import Registry
 from durable_engine.settle import Settled
 from durable_engine.signals import Signals
@@ -111,6 +112,14 @@ class TimeControl:
     def shift_ms(self) -> int:
         """How far the engine's clock is ahead of the real one, because somebody has moved it."""
         return self._clock.now_ms() - self._clock.wall_ms()
+
+    async def patience(self, seconds: float) -> None:
+        """Return when a caller has waited so long, in real time."""
+        await self._clock.patience(seconds)
+
+    async def planned(self, run_id: str) -> list[PlannedEvent]:
+        """Return the events that were planned for a run, sent or not."""
+        return await self._database.read(lambda tables: tables.timelines.planned(run_id))
 
     async def restore(self) -> None:
         """Move the clock to where it was when the data file was closed, as if it had gone on since."""

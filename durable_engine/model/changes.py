@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from durable_engine.model.appointment import Appointment
 from durable_engine.model.decision import EventDecision
-from durable_engine.model.event import Event, StartedRun
+from durable_engine.model.event import Event, EventEffect, StartedRun
 from durable_engine.model.function import Function
 from durable_engine.model.history import HistoryEntry
 from durable_engine.model.json_value import JSONObject
@@ -113,5 +113,7 @@ class Changes:
     """Runs to cancel for another one: (run id, reason)."""
     refused: list[tuple[tuple[str, str], str]] = field(default_factory=list)
     """Steps whose invocation starts no run: ((run id, step id), reason)."""
+    effects: list[EventEffect] = field(default_factory=list)
+    """Waits that an event ended, and runs that it cancelled."""
     decisions: list[EventDecision] = field(default_factory=list)
     """Why functions that listen to an event are not started by it, now or at all."""

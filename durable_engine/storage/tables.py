@@ -16,6 +16,7 @@ from durable_engine.model.step import Step, Surroundings
 from durable_engine.storage.appointment_table import AppointmentTable
 from durable_engine.storage.decision_table import DecisionTable
 from durable_engine.storage.double_table import DoubleTable
+from durable_engine.storage.effect_table import EffectTable
 from durable_engine.storage.event_table import EventTable
 from durable_engine.storage.history_table import HistoryTable
 from durable_engine.storage.lane_table import LaneTable
@@ -48,6 +49,7 @@ class Tables:
         self.timelines = TimelineTable(connection)
         self.settings = SettingTable(connection)
         self.doubles = DoubleTable(connection)
+        self.effects = EffectTable(connection)
 
     @contextmanager
     def all_or_nothing(self) -> Iterator[None]:
@@ -106,6 +108,8 @@ class Tables:
         self._apply_starts_to_come(changes)
         sizes = self._apply_steps(changes)
         self._apply_work(changes)
+        for effect in changes.effects:
+            self.effects.insert(effect)
         for entry in changes.history:
             self.history.append(entry)
         for end in changes.ends:

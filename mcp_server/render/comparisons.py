@@ -13,7 +13,7 @@ from mcp_server.clean import one_line
 from mcp_server.render.budget import first_fit, reply
 from mcp_server.render.payload import Cutter
 from mcp_server.render.runs import elapsed_ms
-from mcp_server.results.comparisons import ComparedRun, ComparedStep, CompareResult, Parting
+from mcp_server.results.comparisons import ComparedRun, ComparedStep, CompareResult, Differences, Parting
 from mcp_server.results.replays import Changed
 
 _SHAPES: Final = ((100, 1_000), (50, 300), (30, 100), (10, 60))
@@ -41,10 +41,7 @@ def _answer(found: RunComparison, rows: int, limit: int) -> CallToolResult:
             step_a=None if first.step_a is None else cut.text(first.step_a),
             step_b=None if first.step_b is None else cut.text(first.step_b),
         ),
-        only_in_a=[cut.text(name) for name in found.only_a[:rows]] or None,
-        only_in_b=[cut.text(name) for name in found.only_b[:rows]] or None,
-        event=_changes(found.event, cut),
-        result=_changes(found.result, cut),
+        differences=_differences(found, rows, cut),
         steps=[_step(step, cut) for step in steps],
         notes=_notes(found),
         next=_next(found),
@@ -56,6 +53,17 @@ def _answer(found: RunComparison, rows: int, limit: int) -> CallToolResult:
     parts += [f"{names} more steps of only one"] if names else []
     result.truncated = f"{'; '.join(parts)}; get_run_status shows each run in full." if parts else None
     return reply(result)
+
+
+def _differences(found: RunComparison, rows: int, cut: Cutter) -> Differences | None:
+    if not (found.only_a or found.only_b or found.event or found.result):
+        return None
+    return Differences(
+        only_in_a=[cut.text(name) for name in found.only_a[:rows]] or None,
+        only_in_b=[cut.text(name) for name in found.only_b[:rows]] or None,
+        event=_changes(found.event, cut),
+        result=_changes(found.result, cut),
+    )
 
 
 def _shown(steps: Sequence[StepComparison], rows: int) -> list[StepComparison]:

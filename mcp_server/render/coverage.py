@@ -60,9 +60,6 @@ def _answer(found: Coverage, rows: int, limit: int) -> CallToolResult:
     cut = Cutter(limit)
     result = CoverageResult(
         message=_message(found),
-        function_id=found.function.slug,
-        runs=found.runs,
-        older_runs=found.has_more or None,
         overall=_overall(found, cut),
         steps=[_step(step, cut) for step in found.steps[:rows]],
         branches=[_branch(branch, cut) for branch in found.branches[:rows]],
@@ -83,6 +80,9 @@ def _answer(found: Coverage, rows: int, limit: int) -> CallToolResult:
 
 def _overall(found: Coverage, cut: Cutter) -> Overall:
     return Overall(
+        function_id=found.function.slug,
+        runs=found.runs,
+        older_runs=found.has_more or None,
         outcomes=_seen({status.value: count for status, count in found.outcomes.items()}, cut),
         triggers=_seen(found.triggers, cut) or None,
         cancelled_by=_seen(found.cancelled_by, cut) or None,

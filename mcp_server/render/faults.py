@@ -111,7 +111,7 @@ def engine_fault(error: Mapping[str, Any] | None) -> str | None:
 def failed_next(run: RunView, *, origin: str) -> str:
     """Return whose fault it is that a run failed, what to do, and how to try again."""
     causes = causes_of(run)
-    return f"{_whose_fault(run, causes[0] if causes else None)} {_again(run, origin)}"
+    return f"{_whose_fault(run, causes[0] if causes else None)} {how_to_run_again(run, origin)}"
 
 
 def _whose_fault(run: RunView, cause: StepView | None) -> str:
@@ -125,7 +125,8 @@ def _whose_fault(run: RunView, cause: StepView | None) -> str:
     return f"The run that the step invoked did not succeed: {child} shows why."
 
 
-def _again(run: RunView, origin: str) -> str:
+def how_to_run_again(run: RunView, origin: str) -> str:
+    """Return how to start such a run anew, and how to repeat this one."""
     slug = repr(one_line(run.function_slug, 100))
     rerun = f'rerun runId="{run.id}" (or POST {origin}/v2/runs/{run.id}/rerun)'
     if run.is_archived:

@@ -13,7 +13,7 @@ from durable_engine import Divergence, ReplayDifference, ReplayReport, StepLabel
 from mcp_server.clean import one_line
 from mcp_server.render.budget import first_fit, reply
 from mcp_server.render.payload import Cutter
-from mcp_server.results.replays import Changed, Difference, RepeatedId, ReplayResult, Spent
+from mcp_server.results.replays import Changed, Difference, Hints, RepeatedId, ReplayResult, Replays
 
 SLOW_MS: Final = 100
 """Median of a replay from which the code outside of steps is worth a look."""
@@ -42,37 +42,48 @@ def replay_answer(report: ReplayReport) -> CallToolResult:
 def _answer(report: ReplayReport, rows: int, limit: int) -> CallToolResult:
     cut = Cutter(limit)
     shown = [_difference(found, cut) for found in report.differences[: rows + 1]]
-    spent = Spent(
-        min=round(min(report.durations_ms), 1),
-        median=round(median(report.durations_ms), 1),
-        max=round(max(report.durations_ms), 1),
-    )
+    replays = _replays(report)
     left_out = len(report.differences) - rows - 1
     result = ReplayResult(
         message=_message(report),
         run_id=report.run_id,
-        function_id=report.function_slug,
-        status=report.status.value,
         deterministic=report.is_deterministic,
         difference=shown[0] if shown else None,
         further_differences=shown[1:] or None,
-        points=report.points,
-        points_checked=report.checked,
-        replays=len(report.durations_ms),
-        ms_per_replay=spent,
-        slow=spent.median >= SLOW_MS or None,
-        repeated_ids=[
-            RepeatedId(step_name=cut.text(name), count=count) for name, count in report.repeated[:_MAX_NAMES]
-        ]
-        or None,
-        unstable_inputs=[cut.text(name) for name in report.unstable_inputs[:_MAX_NAMES]] or None,
-        notes=[*report.notes, *_hints(report, spent)] or None,
+        replays=replays,
+        hints=_hints(report, cut),
+        notes=[*report.notes, *_remarks(report, replays)] or None,
         next=_next(report),
     )
     parts = [f"{cut.cuts} values are cut at {limit:,} characters"] if cut.cuts else []
     parts += [f"{left_out} more changed inputs"] if left_out > 0 else []
     result.truncated = f"{'; '.join(parts)}." if parts else None
     return reply(result)
+
+
+def _replays(report: ReplayReport) -> Replays:
+    middle = round(median(report.durations_ms), 1)
+    return Replays(
+        function_id=report.function_slug,
+        run_status=report.status.value,
+        points=report.points,
+        checked=report.checked,
+        calls=len(report.durations_ms),
+        min_ms=round(min(report.durations_ms), 1),
+        median_ms=middle,
+        max_ms=round(max(report.durations_ms), 1),
+        slow=middle >= SLOW_MS or None,
+    )
+
+
+def _hints(report: ReplayReport, cut: Cutter) -> Hints | None:
+    if not report.repeated and not report.unstable_inputs:
+        return None
+    repeated = [
+        RepeatedId(step_name=cut.text(name), count=count) for name, count in report.repeated[:_MAX_NAMES]
+    ]
+    unstable = [cut.text(name) for name in report.unstable_inputs[:_MAX_NAMES]]
+    return Hints(repeated_ids=repeated or None, unstable_inputs=unstable or None)
 
 
 def _message(report: ReplayReport) -> str:
@@ -84,7 +95,7 @@ def _message(report: ReplayReport) -> str:
     return f"Not deterministic: the code of {slug} differs from run {report.run_id}. {says} ({what}.)"
 
 
-def _hints(report: ReplayReport, spent: Spent) -> list[str]:
+def _remarks(report: ReplayReport, replays: Replays) -> list[str]:
     hints = []
     if report.repeated:
         hints.append(
@@ -96,10 +107,10 @@ def _hints(report: ReplayReport, spent: Spent) -> list[str]:
             "What the steps under unstableInputs are asked to do differs between two replays, and the first "
             "value counts. Make it in a step if it is random or a time."
         )
-    if spent.median >= SLOW_MS:
+    if replays.slow:
         hints.append(
-            f"A replay takes {spent.median:.0f} ms: code outside of steps runs in each call of a run. Work "
-            "and side effects belong into steps."
+            f"A replay takes {replays.median_ms:.0f} ms: code outside of steps runs in each call of a run. "
+            "Work and side effects belong into steps."
         )
     return hints
 

@@ -13,7 +13,7 @@ from mcp_server.render.budget import first_fit, reply
 from mcp_server.render.payload import Cutter
 from mcp_server.render.runs import run_facts
 from mcp_server.render.sentences import run_next, run_sentence
-from mcp_server.results.reruns import Edited, NewRun, RerunResult
+from mcp_server.results.reruns import Edited, NewRun, Repeats, RerunResult
 
 _SHAPES: Final = ((8_000, 100), (2_000, 50), (300, 20), (60, 5))
 
@@ -42,9 +42,12 @@ def _answer(
         message=f"{_what(receipt, edited, from_step)} {run_sentence(run)}",
         run_id=run.id,
         status=run.status.value,
-        taken_over=[cut.text(name) for name in receipt.kept[:names]] or None,
-        edited=edited,
-        run=NewRun(**run_facts(run, cut, origin=origin), original_run_id=receipt.original_run_id),
+        repeats=Repeats(
+            original_run_id=receipt.original_run_id,
+            taken_over=[cut.text(name) for name in receipt.kept[:names]] or None,
+            edited=edited,
+        ),
+        run=NewRun(**run_facts(run, cut, origin=origin)),
         notes=list(receipt.notes) or None,
         next=run_next(run, origin=origin) or _compare(receipt),
     )

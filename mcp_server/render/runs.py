@@ -13,6 +13,9 @@ from mcp_server.render.times import iso
 from mcp_server.render.waits import wait_of, waits_of
 from mcp_server.results.runs import FailedStep, Failure, HandlerRun, RunFacts, Step
 
+_NOTABLE_MS = 1_000
+"""A clock that is ahead by less was not moved."""
+
 MAX_FAILURES = 3
 """Failed attempts shown of one step or run, the newest; their number says how many there were."""
 
@@ -54,6 +57,7 @@ def run_facts(
         "duration_ms": elapsed,
         "time_skipped": format_duration(run.skipped_ms) if run.skipped_ms else None,
         "real_duration": real_duration(run) if run.skipped_ms else None,
+        "clock_ahead": format_duration(run.clock_shift_ms) if run.clock_shift_ms > _NOTABLE_MS else None,
         "event_id": run.event.id,
         "event_name": run.event.name,
         "error": None if run.status is RunStatus.CANCELLED else cut.error(run.error),

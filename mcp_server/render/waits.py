@@ -69,8 +69,12 @@ def _remaining(until_ms: int | None, now_ms: int) -> str | None:
 
 
 def send_signal_command(waiting: WaitingFor, origin: str) -> str:
-    """Return the command that sends the signal of a wait, to be pasted into a shell."""
-    signal = waiting.signal or ""
+    """Return the command that sends the signal of a wait."""
+    return signal_command(waiting.signal or "", origin)
+
+
+def signal_command(signal: str, origin: str) -> str:
+    """Return the command that sends a signal, to be pasted into a shell."""
     body = json.dumps({"signal": signal, "data": {}}) if len(signal) <= _LONGEST_SIGNAL else '{"signal": "…"}'
     return f"curl -X POST {origin}/v1/signals -d {shlex.quote(body)}"
 

@@ -39,6 +39,15 @@ class ComparedStep(Detail):
     changes: list[Changed] | None = None
 
 
+class Differences(Detail):
+    """What differs besides the steps of both."""
+
+    only_in_a: list[str] | None = None
+    only_in_b: list[str] | None = None
+    event: list[Changed] | None = None
+    result: list[Changed] | None = None
+
+
 class CompareResult(Result):
     """The differences of run B to run A."""
 
@@ -46,10 +55,7 @@ class CompareResult(Result):
     run_a: ComparedRun
     run_b: ComparedRun
     first_difference: Parting | None = None
-    only_in_a: list[str] | None = None
-    only_in_b: list[str] | None = None
-    event: list[Changed] | None = None
-    result: list[Changed] | None = None
+    differences: Differences | None = None
     steps: list[ComparedStep]
     notes: list[str] | None = None
     truncated: str | None = None

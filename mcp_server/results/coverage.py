@@ -45,8 +45,11 @@ class NeverSeen(Detail):
 
 
 class Overall(Detail):
-    """What was seen of the runs as a whole."""
+    """What was seen of the runs as a whole; `older_runs` were left out."""
 
+    function_id: str
+    runs: int
+    older_runs: bool | None = None
     outcomes: list[Seen]
     triggers: list[Seen] | None = None
     cancelled_by: list[Seen] | None = None
@@ -58,9 +61,6 @@ class Overall(Detail):
 class CoverageResult(Result):
     """What the newest recorded runs of a function have shown."""
 
-    function_id: str
-    runs: int
-    older_runs: bool | None = None
     overall: Overall
     steps: list[CoveredStep]
     branches: list[BranchInfo]

@@ -36,29 +36,38 @@ class RepeatedId(Detail):
     count: int
 
 
-class Spent(Detail):
-    """Milliseconds of the replays, from call to answer."""
+class Replays(Detail):
+    """What was replayed: `points` of the run can be, `checked` were, in so many `calls`.
 
-    min: float
-    median: float
-    max: float
+    The times are from call to answer, in milliseconds.
+    """
+
+    function_id: str
+    run_status: str
+    points: int
+    checked: int
+    calls: int
+    min_ms: float
+    median_ms: float
+    max_ms: float
+    slow: bool | None = None
+
+
+class Hints(Detail):
+    """What is no difference, and worth a look."""
+
+    repeated_ids: list[RepeatedId] | None = None
+    unstable_inputs: list[str] | None = None
 
 
 class ReplayResult(Result):
     """Whether the present code takes the way that a run took."""
 
     run_id: str
-    function_id: str
-    status: str
     deterministic: bool
     difference: Difference | None = None
     further_differences: list[Difference] | None = None
-    points: int
-    points_checked: int
-    replays: int
-    ms_per_replay: Spent
-    slow: bool | None = None
-    repeated_ids: list[RepeatedId] | None = None
-    unstable_inputs: list[str] | None = None
+    replays: Replays
+    hints: Hints | None = None
     notes: list[str] | None = None
     truncated: str | None = None

@@ -14,10 +14,16 @@ class Edited(Detail):
     event_data: bool | None = None
 
 
-class NewRun(RunFacts, Detail):
-    """The new run, as far as it has come."""
+class Repeats(Detail):
+    """Which run is repeated, which of its results were taken over, and what was edited."""
 
     original_run_id: str
+    taken_over: list[str] | None = None
+    edited: Edited | None = None
+
+
+class NewRun(RunFacts, Detail):
+    """The new run, as far as it has come."""
 
 
 class RerunResult(Result):
@@ -25,8 +31,7 @@ class RerunResult(Result):
 
     run_id: str
     status: str
-    taken_over: list[str] | None = None
-    edited: Edited | None = None
+    repeats: Repeats
     run: NewRun
     notes: list[str] | None = None
     truncated: str | None = None

@@ -118,6 +118,7 @@ class RunFacts(Model):
     duration_ms: int | None = None
     time_skipped: str | None = None
     real_duration: str | None = None
+    clock_ahead: str | None = None
     event_id: str
     event_name: str
     output: AnyJSON = None

@@ -12,6 +12,7 @@ from mcp_server.tools import (
     advance_time,
     check_replay,
     compare_runs,
+    explain,
     get_coverage,
     get_run_status,
     grep_docs,
@@ -22,8 +23,10 @@ from mcp_server.tools import (
     poll_run_status,
     read_doc,
     rerun,
+    run_fault_matrix,
     search_docs,
     send_event,
+    test_function,
 )
 
 
@@ -39,11 +42,14 @@ def all_tools(backend: Backend, docs: DocsIndex, config: ServerConfig) -> dict[T
             pause_function.make(backend),
         ],
         "testing": [
+            test_function.make(backend, config),
+            run_fault_matrix.make(backend, config),
             advance_time.make(backend),
             check_replay.make(backend),
             rerun.make(backend, config),
             compare_runs.make(backend),
             get_coverage.make(backend),
+            explain.make(backend, config),
         ],
         "docs": [
             search_docs.make(docs),

@@ -20,11 +20,11 @@ def make(backend: Backend) -> Tool:
     """Build the tool."""
 
     async def check_replay(run_id: RunId) -> Annotated[CallToolResult, ReplayResult]:
-        """Replay the app's current code against the recorded steps of a run: is it deterministic?
+        """Replay the app's current code against the recorded steps of a run, after a change for instance.
 
-        Use it after changing a workflow. No step body runs and the run stays as it is; code outside of steps
-        runs at each replay, as in real ones. Returns the first difference (missing, new, renamed, reordered,
-        random id, changed input, other output or error), ids used twice, and ms per replay. Next: rerun.
+        No step body runs; code outside of steps does, at each replay. Returns whether it is deterministic or
+        the first difference (missing, new, renamed, reordered step, random id, changed input, other end), ids
+        used twice, and ms per replay. Next: rerun.
         """
         with as_tool_errors():
             return replay_answer(await backend.replay.check(run_id))

@@ -31,9 +31,8 @@ def make(backend: Backend) -> Tool:
     async def compare_runs(run_id_a: RunA, run_id_b: RunB) -> Annotated[CallToolResult, CompareResult]:
         """Compare two runs step by step: a failed run with a good one, a rerun with its original.
 
-        Steps are paired by name and index. Returns the first differing step, steps of only one run, changed
-        inputs, outputs and errors as paths, attempts and durations, and differences of event data and result.
-        Next: get_run_status.
+        Returns the first differing step, steps of only one, changed inputs, outputs and errors as paths,
+        attempts, durations, and differences of event data and result. Next: get_run_status.
         """
         with as_tool_errors():
             return compare_answer(compare(await backend.get_run(run_id_a), await backend.get_run(run_id_b)))

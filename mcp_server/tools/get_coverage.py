@@ -27,11 +27,11 @@ def make(backend: Backend) -> Tool:
     async def get_coverage(
         function_id: FunctionId, since: Since | None = None
     ) -> Annotated[CallToolResult, CoverageResult]:
-        """Show which steps, branches, failures, retries, timeouts and triggers of a function were seen in its
-        recorded runs, and which never: what is still to be tested.
+        """Show which steps, branches, failures, retries, timeouts and triggers of a function its newest 200
+        runs have shown, and which never.
 
-        Returns counts per step, branches (after A came B), what was neverSeen, and suggestions for the next
-        tests, best first. The newest 200 runs count. Next: test_function.
+        Returns counts per step, branches (after A came B), neverSeen, and suggestions for the next tests,
+        best first. Next: test_function.
         """
         with as_tool_errors():
             return coverage_answer(await backend.coverage.of(function_id, since=since))

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import datetime
-import time
 from typing import Any
 
 import inngest
 import pytest
-from support.sdk_app import lab, new_client
+from support.sdk_app import lab, new_client, wall_ms
 
-from durable_engine import Conditions, ManualClock, NewEvent, PlannedEvent, RunStatus
+from durable_engine import Conditions, ManualClock, NewEvent, PlannedEvent, RealClock, RunStatus
 from durable_engine.errors import InvalidInputError
 
 pytestmark = pytest.mark.anyio
@@ -19,13 +18,9 @@ SKIP = Conditions(skips_time=True)
 DAY_MS = 86_400_000
 
 
-def _wall_ms() -> int:
-    return time.time_ns() // 1_000_000
-
-
 def _clock() -> ManualClock:
     """A clock that stands still, so that only skipping brings anything about."""
-    return ManualClock(_wall_ms(), wall=_wall_ms)
+    return ManualClock(wall_ms(), wall=wall_ms)
 
 
 def _onboarding(client: inngest.Inngest, ran: list[str]) -> Any:
@@ -202,3 +197,48 @@ async def test_time_is_skipped_for_a_run_that_waits_already() -> None:
         assert advance.has_ended
         assert advance.is_complete
         assert (await it.settle(run_id)).output == [None, "mailed"]
+
+
+def _mixed(client: inngest.Inngest) -> Any:
+    tries = iter([0, 1, 0, 1])
+
+    @client.create_function(fn_id="mixed", trigger=inngest.TriggerEvent(event="t/mixed"))
+    async def mixed(ctx: inngest.Context) -> Any:
+        async def once_more() -> str:
+            if not next(tries):
+                raise inngest.RetryAfterError("not yet", datetime.timedelta(seconds=1))
+            return "done"
+
+        async def note() -> None:
+            return None
+
+        async def branch(name: str, seconds: float) -> None:
+            await ctx.step.sleep(f"nap-{name}", datetime.timedelta(seconds=seconds))
+            await ctx.step.run(f"after-{name}", note)
+
+        wait = datetime.timedelta(seconds=1)
+        await ctx.group.parallel((lambda: branch("long", 0.9), lambda: branch("short", 0.3)))
+        await ctx.step.wait_for_event("never", event="t/nobody", timeout=wait)
+        return await ctx.step.run("again", once_more)
+
+    return mixed
+
+
+async def test_skipped_and_real_time_give_the_same_history_in_the_same_order() -> None:
+    client = new_client()
+
+    async with lab(client, [_mixed(client)], clock=RealClock()) as it:
+        histories = []
+        for conditions in (Conditions(), SKIP):
+            receipt = await it.engine.send_event(NewEvent(name="t/mixed"), under=conditions)
+            run_id = receipt.started[0].run_id
+            run = (await it.engine.wait_for_runs([run_id], timeout_s=20))[run_id]
+            assert run.output == "done", run.error
+            entries = await it.engine._database.read(lambda tables, run=run: tables.history.of_run(run.id))
+            names = {step.id: step.name for step in run.steps}
+            histories.append([(entry.kind.value, names.get(entry.step_id or "")) for entry in entries])
+            times = [entry.at_ms for entry in entries]
+            assert times == sorted(times)
+
+    real, virtual = histories
+    assert virtual == real

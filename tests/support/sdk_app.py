@@ -86,6 +86,11 @@ class Lab:
         await pass_time(self.engine, self.clock, seconds)
 
 
+def wall_ms() -> int:
+    """Return the time of the SDK's own clock."""
+    return time.time_ns() // 1_000_000
+
+
 @asynccontextmanager
 async def lab(
     client: inngest.Inngest,
@@ -102,7 +107,7 @@ async def lab(
     inngest.fast_api.serve(app, client, functions)
     network = Network(wrap(app))
     # The Python SDK turns a sleep into a date of its own, real clock: start the engine's clock there.
-    clock = clock or ManualClock(time.time_ns() // 1_000_000)
+    clock = clock or ManualClock(wall_ms())
     config = EngineConfig(data_file=data_file, signing_key=signing_key)
     async with await Engine.open(
         config, clock=clock, client=SDKClient(network, signing_key=signing_key)

@@ -1,22 +1,17 @@
 """The tool advance_time, on runs of the real SDK in a real engine."""
 
 import datetime
-import time
 
 import inngest
 import pytest
 from mcp_scripted import ask, refused
-from support.sdk_app import ENGINE_ORIGIN, lab, new_client
+from support.sdk_app import ENGINE_ORIGIN, lab, new_client, wall_ms
 
 from durable_engine import ManualClock, RealClock
 from mcp_server.config import ServerConfig
 from mcp_server.server import build_server
 
 pytestmark = pytest.mark.anyio
-
-
-def _wall_ms():
-    return time.time_ns() // 1_000_000
 
 
 @pytest.fixture
@@ -85,7 +80,7 @@ async def test_one_run_skips_to_what_it_waits_for_and_then_to_its_end(asking):
     ],
 )
 async def test_what_cannot_be_is_refused_with_what_can(docs, arguments, words):
-    async with lab(new_client(), [], clock=ManualClock(_wall_ms()), syncs=False) as it:
+    async with lab(new_client(), [], clock=ManualClock(wall_ms()), syncs=False) as it:
         server = build_server(it.engine, docs, config=ServerConfig())
         text = await refused(server, "advance_time", arguments)
         assert words in text, text

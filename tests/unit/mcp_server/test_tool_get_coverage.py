@@ -42,7 +42,7 @@ async def shop(docs):
 async def test_a_function_without_runs_has_nothing_covered(shop):
     answer = await ask(shop.server, "get_coverage", {"functionId": "lab-order"})
 
-    assert (answer["runs"], answer["steps"], answer["neverSeen"]) == (0, [], [])
+    assert (answer["overall"]["runs"], answer["steps"], answer["neverSeen"]) == (0, [], [])
     assert answer["next"].startswith("invoke_function functionId='lab-order'")
     assert "suggestions" not in answer
 
@@ -112,5 +112,5 @@ def test_the_coverage_of_a_very_large_function_stays_within_its_budget():
     answer = coverage_answer(found)
 
     assert fits(answer)
-    assert answer.structured_content["olderRuns"]
+    assert answer.structured_content["overall"]["olderRuns"]
     assert "more than are shown" in answer.structured_content["truncated"]

@@ -53,10 +53,10 @@ async def test_a_rerun_as_it_was_waits_for_its_end_and_links_to_the_original(sho
 
     assert answer["status"] == "COMPLETED"
     assert answer["runId"] != shop.run_id
-    assert answer["run"]["originalRunId"] == shop.run_id
+    assert answer["repeats"]["originalRunId"] == shop.run_id
     assert answer["run"]["output"] == [20, "done"]
     assert f"Run {shop.run_id} is run again from its start." in answer["message"]
-    assert "edited" not in answer
+    assert "edited" not in answer["repeats"]
     assert answer["next"].startswith(f'compare_runs runIdA="{shop.run_id}" runIdB="{answer["runId"]}"')
 
 
@@ -67,7 +67,7 @@ async def test_a_step_counts_as_ended_otherwise_and_is_marked(shop):
     )
 
     assert answer["status"] == "FAILED"
-    assert answer["edited"] == {"stepOutput": "price"}
+    assert answer["repeats"]["edited"] == {"stepOutput": "price"}
     assert "whose outcome is edited (0 results taken over)" in answer["message"]
     status = await ask(shop.server, "get_run_status", {"runId": answer["runId"]})
     assert [(step["stepName"], step.get("edited")) for step in status["steps"]] == [
@@ -80,8 +80,8 @@ async def test_other_event_data_and_a_kept_result_are_both_told(shop):
     arguments = {"runId": shop.run_id, "fromStep": "mail", "data": {"n": 50}}
     answer = await ask(shop.server, "rerun", arguments)
 
-    assert answer["takenOver"] == ["price"]
-    assert answer["edited"] == {"eventData": True}
+    assert answer["repeats"]["takenOver"] == ["price"]
+    assert answer["repeats"]["edited"] == {"eventData": True}
     assert answer["run"]["output"] == [20, "done"]
     assert "computed from its own event data" in answer["notes"][1]
 
@@ -117,6 +117,7 @@ async def test_a_run_and_its_rerun_do_not_differ(shop):
     answer = await ask(shop.server, "compare_runs", {"runIdA": shop.run_id, "runIdB": again})
 
     assert answer["same"]
+    assert "differences" not in answer
     assert answer["message"].startswith("No difference")
     assert [step["stepName"] for step in answer["steps"]] == ["price", "mail"]
     assert all("changes" not in step and "statusB" not in step for step in answer["steps"])
@@ -135,11 +136,12 @@ async def test_runs_for_other_events_part_at_the_first_step_that_differs(shop):
         "stepA": "price",
         "stepB": "price",
     }
-    assert (answer["onlyInA"], answer["onlyInB"]) == (["mail"], ["check"])
-    assert answer["event"] == [{"what": "$.data.n", "was": 2, "now": 20}]
+    told = answer["differences"]
+    assert (told["onlyInA"], told["onlyInB"]) == (["mail"], ["check"])
+    assert told["event"] == [{"what": "$.data.n", "was": 2, "now": 20}]
     (price,) = answer["steps"]
     assert price["changes"] == [{"what": "$.output.sum", "was": 20, "now": 200}]
-    gone, new = answer["result"]
+    gone, new = told["result"]
     assert (gone["what"], "now" in gone) == ("$.output", False)
     assert (new["what"], new["now"]["name"]) == ("$.error", "ValueError")
     assert answer["runB"]["status"] == "FAILED"
@@ -151,7 +153,7 @@ async def test_runs_of_different_functions_are_compared_by_the_names_of_steps(sh
     answer = await ask(shop.server, "compare_runs", {"runIdA": shop.run_id, "runIdB": second})
 
     assert "different functions" in answer["notes"][0]
-    assert answer["onlyInA"] == ["mail"]
+    assert answer["differences"]["onlyInA"] == ["mail"]
 
 
 def test_a_comparison_counts_attempts_and_leaves_out_what_differs_in_every_run():
