@@ -6,8 +6,8 @@ from typing import Annotated
 
 from mcp.server.mcpserver.tools import Tool
 from mcp.types import CallToolResult
+from pydantic import Field
 
-from mcp_server.arguments import RunId
 from mcp_server.backend import Backend
 from mcp_server.errors import as_tool_errors
 from mcp_server.kinds import PROBES
@@ -15,11 +15,15 @@ from mcp_server.render.replays import replay_answer
 from mcp_server.results.replays import ReplayResult
 from mcp_server.strict import define_tool
 
+Replayed = Annotated[
+    str, Field(max_length=64, description='Run to replay, e.g. "01JD4Z9QW3V8T5N2B7K1M6X0CR".')
+]
+
 
 def make(backend: Backend) -> Tool:
     """Build the tool."""
 
-    async def check_replay(run_id: RunId) -> Annotated[CallToolResult, ReplayResult]:
+    async def check_replay(run_id: Replayed) -> Annotated[CallToolResult, ReplayResult]:
         """Replay the app's current code against the recorded steps of a run, after a change for instance.
 
         No step body runs; code outside of steps does, at each replay. Returns whether it is deterministic or

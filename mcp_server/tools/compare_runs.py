@@ -16,9 +16,7 @@ from mcp_server.render.comparisons import compare_answer
 from mcp_server.results.comparisons import CompareResult
 from mcp_server.strict import define_tool
 
-RunA = Annotated[
-    str, Field(max_length=64, description='The run to compare with, e.g. "01JD4Z9QW3V8T5N2B7K1M6X0CR".')
-]
+RunA = Annotated[str, Field(max_length=64, description='One run, e.g. "01JD4Z9QW3V8T5N2B7K1M6X0CR".')]
 RunB = Annotated[
     str,
     Field(max_length=64, description='The other run, e.g. "01JD4ZB5T0Q2A7C9K3M8R1X6YE".'),
