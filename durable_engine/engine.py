@@ -239,6 +239,7 @@ class Engine:
             functions=self._keeper.registry.functions,
             apps=self._apps.views(),
             unsupported=self.unsupported.uses,
+            clock_shift_ms=self.time.shift_ms,
         )
 
     async def get_run(self, run_id: str) -> RunView:

@@ -18,6 +18,8 @@ from durable_engine.registry import Registry
 from durable_engine.settle import Settled, Settlement
 from durable_engine.storage.tables import Tables
 
+MAX_SKIPPED_MS: Final = 10 * 366 * 86_400_000
+"""Where a time stops to jump, so that what starts itself again and again comes to an end."""
 _MOST_AT_ONCE: Final = 100
 """Events sent for one run in one transaction; what is left is sent in the next one."""
 
@@ -55,7 +57,7 @@ def _jump(tables: Tables, timeline: Timeline, *, now_ms: int) -> None:
     if timeline.until_ms is not None:
         until_ms = timeline.until_ms - timeline.offset_ms
         due_ms = until_ms if due_ms is None else min(due_ms, until_ms)
-    if due_ms is not None and due_ms > now_ms:
+    if due_ms is not None and now_ms < due_ms <= now_ms + MAX_SKIPPED_MS - timeline.offset_ms:
         tables.timelines.move(timeline.id, due_ms - now_ms)
 
 

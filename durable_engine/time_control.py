@@ -10,6 +10,7 @@ from typing import Final
 from durable_engine.clock import Clock
 from durable_engine.errors import InvalidInputError, RunAlreadyEndedError
 from durable_engine.executor import next_due_ms
+from durable_engine.intake import MAX_TS_MS
 from durable_engine.lifecycle.waits import DEFAULT_TIMEOUT_MS
 from durable_engine.model.history import HistoryEntry, HistoryKind
 from durable_engine.model.plan import PlannedEvent
@@ -276,6 +277,8 @@ def _target(from_ms: int, *, by_ms: int | None, to_ms: int | None) -> int:
         raise InvalidInputError("Time moves forward only: the target is not in the future.")
     if target_ms - from_ms > MAX_ADVANCE_MS:
         raise InvalidInputError("Time can move by 366 days at once, the longest that a step can sleep.")
+    if target_ms > MAX_TS_MS:
+        raise InvalidInputError("Time can move until the year 2100.", hint="Start again with fresh data.")
     return target_ms
 
 

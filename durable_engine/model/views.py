@@ -178,3 +178,5 @@ class Inventory:
     apps: tuple[AppView, ...]
     unsupported: tuple[UnsupportedUse, ...] = ()
     ticks: Mapping[tuple[str, str], int] = field(default_factory=dict)
+    clock_shift_ms: int = 0
+    """How far the engine's clock is ahead of the real one."""

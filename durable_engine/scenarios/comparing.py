@@ -9,26 +9,34 @@ from durable_engine.model.json_value import JSONValue, to_json
 _MOST: Final = 120
 
 
-def first_difference(expected: JSONValue, actual: JSONValue, path: str = "$") -> str | None:
+def first_difference(expected: JSONValue, actual: JSONValue) -> str | None:
     """Return where two values first differ and how; None when they are the same JSON (1 is 1.0)."""
+    return next(iter(differences(expected, actual).values()), None)
+
+
+def differences(expected: JSONValue, actual: JSONValue, path: str = "$") -> dict[str, str]:
+    """Return each place where two values differ, and how, in the order of `expected`."""
     if isinstance(expected, dict) and isinstance(actual, dict):
-        for key in expected:
-            if key not in actual:
-                return f"{path}.{key} is missing"
-        for key in actual:
-            if key not in expected:
-                return f"{path}.{key} is not expected: {_brief(actual[key])}"
-        found = (first_difference(value, actual[key], f"{path}.{key}") for key, value in expected.items())
-        return next(filter(None, found), None)
+        found: dict[str, str] = {}
+        for key, value in expected.items():
+            place = f"{path}.{key}"
+            found |= (
+                differences(value, actual[key], place) if key in actual else {place: f"{place} is missing"}
+            )
+        more = [key for key in actual if key not in expected]
+        return found | {
+            f"{path}.{key}": f"{path}.{key} is not expected: {_brief(actual[key])}" for key in more
+        }
     if isinstance(expected, list) and isinstance(actual, list):
-        pairs = zip(expected, actual, strict=False)
-        found = (first_difference(*pair, f"{path}[{place}]") for place, pair in enumerate(pairs))
-        difference = next(filter(None, found), None)
-        if difference is None and len(expected) != len(actual):
-            return f"{path} has {len(actual)} entries, not {len(expected)}"
-        return difference
-    is_same = expected == actual and isinstance(expected, bool) == isinstance(actual, bool)
-    return None if is_same else f"{path} is {_brief(actual)}, not {_brief(expected)}"
+        if len(expected) != len(actual):
+            return {path: f"{path} has {len(actual)} entries, not {len(expected)}"}
+        found = {}
+        for index, (one, other) in enumerate(zip(expected, actual, strict=True)):
+            found |= differences(one, other, f"{path}[{index}]")
+        return found
+    if expected == actual and isinstance(expected, bool) == isinstance(actual, bool):
+        return {}
+    return {path: f"{path} is {_brief(actual)}, not {_brief(expected)}"}
 
 
 def _brief(value: JSONValue) -> str:

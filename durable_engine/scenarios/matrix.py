@@ -1,6 +1,7 @@
 """Break each call of a function once, in each way, and look what becomes of its run.
 
-Every cell is a run of its own on the real code, in skipped time, beside one run with nothing broken.
+Every cell is a run of its own on the real code, in skipped time, beside two runs with nothing broken: what
+differs between those says nothing about faults.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from durable_engine.model.json_value import JSONValue, to_json
 from durable_engine.model.status import RunStatus
 from durable_engine.model.views import RunView, StepView
 from durable_engine.scenarios.checking import label_of
-from durable_engine.scenarios.comparing import first_difference
+from durable_engine.scenarios.comparing import differences
 from durable_engine.scenarios.model import Expectations, Scenario
 from durable_engine.scenarios.runner import Bench, run_scenario
 
@@ -98,22 +99,24 @@ async def run_matrix(
                 cells=(),
                 problem=f"the run with nothing broken gives no measure: {why}",
             )
+        second = (await run_scenario(bench, plain)).run
+        measure = _Measure(baseline, frozenset(differences(baseline.output, second.output) if second else ()))
         wanted = _places(baseline, scenario, kinds)
-        cells = await _fill(bench, plain, wanted[:MAX_CELLS], baseline, over)
+        cells = await _fill(bench, plain, wanted[:MAX_CELLS], measure, over)
         return Matrix(baseline=baseline, cells=cells, left_out=len(wanted) - len(cells))
     finally:
         over.cancel()
 
 
 async def _fill(
-    bench: Bench, plain: Scenario, places: Sequence[_Place], baseline: RunView, over: asyncio.Future[None]
+    bench: Bench, plain: Scenario, places: Sequence[_Place], measure: _Measure, over: asyncio.Future[None]
 ) -> tuple[Cell, ...]:
     """Return the cells that could be filled before the time is over, in order."""
     slots = asyncio.Semaphore(_AT_ONCE)
 
     async def fill(place: _Place) -> Cell:
         async with slots:
-            return await _cell(bench, plain, place, baseline)
+            return await _cell(bench, plain, place, measure)
 
     filling = [asyncio.ensure_future(fill(place)) for place in places]
     left: set[asyncio.Future[Any]] = {*filling}
@@ -125,6 +128,14 @@ async def _fill(
     finally:
         for cell in filling:
             cell.cancel()
+
+
+@dataclass(frozen=True, slots=True)
+class _Measure:
+    """The run with nothing broken, and the places of its output that differ each time."""
+
+    run: RunView
+    volatile: frozenset[str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -148,7 +159,7 @@ def _places(baseline: RunView, scenario: Scenario, kinds: Sequence[str]) -> list
     ]
 
 
-async def _cell(bench: Bench, plain: Scenario, place: _Place, baseline: RunView) -> Cell:
+async def _cell(bench: Bench, plain: Scenario, place: _Place, measure: _Measure) -> Cell:
     double = NewDouble(outcomes=(_outcome(place.kind),), step=place.step, index=place.index, times=1)
     verdict = await run_scenario(bench, replace(plain, doubles=(double, *plain.doubles)))
     run = verdict.run
@@ -162,7 +173,7 @@ async def _cell(bench: Bench, plain: Scenario, place: _Place, baseline: RunView)
         cell,
         ran_again=tuple(map(label_of, ran_again)),
         suspicions=tuple(_suspicions(run, ran_again)),
-        difference=_difference(baseline, run),
+        difference=_difference(measure, run),
         hit=any(use.is_fault or use.outcome == "error" for use in run.doubles),
     )
 
@@ -197,10 +208,12 @@ def _is_same(delivery: Delivery, text: str) -> bool:
     return text.startswith(delivery.text[:-1]) if cut else delivery.text == text
 
 
-def _difference(baseline: RunView, run: RunView) -> str | None:
+def _difference(measure: _Measure, run: RunView) -> str | None:
+    baseline = measure.run
     if run.status is not baseline.status:
         reason: JSONValue = (run.error or {}).get("message") or run.cancelled or ""
         return f"{run.status.value} instead of {baseline.status.value}{f': {reason}' if reason else ''}"
-    if run.status is RunStatus.COMPLETED:
-        return first_difference(baseline.output, run.output)
-    return None
+    if run.status is not RunStatus.COMPLETED:
+        return None
+    found = differences(baseline.output, run.output)
+    return next((words for path, words in found.items() if path not in measure.volatile), None)

@@ -9,12 +9,9 @@ from durable_engine import FailedAttempt, RunStatus, RunView, StepStatus, StepVi
 from durable_engine.durations import format_duration
 from mcp_server.render.faults import failed_steps
 from mcp_server.render.payload import Cutter
-from mcp_server.render.times import iso
+from mcp_server.render.times import clock_ahead, iso
 from mcp_server.render.waits import wait_of, waits_of
 from mcp_server.results.runs import FailedStep, Failure, HandlerRun, RunFacts, Step
-
-_NOTABLE_MS = 1_000
-"""A clock that is ahead by less was not moved."""
 
 MAX_FAILURES = 3
 """Failed attempts shown of one step or run, the newest; their number says how many there were."""
@@ -55,9 +52,9 @@ def run_facts(
         "ended_at": iso(run.ended_ms),
         "duration": None if elapsed is None else format_duration(elapsed),
         "duration_ms": elapsed,
-        "time_skipped": format_duration(run.skipped_ms) if run.skipped_ms else None,
+        "time_skipped": time_skipped(run),
         "real_duration": real_duration(run) if run.skipped_ms else None,
-        "clock_ahead": format_duration(run.clock_shift_ms) if run.clock_shift_ms > _NOTABLE_MS else None,
+        "clock_ahead": clock_ahead(run.clock_shift_ms),
         "event_id": run.event.id,
         "event_name": run.event.name,
         "error": None if run.status is RunStatus.CANCELLED else cut.error(run.error),
@@ -191,6 +188,11 @@ def elapsed_ms(run: RunView) -> int | None:
     if run.started_ms is None:
         return None
     return max(0, (run.now_ms if run.ended_ms is None else run.ended_ms) - run.started_ms)
+
+
+def time_skipped(run: RunView) -> str | None:
+    """Return how much of a run's time was skipped, to the second."""
+    return format_duration(round(run.skipped_ms, -3)) if run.skipped_ms else None
 
 
 def real_duration(run: RunView) -> str | None:

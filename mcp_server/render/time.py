@@ -12,10 +12,10 @@ from durable_engine.durations import format_duration
 from mcp_server.clean import one_line
 from mcp_server.render.budget import first_fit, reply
 from mcp_server.render.sentences import run_next, run_sentence
-from mcp_server.render.times import iso
+from mcp_server.render.times import clock_ahead, iso
 from mcp_server.results.time import AdvanceResult, Happening
 
-_SHOWN: Final = (100, 50, 20, 5)
+_SHOWN: Final = (40, 20, 5)
 _WORDS: Final = {
     "run.queued": "run started",
     "run.completed": "run completed",
@@ -41,7 +41,7 @@ def _answer(moved: Advance, run: RunView | None, most: int) -> CallToolResult:
         AdvanceResult(
             message=_message(moved, run, by),
             engine_time=iso(moved.engine_ms) or "",
-            clock_ahead=format_duration(moved.shift_ms) if moved.shift_ms > 0 else None,
+            clock_ahead=clock_ahead(moved.shift_ms),
             run_id=moved.run_id,
             run_time=None if run is None else iso(moved.now_ms),
             status=None if run is None else run.status.value,

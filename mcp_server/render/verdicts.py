@@ -13,7 +13,7 @@ from durable_engine.scenarios.model import Check, Verdict
 from mcp_server.clean import one_line
 from mcp_server.render.budget import first_fit, reply
 from mcp_server.render.payload import Cutter
-from mcp_server.render.runs import elapsed_ms, real_duration, step_of
+from mcp_server.render.runs import elapsed_ms, real_duration, step_of, time_skipped
 from mcp_server.render.sentences import run_next, run_sentence
 from mcp_server.render.waits import wait_of, waits_of
 from mcp_server.results.tests import CheckResult, TestResult
@@ -56,7 +56,7 @@ def _run_facts(run: RunView, cut: Cutter, steps: int, origin: str) -> dict[str, 
         "error": cut.error(run.error) if run.status is RunStatus.FAILED else None,
         "virtual_duration": None if elapsed is None else format_duration(elapsed),
         "real_duration": real_duration(run),
-        "time_skipped": format_duration(run.skipped_ms) if run.skipped_ms else None,
+        "time_skipped": time_skipped(run),
         "steps": [step_of(step, cut, now_ms=run.now_ms, origin=origin) for step in run.steps[:steps]],
         "waiting_for": [wait_of(wait, now_ms=run.now_ms, cut=cut, origin=origin) for wait in waits] or None,
         "doubles": _doubles(run),

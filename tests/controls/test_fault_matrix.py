@@ -68,7 +68,7 @@ async def test_the_step_that_is_not_idempotent_is_found_and_no_other(it: Lab) ->
     assert charge["restart"].suspicions
     assert charge["reply_twice"].ran_again == ()
     assert charge["unreachable"].difference is None
-    assert charge["step_fails"].difference == "$.charged is missing"
+    assert charge["step_fails"].difference == '$.reserved is null, not "rsv-7"'
 
     reserve = _cells(matrix, "reserve")
     assert reserve["reply_lost"].ran_again == ("reserve",)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+from pathlib import Path
 from typing import Any
 
 import inngest
@@ -242,3 +243,88 @@ async def test_skipped_and_real_time_give_the_same_history_in_the_same_order() -
 
     real, virtual = histories
     assert virtual == real
+
+
+async def test_a_restart_in_the_middle_goes_on_skipping(tmp_path: Path) -> None:
+    client, file = new_client(), tmp_path / "engine.db"
+
+    def functions() -> list[Any]:
+        @client.create_function(fn_id="long", trigger=inngest.TriggerEvent(event="t/long"))
+        async def long(ctx: inngest.Context) -> Any:
+            await ctx.step.sleep("first", datetime.timedelta(days=1))
+            found = await ctx.step.wait_for_event("go", event="t/go", timeout=datetime.timedelta(days=365))
+            await ctx.step.sleep("second", datetime.timedelta(days=1))
+            return found and found.data
+
+        return [long]
+
+    conditions = Conditions(skips_time=True, events=(PlannedEvent(name="t/late", after_ms=5 * DAY_MS),))
+    async with lab(client, functions(), data_file=file, clock=_clock()) as it:
+        receipt = await it.engine.send_event(NewEvent(name="t/long"), under=conditions)
+        run = await it.settle(receipt.started[0].run_id)
+        assert run.waiting_for[0].event_name == "t/go"
+        assert (await it.engine.time.planned(run.id))[0].sent_ms is not None
+        assert run.skipped_ms == pytest.approx(5 * DAY_MS, abs=2_000)
+
+    async with lab(client, functions(), data_file=file, clock=_clock()) as it:
+        await it.send("t/go", {"n": 1})
+        run = await it.settle(run.id)
+        assert run.output == {"n": 1}
+        assert run.skipped_ms == pytest.approx(6 * DAY_MS, abs=2_000)
+
+
+async def test_the_time_that_a_run_may_take_is_its_own_time() -> None:
+    client = new_client()
+
+    @client.create_function(
+        fn_id="late",
+        trigger=inngest.TriggerEvent(event="t/late"),
+        timeouts=inngest.Timeouts(finish=datetime.timedelta(hours=5)),
+    )
+    async def late(ctx: inngest.Context) -> None:
+        await ctx.step.sleep("too-long", datetime.timedelta(days=9))
+
+    async with lab(client, [late], clock=_clock()) as it:
+        receipt = await it.engine.send_event(NewEvent(name="t/late"), under=SKIP)
+        run = await it.settle(receipt.started[0].run_id)
+        assert run.status is RunStatus.CANCELLED
+        assert "timeouts.finish of 5h" in (run.cancelled or "")
+        assert run.skipped_ms == pytest.approx(5 * 3_600_000, abs=2_000)
+
+
+async def test_what_would_begin_again_for_ever_comes_to_an_end() -> None:
+    client = new_client()
+
+    @client.create_function(fn_id="again", trigger=inngest.TriggerEvent(event="t/again"))
+    async def again(ctx: inngest.Context) -> None:
+        await ctx.step.sleep("a-year", datetime.timedelta(days=360))
+        await ctx.step.invoke("next", function=again, timeout=datetime.timedelta(days=366))
+
+    async with lab(client, [again], clock=_clock()) as it:
+        receipt = await it.engine.send_event(NewEvent(name="t/again"), under=SKIP)
+        run = await it.settle(receipt.started[0].run_id)
+        # Each run invokes the next one, and is given up after a year: ten years later nothing jumps any more.
+        assert run.status is RunStatus.FAILED
+        open_ids = await it.engine._database.read(lambda tables: tables.timelines.open_runs(run.id))
+        newest = await it.engine.get_run(open_ids[-1])
+        assert 9 * 366 * DAY_MS < newest.now_ms - it.clock.now_ms() <= 10 * 366 * DAY_MS
+
+
+async def test_a_function_that_is_debounced_or_throttled_starts_at_once_in_a_time_of_its_own() -> None:
+    client = new_client()
+
+    @client.create_function(
+        fn_id="calm",
+        trigger=inngest.TriggerEvent(event="t/calm"),
+        debounce=inngest.Debounce(period=datetime.timedelta(hours=2)),
+        throttle=inngest.Throttle(limit=1, period=datetime.timedelta(hours=1)),
+    )
+    async def calm(ctx: inngest.Context) -> str:
+        return "calm"
+
+    async with lab(client, [calm], clock=_clock()) as it:
+        for _ in range(3):
+            receipt = await it.engine.send_event(NewEvent(name="t/calm"), under=SKIP)
+            assert (await it.settle(receipt.started[0].run_id)).output == "calm"
+        receipt = await it.engine.send_event(NewEvent(name="t/calm"))
+        assert receipt.started == ()
