@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Final
 
 from durable_engine import Coverage, GapKind
-from mcp_server.clean import one_line
+from mcp_server.clean import as_json, one_line
 
 MAX_SUGGESTIONS: Final = 5
 _MAX_NAMES: Final = 3
@@ -28,22 +28,25 @@ def _tests(found: Coverage, of: Callable[[GapKind], Sequence[str | None]]) -> It
     if failing := of(GapKind.STEP_FAILED):
         also = [words for kind, words in _ALSO.items() if of(kind)]
         shows = " and ".join(["it fail", *also])
-        yield 1 + len(also), f"{test} with a mock error for step {_names(failing)} shows {shows}."
+        mock = f'{{"stepId": {_name(failing[0])}, "error": {{"message": "boom", "retriable": false}}}}'
+        yield 1 + len(also), f"{test} mocks=[{mock}] shows {shows}{_others(failing)}."
     elif of(GapKind.RUN_FAILED) or of(GapKind.FAILURE_HANDLER):
         yield 1, f"{test} with data that the code refuses shows a failed run."
     if retried := of(GapKind.STEP_RETRIED):
-        yield 1, f"{test} with the fault step_error once for step {_names(retried)} shows a retry."
+        fault = f'{{"stepId": {_name(retried[0])}, "kind": "step_error"}}'
+        yield 1, f"{test} faults=[{fault}] shows a retry{_others(retried)}."
     if timed := of(GapKind.WAIT_TIMED_OUT):
-        yield 1, f"{test} time=skip, with a mock timeout for {_names(timed)}, shows what happens then."
+        mock = f'{{"stepId": {_name(timed[0])}, "timeout": true}}'
+        yield 1, f"{test} mocks=[{mock}] shows what happens when its time is up{_others(timed)}."
     if waits := of(GapKind.WAIT_SATISFIED):
-        yield 1, f"{test} with an event, sent while it waits, shows {_names(waits)} go on."
+        yield 1, f"{test} with events=[...], sent while it waits, shows {_names(waits)} go on."
     yield from _of_starts(found, of)
 
 
 def _of_starts(found: Coverage, of: Callable[[GapKind], Sequence[str | None]]) -> Iterator[tuple[int, str]]:
     slug = _name(found.function.slug)
     if of(GapKind.RUN_COMPLETED):
-        yield 1, f"test_function functionId={slug} with mocks for what fails shows a completed run."
+        yield 1, f"test_function functionId={slug} with mocks=[...] for what fails shows a completed run."
     crons = {trigger.cron for trigger in found.function.triggers}
     for name in of(GapKind.TRIGGER)[:1]:
         if name in crons:
@@ -59,9 +62,14 @@ def _of_starts(found: Coverage, of: Callable[[GapKind], Sequence[str | None]]) -
 
 
 def _names(names: Sequence[str | None]) -> str:
-    more = f" (or {len(names) - _MAX_NAMES} more)" if len(names) > _MAX_NAMES else ""
-    return " or ".join(_name(name) for name in names[:_MAX_NAMES]) + more
+    more = f" and {len(names) - _MAX_NAMES} more" if len(names) > _MAX_NAMES else ""
+    return ", ".join(_name(name) for name in names[:_MAX_NAMES]) + more
+
+
+def _others(names: Sequence[str | None]) -> str:
+    """Name the steps of which the same holds."""
+    return f"; the same for {_names(names[1:])}" if names[1:] else ""
 
 
 def _name(name: str | None) -> str:
-    return repr(one_line(name or "", 80))
+    return as_json(one_line(name or "", 80))

@@ -1,6 +1,7 @@
 """The tool get_coverage, on runs of the real SDK in a real engine."""
 
 import datetime
+import json
 
 import inngest
 import pytest
@@ -64,13 +65,31 @@ async def test_the_next_test_is_the_one_that_shows_most(shop):
         "stepFailed",
         "waitTimedOut",
     }
-    assert (
-        "mock error for step 'charge' shows it fail and a failed run and the failure handler"
-        in answer["next"]
+    mock = '{"stepId": "charge", "error": {"message": "boom", "retriable": false}}'
+    assert answer["next"] == (
+        f'test_function functionId="lab-order" mocks=[{mock}] shows it fail and a failed run and the failure '
+        "handler."
     )
     assert answer["next"] == answer["suggestions"][0]
-    assert "time=skip, with a mock timeout for 'call'" in answer["suggestions"][1]
+    assert 'mocks=[{"stepId": "call", "timeout": true}]' in answer["suggestions"][1]
     assert "no recorded run came to" in answer["notes"][0]
+
+
+async def test_a_suggested_test_can_be_made_as_it_stands_and_fills_the_gap(shop):
+    run_id = await shop.start("t/order")
+    await shop.settle(run_id)
+    await shop.send("t/call")
+    await shop.settle(run_id)
+    for _ in range(2):
+        suggested = (await ask(shop.server, "get_coverage", {"functionId": "lab-order"}))["next"]
+        mocks = json.loads(suggested.partition("mocks=")[2].partition(" shows")[0])
+        await ask(shop.server, "test_function", {"functionId": "lab-order", "mocks": mocks})
+
+    answer = await ask(shop.server, "get_coverage", {"functionId": "lab-order"})
+    assert answer["neverSeen"] == []
+    assert "suggestions" not in answer
+    doubled = {step["stepName"]: step.get("doubled") for step in answer["steps"]}
+    assert doubled == {"charge": 1, "call": 1}
 
 
 async def test_what_was_tested_is_suggested_no_more(shop):
@@ -83,7 +102,7 @@ async def test_what_was_tested_is_suggested_no_more(shop):
     assert [gap["kind"] for gap in answer["neverSeen"]] == ["waitSatisfied"]
     assert answer["overall"]["failureHandlerRuns"] == 1
     assert answer["suggestions"] == [
-        "test_function functionId='lab-order' with an event, sent while it waits, shows 'call' go on."
+        'test_function functionId="lab-order" with events=[...], sent while it waits, shows "call" go on.'
     ]
 
 
