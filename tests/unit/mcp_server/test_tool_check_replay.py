@@ -96,6 +96,18 @@ async def test_code_that_changed_is_told_in_a_sentence(shop, edition, kind, says
     assert answer["next"].startswith(next_step)
 
 
+async def test_a_run_whose_steps_were_mocked_and_whose_time_was_skipped_is_checked_like_any_other(shop):
+    mocks = [{"stepId": "charge", "result": "mocked"}, {"stepId": "mail", "error": "no mail"}]
+    for chosen in (mocks[:1], mocks):
+        run_id = (await ask(shop.server, "test_function", {"functionId": "lab-order", "mocks": chosen}))[
+            "runId"
+        ]
+        shop.ran = 0
+        answer = await ask(shop.server, "check_replay", {"runId": run_id})
+        assert answer["deterministic"], answer["message"]
+        assert "notes" not in answer
+
+
 async def test_names_from_the_app_forge_no_line_of_the_answer(shop):
     shop.edition = "renamed"
     async with connected(shop.server) as client:
