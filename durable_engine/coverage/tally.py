@@ -76,7 +76,7 @@ def _failed_outside_steps(run: RunView) -> bool:
 
 def _did(step: StepView) -> Iterable[str]:
     """Return what is to be counted of a step, by names of `StepCoverage`."""
-    if step.is_taken_over or step.edited == "output":
+    if _was_not_run(step):
         return ["not_run"]
     did = ["doubled"] if step.doubled else []
     if step.attempts > 1:
@@ -104,21 +104,41 @@ def _branches(run: RunView) -> Iterator[tuple[str | None, str | None]]:
         before = _newest(run.steps[:place], step)
         yield (None if before is None else before.name), step.name
     if run.status is RunStatus.COMPLETED:
-        ended = [step for step in run.steps if step.ended_ms is not None and step.status.is_terminal]
-        last = max(enumerate(ended), key=lambda pair: (pair[1].ended_ms or 0, pair[0]), default=None)
-        yield (None if last is None else last[1].name), None
+        last = _last([step for step in run.steps if step.status.is_terminal])
+        yield (None if last is None else last.name), None
 
 
 def _newest(before: Sequence[StepView], step: StepView) -> StepView | None:
     """Return the step that ended last before another one was asked for."""
-    ended = [
-        (earlier.ended_ms, place)
-        for place, earlier in enumerate(before)
-        if earlier.ended_ms is not None
-        and earlier.ended_ms <= step.queued_ms
-        and (earlier.group_id is None or earlier.group_id != step.group_id)
-    ]
-    return before[max(ended)[1]] if ended else None
+    if _was_not_run(step):
+        return before[-1] if before else None
+    return _last(
+        [
+            earlier
+            for earlier in before
+            if _was_not_run(earlier)
+            or (
+                earlier.ended_ms is not None
+                and earlier.ended_ms <= step.queued_ms
+                and (earlier.group_id is None or earlier.group_id != step.group_id)
+            )
+        ]
+    )
+
+
+def _last(steps: Sequence[StepView]) -> StepView | None:
+    """Return the step that ended last; what a rerun did not run has times of another run, and was before."""
+    places = range(len(steps))
+    last = max(
+        places,
+        key=lambda place: (not _was_not_run(steps[place]), steps[place].ended_ms or 0, place),
+        default=None,
+    )
+    return None if last is None else steps[last]
+
+
+def _was_not_run(step: StepView) -> bool:
+    return step.is_taken_over or step.edited == "output"
 
 
 def _canceller(reason: str) -> str:

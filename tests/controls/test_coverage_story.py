@@ -186,6 +186,10 @@ async def test_results_that_a_rerun_took_over_or_that_were_edited_did_not_run() 
         assert (price.runs, price.completed, price.not_run) == (2, 1, 1)
         assert (approval.completed, approval.timed_out, approval.not_run) == (1, 0, 1)
         assert (GapKind.WAIT_TIMED_OUT, "approval") in _missing(found)
+        # The times of what was taken over are those of another run.
+        ways = {(branch.before, branch.after): branch.runs for branch in found.branches}
+        assert ways[("approval", "send")] == ways[("send", None)] == 2
+        assert not {before for before, after in ways if after == "approval"} - {"mail", "sms"}
 
 
 async def test_only_runs_since_a_time_count_and_the_newest_of_them() -> None:
