@@ -60,11 +60,11 @@ def _error(step: Step, outcome: StepOutcome) -> JSONObject | None:
             f"Step {step.ref.name!r} ({step.kind}) cannot fail: it {how}.",
             hint="Give a result" + ("." if step.kind is StepKind.SLEEP else " or a timeout."),
         )
-    named = {
-        "name": str(outcome.error.get("name") or "Error"),
-        "message": str(outcome.error.get("message") or ""),
-    }
-    return {**outcome.error, **named}
+    error: JSONObject = {key: outcome.error[key] for key in _ERROR_KEYS if key in outcome.error}
+    # SDKs read an error without a name as data.
+    error["name"] = str(error.get("name") or "Error")
+    error["message"] = str(error.get("message") or "")
+    return error
 
 
 def _result(step: Step, result: JSONValue, *, event_id: str, now_ms: int) -> JSONValue:
@@ -84,7 +84,7 @@ def _result(step: Step, result: JSONValue, *, event_id: str, now_ms: int) -> JSO
         case StepKind.FETCH:
             given = result if isinstance(result, dict) else {"body": result}
             if not isinstance(given.get("body", ""), str):
-                given = {**given, "body": to_json(given["body"])}
+                given = {**given, "body": _json(step, given["body"])}
             return {"data": {**_FETCHED, **given}}
         case _:
             return {"data": result}

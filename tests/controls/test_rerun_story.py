@@ -141,6 +141,16 @@ async def test_a_run_goes_on_as_if_a_step_had_failed() -> None:
         assert run.steps[1].error == error
 
 
+async def test_an_error_without_a_name_is_an_error_all_the_same() -> None:
+    shop = Shop()
+    async with lab(shop.client, shop.functions) as it:
+        outcome = StepOutcome(error={"message": "declined", "retriable": False})
+        run = await _again(it, await _original(it, shop), from_step="charge", outcome=outcome)
+
+        assert run.output["refused"] == "Error: declined"
+        assert run.steps[1].error == {"name": "Error", "message": "declined"}
+
+
 async def test_a_step_that_had_not_ended_can_be_given_an_outcome_too() -> None:
     shop = Shop()
     async with lab(shop.client, shop.functions) as it:
