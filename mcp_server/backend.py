@@ -7,12 +7,15 @@ from typing import Protocol
 
 from durable_engine import (
     Conditions,
+    Covering,
     EventReceipt,
     Explanation,
     Function,
     Inventory,
     NewDouble,
     NewEvent,
+    Replaying,
+    RunControl,
     RunView,
     TimeControl,
 )
@@ -58,6 +61,21 @@ class Backend(Protocol):
     All raise errors from `durable_engine.errors` with product text; `NotFoundError.nearest` and
     `DurableEngineError.hint` carry what to do next.
     """
+
+    @property
+    def control(self) -> RunControl:
+        """Changes runs, and repeats them."""
+        ...
+
+    @property
+    def coverage(self) -> Covering:
+        """Says what recorded runs have shown."""
+        ...
+
+    @property
+    def replay(self) -> Replaying:
+        """What checks replays."""
+        ...
 
     @property
     def explainer(self) -> Explainer:

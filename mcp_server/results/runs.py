@@ -74,7 +74,7 @@ class HandlerRun(Detail):
 class Step(Detail):
     """One step of a run. `attempt` is the number of the newest call for it, from 0, as in `failures`;
     `attempts` how often the step itself was tried. `child_run_id`: the run that it invoked.
-    `taken_over`: a rerun has its result from the original run.
+    `taken_over`: a rerun has its result from the original run; `edited`: its input or output was edited.
     """
 
     keeps_null: ClassVar[frozenset[str]] = frozenset({"output"})
@@ -98,6 +98,7 @@ class Step(Detail):
     waiting_for: Wait | None = None
     child_run_id: str | None = None
     taken_over: bool | None = None
+    edited: str | None = None
 
 
 class RunFacts(Model):
