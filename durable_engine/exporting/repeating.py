@@ -115,7 +115,7 @@ def _start(run: RunView) -> tuple[JSONObject, list[str]]:
 
 
 def _ids(run: RunView) -> frozenset[str]:
-    return frozenset({run.id, *run.event_ids, run.event.id, *run.child_run_ids})
+    return frozenset({run.id, *run.event_ids, run.event.id, run.event.public_id, *run.child_run_ids})
 
 
 def _recorded_mocks(run: RunView, mocks: list[JSONObject]) -> list[JSONObject]:
@@ -141,6 +141,8 @@ def _what_runs(run: RunView, mocks: list[JSONObject], *, mocks_all: bool) -> Ite
         yield f"Runs for real: {_listed(real)}{advice}."
     if mocked:
         yield f"Mocked: {_listed(sorted(mocked))}."
+    if mocks_all and run.status is RunStatus.FAILED and not any(step.error for step in run.steps):
+        yield "The code that raised the error runs for real: its step, if it was in one, is not on record."
     if len(mocks) > _MOST_MOCKS:
         yield f"Only the first {_MOST_MOCKS} steps are mocked, the most that a test can mock."
 

@@ -22,6 +22,8 @@ _HEX: Final = re.compile(r"[0-9a-f]+|[0-9A-F]+")
 _MEASURED: Final = re.compile(r"(?i)duration|elapsed|latency|took|uptime|random|nonce|seed|pid$|port$")
 _MOST_DECIMALS: Final = 9
 _SHORT_ID: Final = 9
+_TELLING: Final = 5
+"""A shorter number may be in the input by chance."""
 _UNITS: Final = (1_000, 1, 0.001, 0.000_001)
 """What a number of seconds, milli-, micro- or nanoseconds times this is, in milliseconds."""
 
@@ -92,7 +94,7 @@ class Volatility:
 
     def _is_volatile(self, number: float, key: str) -> bool:
         text = to_json(number)
-        if text in self.known:
+        if len(text) >= _TELLING and text in self.known:
             return False
         if self._is_time(number) or _MEASURED.search(key):
             return True

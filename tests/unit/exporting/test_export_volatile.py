@@ -82,7 +82,7 @@ def test_what_the_input_had_stays_and_what_is_measured_goes() -> None:
     known = '{"id": "3f2731e6-114c-431c-b374-8a995c46e65e", "at": 1795292688228, "on": "2026-11-21"}'
     value = {"for": "order 3f2731e6-114c-431c-b374-8a995c46e65e of 2026-11-21", "at": NOW_MS}
     assert _volatility(known).stable(value) == value
-    assert _volatility().stable({"durationMs": 3, "took": 0.25, "pid": 812}) == {
+    assert _volatility('{"n": 3, "m": 0.25}').stable({"durationMs": 3, "took": 0.25, "pid": 812}) == {
         "durationMs": {"$any": "number"},
         "took": {"$any": "number"},
         "pid": {"$any": "number"},
