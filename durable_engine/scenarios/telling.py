@@ -33,14 +33,15 @@ def check_lines(check: Check) -> list[str]:
     if check.name == "started":
         return [f"no run of {check.expected} was started: {check.difference}"]
     if check.name.startswith("not ran"):
-        return [f"{check.name.removeprefix('not ')}, which it should not have: {_plain(check.actual)}"]
-    if isinstance(check.actual, list) and check.name.startswith(("ran ", "step ", "sent ")):
+        return [f"{check.name.removeprefix('not ')}, which it should not have: {check.actual}"]
+    # The name of a step or an event is the last thing in the names of these, and in quotes.
+    if isinstance(check.actual, list) and check.name.endswith(("'", '"')):
         what = "the events sent are" if check.name.startswith("sent ") else "its steps are"
-        return [f"{check.name}: never happened; {what} {_value(check.actual)}"]
+        return [f"{check.name}: never happened; {what} {_value(check.actual, check)}"]
     return [
         f"{check.name} is not as expected{f': {check.difference}' if check.difference else ''}",
-        f"  expected: {_plain(check.expected)}",
-        f"  actual:   {_plain(check.actual)}",
+        f"  expected: {_value(check.expected, check)}",
+        f"  actual:   {_value(check.actual, check)}",
     ]
 
 
@@ -85,12 +86,11 @@ def _raised(error: JSONObject | None) -> list[str]:
     return [] if frame is None else [f"    raised at {frame}"]
 
 
-def _plain(value: JSONValue) -> str:
-    return "nothing" if value is None else _value(value)
-
-
-def _value(value: JSONValue) -> str:
-    return _cut(value if isinstance(value, str) and value.isupper() else to_json(value), _MOST_VALUE)
+def _value(value: JSONValue, check: Check) -> str:
+    if value is None:
+        return "nothing"
+    is_word = isinstance(value, str) and check.name.endswith("status")
+    return str(value) if is_word else _cut(to_json(value), _MOST_VALUE)
 
 
 def _cut(text: str, most: int) -> str:

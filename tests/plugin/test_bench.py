@@ -157,7 +157,10 @@ def test_doubles_have_a_short_form(it: Stepcue, mocks: Any, faults: Any, status:
 
 
 def test_a_list_that_is_no_list_of_outcomes_is_a_result(it: Stepcue) -> None:
-    it.test("greet", mocks={"name": [1, 2]}).step("name").assert_output([1, 2])
+    step = it.test("greet", mocks={"name": [1, 2]}).step("name").assert_output([1, 2])
+    with pytest.raises(AssertionError, match="step 'name' output is not as expected") as caught:
+        step.assert_output([1])
+    assert "$ has 2 entries, not 1" in str(caught.value)
 
 
 @pytest.mark.parametrize(
