@@ -173,8 +173,11 @@ def _outcome(outcome: Outcome) -> JSONObject:
             given = {"data": outcome.data, "name": outcome.name, "id": outcome.id, "ts": outcome.ts_ms}
             return {"event": {name: value for name, value in given.items() if value is not None}}
         case MockError():
-            error: JSONObject = {"message": outcome.message, "name": outcome.name, "data": outcome.data}
-            error = {name: value for name, value in error.items() if value is not None}
+            error: JSONObject = {"message": outcome.message}
+            if outcome.name is not None:
+                error["name"] = outcome.name
+            if outcome.data is not None:
+                error["data"] = outcome.data
             return {"error": error if outcome.is_retriable else {**error, "retriable": False}}
         case Fault():
             return {"error": {"message": outcome.kind.value}}
