@@ -9,7 +9,7 @@ from typing import Final
 
 from durable_engine.double_uses import body_counts, uses_in
 from durable_engine.model.decision import Control, EventDecision
-from durable_engine.model.double import HAS_CALL
+from durable_engine.model.double import HAS_CALL, DoubleUse, FaultKind
 from durable_engine.model.event import NotStarted, StartedRun
 from durable_engine.model.history import HistoryEntry, HistoryKind
 from durable_engine.model.json_value import JSONObject, JSONValue, parse_stored
@@ -52,6 +52,8 @@ class _Known:
     doubled: Mapping[str | None, str]
     """What doubles did last."""
     bodies: Mapping[str | None, int]
+    late: Mapping[str | None, int]
+    """When the answers count that a fault makes late."""
     now_ms: int
 
 
@@ -62,6 +64,7 @@ def view_run(tables: Tables, registry: Registry, run: Run, *, now_ms: int) -> Ru
     failures = _failures(history)
     children = tables.runs.children(run.id)
     uses = uses_in(history)
+    queue = tables.queue.of_run(run.id)
     known = _Known(
         failures=failures,
         children={child.parent_step_id: child.id for child in map(tables.runs.get_lean, children) if child},
@@ -70,10 +73,10 @@ def view_run(tables: Tables, registry: Registry, run: Run, *, now_ms: int) -> Ru
         held={wait.step_id: wait for wait in _held(tables, run, now_ms=now_ms)},
         doubled={use.step_id: use.outcome for use in uses},
         bodies=body_counts(history),
+        late=_late(uses, queue, now_ms=now_ms),
         now_ms=now_ms,
     )
     steps = tuple(_view_step(step, known) for step in tables.steps.all(run.id))
-    queue = tables.queue.of_run(run.id)
     return RunView(
         id=run.id,
         status=run.status,
@@ -124,6 +127,16 @@ def _held(tables: Tables, run: Run, *, now_ms: int) -> Iterator[WaitingFor]:
             step_name=None if step is None else _label(step.ref),
             reason=standing.reason,
         )
+
+
+def _late(uses: Sequence[DoubleUse], queue: Sequence[QueueItem], *, now_ms: int) -> dict[str | None, int]:
+    """Return when the answers count that are in hand, by the step of their call."""
+    slow = {(use.step_id, use.attempt) for use in uses if use.outcome == FaultKind.SLOW_REPLY}
+    return {
+        item.step_id: item.due_ms
+        for item in queue
+        if item.kind.is_call and item.due_ms > now_ms and (item.step_id, item.attempt) in slow
+    }
 
 
 def _holds(history: Sequence[HistoryEntry]) -> tuple[Hold, ...]:
@@ -237,6 +250,9 @@ def _output(step: Step, memo: JSONValue) -> JSONValue:
 
 
 def _step_wait(step: Step, known: _Known) -> WaitingFor | None:
+    if step.status is StepStatus.RUNNING and step.ref.id in known.late:
+        until_ms = known.late[step.ref.id]
+        return WaitingFor(kind="reply", until_ms=until_ms, step_id=step.ref.id, step_name=_label(step.ref))
     if step.status is not StepStatus.WAITING:
         return known.held.get(step.ref.id) if step.status is StepStatus.QUEUED else None
     # A step that waits while its code may run again is waiting for its next attempt, unless that is
@@ -282,6 +298,8 @@ def _run_waits(
         kind = "start" if run.status is RunStatus.QUEUED else "retry"
         if kind == "retry" and is_endpoint and item.attempt == 0:
             kind = "report"  # the call that is made if the app says nothing more
+        if None in known.late:
+            kind = "reply"
         waits.append(WaitingFor(kind=kind, until_ms=item.due_ms))
     return tuple(waits)
 

@@ -30,6 +30,7 @@ _BROKEN: Final = {
     FaultKind.CALL_TIMEOUT: ("TimeoutError", "{whom} did not answer in time"),
     FaultKind.REPLY_LOST: ("ConnectionError", "The connection to {whom} broke during the call"),
 }
+_MOST_LATE: Final = 1_000
 _NOT_ASKED: Final = frozenset({FaultKind.UNREACHABLE, FaultKind.CALL_TIMEOUT, FaultKind.STEP_ERROR})
 
 
@@ -75,6 +76,12 @@ class StandIns:
             tables, registry, item=item, played=played, commit=commit, now_ms=now_ms
         )
 
+    def _keep(self, item: QueueItem, late: _Late) -> None:
+        # Those of runs that have ended meanwhile are never asked for.
+        for oldest in list(self._late)[: -_MOST_LATE + 1]:
+            del self._late[oldest]
+        self._late[item.id] = late
+
     def _commit(
         self,
         tables: Tables,
@@ -107,7 +114,7 @@ class StandIns:
             due_ms = held.due_ms
             if played.delay_ms is not None:
                 due_ms = now_ms + played.delay_ms
-                self._late[item.id] = _Late(entry, played.deliveries[0])
+                self._keep(item, _Late(entry, played.deliveries[0]))
             tables.queue.retry(ItemRetry(item_id=item.id, due_ms=due_ms, attempt=held.attempt))
             return Settled()
         settled = Settled()

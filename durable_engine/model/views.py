@@ -33,7 +33,8 @@ class WaitingFor:
 
     `kind` is one of `sleep`, `event`, `signal`, `invoke`, `retry`, `start` (the run's event lies in the
     future), `report` (a durable endpoint handles the request that started the run by itself), `concurrency`
-    or `throttle` (its call waits for its turn, and `reason` says what holds it), `paused`.
+    or `throttle` (its call waits for its turn, and `reason` says what holds it), `paused`, `reply` (an
+    injected fault makes an answer late).
     `until_ms` is when the wait ends by itself, or for `throttle` at the earliest. The others are set where
     they apply.
     `is_displaced`: another step has taken over the signal, so that this wait can only time out.

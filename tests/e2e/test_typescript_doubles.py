@@ -1,4 +1,4 @@
-"""TypeScript: mocks and faults stand in for steps; the bodies of mocked steps never run, checkpointing or not."""
+"""TypeScript: mocks and faults stand in for steps; bodies of mocked steps never run, checkpointing or not."""
 
 from __future__ import annotations
 
@@ -173,3 +173,47 @@ async def test_a_mock_that_does_not_fit_fails_the_run_at_once(ts_lab: Lab) -> No
         assert run.status is RunStatus.FAILED, function
         assert run.error is not None
         assert run.error["name"] == "DoubleMismatchError", run.error
+
+
+def fault(kind: FaultKind, step: str | None, **more: Any) -> NewDouble:
+    """Return a fault that happens once."""
+    return NewDouble(step=step, outcomes=(Fault(kind=kind),), times=1, **more)
+
+
+async def test_bodies_run_again_when_replies_are_lost_and_engines_restart(ts_lab: Lab) -> None:
+    doubles = (
+        fault(FaultKind.REPLY_LOST, "a"),
+        fault(FaultKind.RESTART, "b"),
+        fault(FaultKind.REQUEST_TWICE, "c"),
+        fault(FaultKind.REPLY_TWICE, "after"),
+    )
+    run = await finish(ts_lab, "together", *doubles)
+    assert run.output == ["a", "b", "c", "after"]
+    counts = (await ts_lab.journal(run.id)).counts
+    assert counts == {"a": 2, "b": 2, "c": 2, "after": 1}
+    assert {step.name: step.body_runs for step in run.steps} == counts
+    assert [step.attempts for step in run.steps] == [2, 1, 1, 1]
+
+
+@pytest.mark.parametrize("kind", [FaultKind.REPLY_LOST, FaultKind.RESTART, FaultKind.SLOW_REPLY])
+async def test_a_fault_of_the_functions_own_call_runs_no_step_twice(ts_lab: Lab, kind: FaultKind) -> None:
+    boundaries = [fault(kind, None, index=index) for index in range(4)]
+    run = await finish(ts_lab, "three", *boundaries)
+    assert run.output == [1, 2]
+    assert (await ts_lab.journal(run.id)).ran == ["a", "b", "c"]
+    assert [use.outcome for use in run.doubles] == [kind.value] * 4
+    assert run.unused_doubles == ()
+
+
+async def test_requests_of_the_engine_break_like_calls(ts_lab: Lab) -> None:
+    step = "step.fetch: 127.0.0.1"
+    url = f"{ts_lab.app.origin}/journal/none"
+    always = NewDouble(step=step, outcomes=(Fault(kind=FaultKind.UNREACHABLE),))
+    run = await finish(ts_lab, "fetch-caught", always, url=url)
+    assert "injected fault" in run.output["message"]
+    assert run.steps[0].body_runs == 0
+
+    run = await finish(ts_lab, "fetch-patiently", fault(FaultKind.REPLY_LOST, step), url=url)
+    assert run.output == [200, "after"]
+    assert run.steps[0].body_runs == 2
+    assert run.doubles[0].deliveries[0].outcome == "ran"
