@@ -18,6 +18,8 @@ from durable_engine.model.double import (
     MockResult,
     MockTimeout,
     NewDouble,
+    Outcome,
+    fits_kind,
 )
 from durable_engine.model.event import Event, EventReceipt, NewEvent, NotStarted, StartedRun, UnmetWait
 from durable_engine.model.flow import (
@@ -80,6 +82,7 @@ __all__ = [
     "NewDouble",
     "NewEvent",
     "NotStarted",
+    "Outcome",
     "RateLimit",
     "RealClock",
     "RunFilter",
@@ -103,4 +106,5 @@ __all__ = [
     "UnsupportedUse",
     "WaitingFor",
     "build_app",
+    "fits_kind",
 ]

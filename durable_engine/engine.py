@@ -213,6 +213,8 @@ class Engine:
             functions=self._keeper.registry.functions,
             apps=self._apps.views(),
             unsupported=self.unsupported.uses,
+            doubles=await self.doubles.standing(),
+            now_ms=self._clock.now_ms(),
         )
 
     async def get_run(self, run_id: str) -> RunView:

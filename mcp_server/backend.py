@@ -5,7 +5,32 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
-from durable_engine import EventReceipt, Function, Inventory, NewEvent, RunView
+from durable_engine import Double, EventReceipt, Function, Inventory, NewDouble, NewEvent, RunView, StepKind
+
+
+class Doubles(Protocol):
+    """Mocks and faults that stand in for steps."""
+
+    async def add(
+        self,
+        double: NewDouble,
+        *,
+        app: str | None = None,
+        run_id: str | None = None,
+        lasts_ms: int | None = None,
+    ) -> Double:
+        """Let a double stand for a function, for an hour or `lasts_ms`, or for the open run `run_id`."""
+        ...
+
+    async def clear(
+        self, function: str | None = None, *, step: str | None = None, app: str | None = None
+    ) -> tuple[Double, ...]:
+        """Remove standing doubles, and return them as they stood."""
+        ...
+
+    async def seen_steps(self, function: str, *, app: str | None = None) -> Mapping[str, StepKind]:
+        """Return the steps that recent runs of a function came to, by name."""
+        ...
 
 
 class Backend(Protocol):
@@ -14,6 +39,11 @@ class Backend(Protocol):
     All raise errors from `durable_engine.errors` with product text; `NotFoundError.nearest` and
     `DurableEngineError.hint` carry what to do next.
     """
+
+    @property
+    def doubles(self) -> Doubles:
+        """Mocks and faults."""
+        ...
 
     async def send_event(self, event: NewEvent, *, seed: str | None = None) -> EventReceipt:
         """Accept one event and return what it started, in one transaction.

@@ -6,8 +6,12 @@ from dataclasses import replace
 
 from durable_engine.double_uses import Use, use_entry
 from durable_engine.doubles.mocks import asked, ended
+from durable_engine.errors import InvalidExpressionError
+from durable_engine.expressions import compile_expression, explain_mismatch
 from durable_engine.lifecycle.facts import CallFacts
 from durable_engine.model.double import Double
+from durable_engine.model.history import HistoryEntry, HistoryKind
+from durable_engine.model.json_value import parse_json
 from durable_engine.model.op import Invoke, Op, Sleep, StepEnded, WaitForEvent, WaitForSignal
 from durable_engine.model.reply import Failed, Ops, Reply
 from durable_engine.storage.tables import Tables
@@ -73,4 +77,30 @@ def _use(
     tables.doubles.use(double.id)
     use = Use(double=double, outcome=outcome, run_id=facts.run.id, step_id=op.step.id, asked=asked(op))
     tables.history.append(use_entry(use, now_ms=facts.now_ms))
-    return ended(double, outcome, op, run_id=facts.run.id, now_ms=facts.now_ms)
+    end = ended(double, outcome, op, run_id=facts.run.id, now_ms=facts.now_ms)
+    if isinstance(op, WaitForEvent) and isinstance(end, StepEnded) and not end.has_timed_out:
+        _note_unmet(tables, facts, op, end)
+    return end
+
+
+def _note_unmet(tables: Tables, facts: CallFacts, op: WaitForEvent, end: StepEnded) -> None:
+    """Say so when a real event like the mocked one would not have ended the wait."""
+    if op.expression is None:
+        return
+    scope = tables.wait_scope(facts.run, parse_json(end.memo))
+    try:
+        reason = explain_mismatch(compile_expression(op.expression), scope, now_ms=facts.now_ms)
+    except InvalidExpressionError as fault:
+        reason = f"it does not compile: {fault}"
+    if reason is None:
+        return
+    text = f"The mocked event of step {op.step.name!r} does not meet the condition of the wait: {reason}."
+    tables.history.append(
+        HistoryEntry(
+            run_id=facts.run.id,
+            at_ms=facts.now_ms,
+            kind=HistoryKind.NOTE,
+            step_id=op.step.id,
+            detail={"text": text},
+        )
+    )

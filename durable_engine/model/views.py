@@ -163,9 +163,12 @@ class Inventory:
     """All synced functions and the apps they came from; `unsupported` is what apps asked for in vain.
 
     `ticks` says when schedules start their next run, in engine milliseconds, by (function id, schedule).
+    `doubles` are the standing doubles, `now_ms` is the time of the engine.
     """
 
     functions: tuple[Function, ...]
     apps: tuple[AppView, ...]
     unsupported: tuple[UnsupportedUse, ...] = ()
     ticks: Mapping[tuple[str, str], int] = field(default_factory=dict)
+    doubles: tuple[Double, ...] = ()
+    now_ms: int = 0

@@ -7,7 +7,7 @@ from collections.abc import Collection
 from typing import Final
 
 from durable_engine.model.op import StepRef
-from durable_engine.model.status import StepKind, StepStatus
+from durable_engine.model.status import RunStatus, StepKind, StepStatus
 from durable_engine.model.step import Step
 
 _COLUMNS: Final = (
@@ -53,6 +53,13 @@ _ABANDON: Final = """
 UPDATE step SET status = 'CANCELLED', ended_ms = ?, due_ms = NULL,
     detail = CASE WHEN kind IN ('FETCH', 'AI_GATEWAY') THEN NULL ELSE detail END
 WHERE run_id = ? AND status NOT IN ('COMPLETED', 'FAILED', 'CANCELLED')
+"""
+# The newest entry of a name comes last.
+_SEEN: Final = """
+SELECT step.name, step.kind
+FROM (SELECT id, queued_ms FROM run WHERE function_id = ? AND status = ?
+    ORDER BY queued_ms DESC LIMIT 100) AS new
+CROSS JOIN step ON step.run_id = new.id ORDER BY new.queued_ms, step.seq
 """
 _CHUNK: Final = 500  # below SQLite's limit of bound values
 
@@ -113,6 +120,11 @@ class StepTable:
         """Return the name of a step, if there is one."""
         row = self._connection.execute(_NAME, (run_id, step_id)).fetchone()
         return None if row is None else str(row[0])
+
+    def seen(self, function_id: str) -> dict[str, StepKind]:
+        """Return the names and kinds of the steps in the newest runs of a function, of each status."""
+        rows = (self._connection.execute(_SEEN, (function_id, status.value)) for status in RunStatus)
+        return {row[0]: StepKind(row[1]) for found in rows for row in found}
 
     def open_in_group(self, run_id: str, group_id: int | None) -> frozenset[str]:
         """Return the ids of the group's steps that have not ended; none for no group."""

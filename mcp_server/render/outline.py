@@ -11,7 +11,9 @@ from typing import Any
 
 from mcp_server.clean import as_json
 
-_OURS = frozenset({"next", "how", "truncated", "notes", "warnings"})
+_OURS = frozenset(
+    {"next", "how", "truncated", "notes", "warning", "warnings", "mocked", "unusedMocks", "standingMocks"}
+)
 _PAYLOADS = frozenset({"output", "input", "eventData", "flowControl", "cancelOn", "timeouts", "details"})
 _PLAIN = re.compile(r"[\w .:/@*+()#~=&?%-]{1,200}", re.ASCII)
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from durable_engine import FailedAttempt, RunStatus, RunView, StepStatus, StepView
 from durable_engine.durations import format_duration
+from mcp_server.render.doubles import mocked_and_fault, mocked_words, unused_words
 from mcp_server.render.faults import failed_steps
 from mcp_server.render.payload import Cutter
 from mcp_server.render.times import iso
@@ -54,6 +55,8 @@ def run_facts(
         "duration_ms": elapsed,
         "event_id": run.event.id,
         "event_name": run.event.name,
+        "mocked": mocked_words(run),
+        "unused_mocks": unused_words(run),
         "error": None if run.status is RunStatus.CANCELLED else cut.error(run.error),
         "failed_steps": _failed_steps(run, cut, told=told, most=most_failed) or None,
         "cancelled": None if run.cancelled is None else cut.text(f"Cancelled {run.cancelled}."),
@@ -121,6 +124,7 @@ def newest_attempt(step: StepView) -> int:
 def step_of(step: StepView, cut: Cutter, *, now_ms: int, origin: str = "") -> Step:
     """Return one step with its payloads cut."""
     failures, omitted = failures_of(step.failures, cut, most=MAX_FAILURES, told=step.error)
+    mocked, fault = mocked_and_fault(step)
     facts: dict[str, Any] = {}
     if step.status is StepStatus.COMPLETED:
         facts["output"] = cut.value(step.output)
@@ -145,6 +149,9 @@ def step_of(step: StepView, cut: Cutter, *, now_ms: int, origin: str = "") -> St
         else wait_of(step.waiting_for, now_ms=now_ms, cut=cut, origin=origin),
         child_run_id=step.child_run_id,
         taken_over=step.is_taken_over or None,
+        mocked=mocked,
+        fault=fault,
+        body_runs=None if step.doubled is None else step.body_runs,
         **facts,
     )
 

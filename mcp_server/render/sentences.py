@@ -17,6 +17,11 @@ _MAX_WAITS = 2
 
 def run_sentence(run: RunView) -> str:
     """Return e.g. `Run 01J… of 'shop-pay' is RUNNING for 1.2s: waits for an event 'a/b'.`"""
+    doubled = " Not all of it was real (see mocked)." if run.doubles else ""
+    return f"{_run_sentence(run)}{doubled}"
+
+
+def _run_sentence(run: RunView) -> str:
     elapsed = elapsed_ms(run)
     took = "" if elapsed is None else format_duration(elapsed)
     rerun = f" (rerun of {run.original_run_id})" if run.original_run_id else ""

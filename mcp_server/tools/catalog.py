@@ -9,11 +9,13 @@ from mcp_server.backend import Backend
 from mcp_server.config import ServerConfig, Toolset
 from mcp_server.nearest import did_you_mean
 from mcp_server.tools import (
+    clear_mocks,
     get_run_status,
     grep_docs,
     invoke_function,
     list_docs,
     list_functions,
+    mock_step,
     pause_function,
     poll_run_status,
     read_doc,
@@ -33,7 +35,10 @@ def all_tools(backend: Backend, docs: DocsIndex, config: ServerConfig) -> dict[T
             get_run_status.make(backend, config),
             pause_function.make(backend),
         ],
-        "testing": [],
+        "testing": [
+            mock_step.make(backend),
+            clear_mocks.make(backend),
+        ],
         "docs": [
             search_docs.make(docs),
             grep_docs.make(docs),
