@@ -95,7 +95,7 @@ def commit_report(
         changes = checkpoint(facts, reply)
         changes.retries.append(ItemRetry(item_id=item.id, due_ms=now_ms + silence_ms, attempt=0))
         return settlement.apply(changes)
-    settled = settlement.apply(decide(facts, reply))
+    settled = settlement.apply(decide(facts, stand_in(tables, facts, reply)))
     tables.queue.done(item)
     return settled
 

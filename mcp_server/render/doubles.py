@@ -4,12 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import partial
+from typing import Any
 
 from mcp.types import CallToolResult
 
-from durable_engine import Double, DoubleUse, FaultKind, RunView, StepKind, StepView, fits_kind
+from durable_engine import (
+    Double,
+    DoubleUse,
+    Fault,
+    FaultKind,
+    MockError,
+    MockEvent,
+    MockResult,
+    MockTimeout,
+    Outcome,
+    RunView,
+    StepKind,
+    StepView,
+    fits_kind,
+)
 from durable_engine.durations import format_duration
-from mcp_server.clean import one_line
+from mcp_server.clean import as_json, one_line
 from mcp_server.nearest import nearest_names
 from mcp_server.render.budget import first_fit, reply
 from mcp_server.render.payload import Cutter
@@ -21,6 +36,7 @@ MAX_USES = 20
 _FEW = 3
 _ROWS = (100, 40, 10)
 _SHOWN_OUTCOMES = 10
+_SHOWN_CHARS = 100
 _FAULTS = frozenset(kind.value for kind in FaultKind)
 
 
@@ -34,7 +50,7 @@ def mock_answer(double: Double, slug: str, seen: Mapping[str, StepKind], *, now_
     return reply(
         MockStepResult(
             message=f"A double stands in for {_label(double)} in {scope}{until}: "
-            f"{', then '.join(info.outcomes)}{_bound(double)}.",
+            f"{', then '.join(_words(double))}{_bound(double)}.",
             double=info,
             seen=is_seen,
             warning=_warning(double, seen),
@@ -77,7 +93,12 @@ def _cleared(
 ) -> CallToolResult:
     def infos(doubles: Sequence[Double]) -> list[DoubleInfo]:
         return [
-            _info(double, slugs.get(double.function_id, double.function_id), now_ms=now_ms)
+            _info(
+                double,
+                slugs.get(double.function_id, double.function_id),
+                now_ms=now_ms,
+                never_used=not double.uses,
+            )
             for double in doubles[:rows]
         ]
 
@@ -100,7 +121,7 @@ def _cleared(
 def standing_words(doubles: Sequence[Double], *, now_ms: int) -> list[str] | None:
     """Say which doubles stand for a function: `step 'charge': error, used 2 times, 41m left`."""
     return [
-        f"{_label(double)}: {', then '.join(_words(double))}, used {double.uses} times, "
+        f"{_label(double)}: {', then '.join(_words(double))}, {_used(double)}, "
         f"{format_duration(max(0, (double.expires_ms or 0) - now_ms))} left"
         for double in doubles[:_SHOWN_OUTCOMES]
     ] or None
@@ -159,26 +180,50 @@ def _use(use: DoubleUse, names: Mapping[str, str], cut: Cutter) -> DoubleUseInfo
     )
 
 
-def _info(double: Double, slug: str, *, now_ms: int) -> DoubleInfo:
+def _info(double: Double, slug: str, *, now_ms: int, never_used: bool = False) -> DoubleInfo:
     left = None if double.expires_ms is None else format_duration(max(0, double.expires_ms - now_ms))
     return DoubleInfo(
         double_id=double.id,
         function_id=slug,
         step_id=double.step,
         index=double.index,
-        outcomes=_words(double),
+        outcomes=[_shown(outcome) for outcome in double.outcomes[:_SHOWN_OUTCOMES]],
         times=double.times,
         run_id=double.scope,
         uses=double.uses,
-        never_used=True if not double.uses else None,
+        never_used=never_used or None,
         expires_at=iso(double.expires_ms),
         expires_in=left,
     )
 
 
+def _shown(outcome: Outcome) -> str:
+    """Return an outcome with what it holds: `result {"id":7}`."""
+    match outcome:
+        case MockResult():
+            return f"result {_json(outcome.data)}"
+        case MockEvent():
+            return f"event {_json(outcome.data)}"
+        case MockError():
+            return f"error {_json(outcome.message)}" + ("" if outcome.is_retriable else ", not retriable")
+        case MockTimeout():
+            return "timeout"
+        case Fault(kind=FaultKind.SLOW_REPLY):
+            return f"slow_reply by {format_duration(outcome.delay_ms)}"
+    return outcome.kind.value
+
+
+def _json(value: Any) -> str:
+    return one_line(as_json(value), _SHOWN_CHARS)
+
+
 def _words(double: Double) -> list[str]:
     words = list(double.words[:_SHOWN_OUTCOMES])
     return words if len(words) == len(double.outcomes) else [*words, "..."]
+
+
+def _used(double: Double) -> str:
+    return {0: "not used yet", 1: "used once"}.get(double.uses, f"used {double.uses} times")
 
 
 def _bound(double: Double) -> str:

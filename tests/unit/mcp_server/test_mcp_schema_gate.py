@@ -18,6 +18,8 @@ TOOLS = {
     "poll_run_status",
     "get_run_status",
     "pause_function",
+    "mock_step",
+    "clear_mocks",
     "search_docs",
     "grep_docs",
     "read_doc",
@@ -30,12 +32,14 @@ ARGUMENTS = {
     "poll_run_status": ["runIds", "timeout", "pollInterval"],
     "get_run_status": ["runId", "detail", "cursor"],
     "pause_function": ["functionId", "appId", "resume", "cancelRuns"],
+    "mock_step": ["functionId", "outcomes", "stepId", "index", "times", "runId", "expires"],
+    "clear_mocks": ["functionId", "stepId"],
     "search_docs": ["query", "sdk", "category", "limit"],
     "grep_docs": ["pattern", "limit", "context", "path"],
     "read_doc": ["path", "section", "offset", "limit"],
     "list_docs": ["category", "sdk", "cursor"],
 }
-ACTING = {"send_event", "invoke_function", "pause_function"}
+ACTING = {"send_event", "invoke_function", "pause_function", "mock_step", "clear_mocks"}
 
 
 @pytest.fixture
