@@ -61,21 +61,8 @@ def view_run(tables: Tables, registry: Registry, run: Run, *, now_ms: int) -> Ru
     """Return a run as callers see it."""
     function = registry.by_id(run.function_id)
     history = tables.history.of_run(run.id)
-    failures = _failures(history)
-    children = tables.runs.children(run.id)
-    uses = uses_in(history)
     queue = tables.queue.of_run(run.id)
-    known = _Known(
-        failures=failures,
-        children={child.parent_step_id: child.id for child in map(tables.runs.get_lean, children) if child},
-        pauses=tables.pauses.steps_waiting(run.id),
-        ended_here=_ended_steps(history) if run.original_run_id is not None else None,
-        held={wait.step_id: wait for wait in _held(tables, run, now_ms=now_ms)},
-        doubled={use.step_id: use.outcome for use in uses},
-        bodies=body_counts(history),
-        late=_late(uses, queue, now_ms=now_ms),
-        now_ms=now_ms,
-    )
+    known = _known(tables, run, history, queue, now_ms=now_ms)
     steps = tuple(_view_step(step, known) for step in tables.steps.all(run.id))
     return RunView(
         id=run.id,
@@ -91,12 +78,12 @@ def view_run(tables: Tables, registry: Registry, run: Run, *, now_ms: int) -> Ru
         output=parse_stored(run.output),
         error=parse_stored(run.error),
         steps=steps,
-        failures=tuple(failures.get(None, ())),
+        failures=tuple(known.failures.get(None, ())),
         waiting_for=_run_waits(run, steps, queue, known, is_endpoint=function.is_endpoint),
-        attempt=_attempt(queue, failures),
+        attempt=_attempt(queue, known.failures),
         max_attempts=function.max_attempts,
         parent_run_id=run.parent_run_id,
-        child_run_ids=tuple(children),
+        child_run_ids=tuple(tables.runs.children(run.id)),
         original_run_id=run.original_run_id,
         cancelled=_text_of(history, HistoryKind.RUN_CANCELLED, "reason"),
         notes=tuple(str(entry.detail["text"]) for entry in history if entry.kind is HistoryKind.NOTE),
@@ -105,8 +92,26 @@ def view_run(tables: Tables, registry: Registry, run: Run, *, now_ms: int) -> Ru
         failure_handlers=_failure_handlers(tables, registry, run),
         is_archived=function.is_archived,
         is_endpoint=function.is_endpoint,
-        doubles=uses,
+        doubles=uses_in(history),
         unused_doubles=tuple(double for double in tables.doubles.of_scope(run.id) if not double.uses),
+    )
+
+
+def _known(
+    tables: Tables, run: Run, history: Sequence[HistoryEntry], queue: Sequence[QueueItem], *, now_ms: int
+) -> _Known:
+    uses = uses_in(history)
+    children = map(tables.runs.get_lean, tables.runs.children(run.id))
+    return _Known(
+        failures=_failures(history),
+        children={child.parent_step_id: child.id for child in children if child},
+        pauses=tables.pauses.steps_waiting(run.id),
+        ended_here=_ended_steps(history) if run.original_run_id is not None else None,
+        held={wait.step_id: wait for wait in _held(tables, run, now_ms=now_ms)},
+        doubled={use.step_id: use.outcome for use in uses},
+        bodies=body_counts(history),
+        late=_late(uses, queue, now_ms=now_ms),
+        now_ms=now_ms,
     )
 
 

@@ -37,10 +37,10 @@ def stand_in(tables: Tables, facts: CallFacts, reply: Reply) -> Reply:
         if isinstance(op, _MEANT) and op.step.id in new:
             new.remove(op.step.id)
             place = _place(found, op.step.name, op.step.id, op.step.index)
-            if place is not None and isinstance(op, StepRan):
-                _note(
-                    tables, facts, op, f"Step {op.step.name!r} ran for real before a double could stand in."
-                )
+            if isinstance(op, StepRan):
+                if place is not None:
+                    text = f"Step {op.step.name!r} ran for real before a double could stand in."
+                    _note(tables, facts, op, text)
             elif place is not None:
                 end = _use(tables, facts, found, place, op)
         if isinstance(end, Failed):
