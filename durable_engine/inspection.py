@@ -50,7 +50,9 @@ class _Known:
     held: Mapping[str | None, WaitingFor]
     """Calls that wait for their turn."""
     doubled: Mapping[str | None, str]
-    """What doubles did last."""
+    """What doubles did last, in this run."""
+    doubled_before: Mapping[str | None, str]
+    """And in those that it repeats."""
     bodies: Mapping[str | None, int]
     late: Mapping[str | None, int]
     """When the answers count that a fault makes late."""
@@ -93,6 +95,7 @@ def view_run(tables: Tables, registry: Registry, run: Run, *, now_ms: int) -> Ru
         is_archived=function.is_archived,
         is_endpoint=function.is_endpoint,
         doubles=uses_in(history),
+        doubled_below=tuple(tables.history.doubled_below(run.id)) if known.children else (),
         unused_doubles=tuple(double for double in tables.doubles.of_scope(run.id) if not double.uses),
     )
 
@@ -109,6 +112,7 @@ def _known(
         ended_here=_ended_steps(history) if run.original_run_id is not None else None,
         held={wait.step_id: wait for wait in _held(tables, run, now_ms=now_ms)},
         doubled={use.step_id: use.outcome for use in uses},
+        doubled_before=_doubled_before(tables, run),
         bodies=body_counts(history),
         late=_late(uses, queue, now_ms=now_ms),
         now_ms=now_ms,
@@ -132,6 +136,18 @@ def _held(tables: Tables, run: Run, *, now_ms: int) -> Iterator[WaitingFor]:
             step_name=None if step is None else _label(step.ref),
             reason=standing.reason,
         )
+
+
+def _doubled_before(tables: Tables, run: Run) -> dict[str | None, str]:
+    """Return what doubles did to steps in the runs that this one repeats, the newest of them counting."""
+    found: dict[str | None, str] = {}
+    original_id = run.original_run_id
+    while original_id is not None:
+        for use in reversed(uses_in(tables.history.of_run(original_id))):
+            found.setdefault(use.step_id, use.outcome)
+        original = tables.runs.get_lean(original_id)
+        original_id = None if original is None else original.original_run_id
+    return found
 
 
 def _late(uses: Sequence[DoubleUse], queue: Sequence[QueueItem], *, now_ms: int) -> dict[str | None, int]:
@@ -215,6 +231,13 @@ def as_not_started(entry: EventDecision) -> NotStarted:
 
 def _view_step(step: Step, known: _Known) -> StepView:
     memo = parse_stored(step.memo)
+    # What was taken over from the original ended there, and is no part of this run's history.
+    is_taken_over = (
+        step.status.is_terminal
+        and known.ended_here is not None
+        and step.memo is not None
+        and step.ref.id not in known.ended_here
+    )
     return StepView(
         id=step.ref.id,
         name=step.ref.name,
@@ -232,12 +255,8 @@ def _view_step(step: Step, known: _Known) -> StepView:
         failures=tuple(known.failures.get(step.ref.id, ())),
         waiting_for=_step_wait(step, known),
         child_run_id=known.children.get(step.ref.id),
-        # What was taken over from the original ended there, and is no part of this run's history.
-        is_taken_over=step.status.is_terminal
-        and known.ended_here is not None
-        and step.memo is not None
-        and step.ref.id not in known.ended_here,
-        doubled=known.doubled.get(step.ref.id),
+        is_taken_over=is_taken_over,
+        doubled=(known.doubled_before if is_taken_over else known.doubled).get(step.ref.id),
         body_runs=known.bodies[step.ref.id] if step.kind in HAS_CALL else None,
     )
 

@@ -71,7 +71,8 @@ class StepView:
     `attempts` counts the attempts made so far. `output` is set on COMPLETED, `error` on FAILED and, for
     a step that is being retried, with the newest failure. `child_run_id` is the run that an INVOKE step
     started. `is_taken_over`: the run repeats another one and has the result from there.
-    `doubled` names what a double did last in place of the step (`result`, `reply_lost`). `body_runs` is how
+    `doubled` names what a double did last in place of the step (`result`, `reply_lost`), in the original run
+    if it is taken over. `body_runs` is how
     often the step's work was done, answers that were lost included, as far as the engine can know; None for
     steps that only wait.
     """
@@ -141,8 +142,16 @@ class RunView:
     is_endpoint: bool = False
     doubles: tuple[DoubleUse, ...] = ()
     """Each use of a mock or a fault in this run, in order."""
+    doubled_below: tuple[str, ...] = ()
+    """Ids of the first few runs below it, invoked by it or by those, in which doubles applied."""
     unused_doubles: tuple[Double, ...] = ()
     """Doubles that were given to this run and have not applied to anything."""
+
+    @property
+    def is_real(self) -> bool:
+        """Whether no double has touched it: neither here nor where its steps have their results from."""
+        taken_over = any(step.is_taken_over and step.doubled for step in self.steps)
+        return not (self.doubles or self.doubled_below or taken_over)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -40,10 +40,10 @@ _SHOWN_CHARS = 100
 _FAULTS = frozenset(kind.value for kind in FaultKind)
 
 
-def mock_answer(double: Double, slug: str, seen: Mapping[str, StepKind], *, now_ms: int) -> CallToolResult:
+def mock_answer(double: Double, slug: str, seen: Mapping[str, StepKind]) -> CallToolResult:
     """Build the answer of mock_step; `slug` is the function's id, `seen` its steps that runs came to."""
     slug = one_line(slug, 100)
-    info = _info(double, slug, now_ms=now_ms)
+    info = _info(double, slug, now_ms=double.created_ms)
     is_seen = None if double.step is None else double.step in seen
     until = "" if info.expires_in is None else f" for {info.expires_in}, until {info.expires_at}"
     scope = f"run {double.scope}" if double.scope else f"every run of {slug!r}"
@@ -129,7 +129,7 @@ def standing_words(doubles: Sequence[Double], *, now_ms: int) -> list[str] | Non
 
 def mocked_words(run: RunView) -> str | None:
     """Say in a sentence what doubles did to a run; None when nothing."""
-    if not run.doubles:
+    if run.is_real:
         return None
     names = {step.id: f"step {_step_label(step)}" for step in run.steps}
     counts: dict[str, int] = {}
@@ -138,6 +138,9 @@ def mocked_words(run: RunView) -> str | None:
         words = f"{use.outcome} for {where}"
         counts[words] = counts.get(words, 0) + 1
     shown = [f"{words} ({count} times)" if count > 1 else words for words, count in counts.items()]
+    taken = (step for step in run.steps if step.is_taken_over and step.doubled)
+    shown += [f"{step.doubled} for {names[step.id]}, taken over from the original run" for step in taken]
+    shown += [f"steps of the invoked run {run_id}" for run_id in run.doubled_below]
     more = f" and {len(shown) - _FEW} more" if len(shown) > _FEW else ""
     return f"Mocked or with injected faults: {', '.join(shown[:_FEW])}{more}."
 

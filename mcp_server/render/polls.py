@@ -76,7 +76,7 @@ def _status(run: RunView) -> RunFacts:
         queued_at=iso(run.queued_ms) or "",
         event_id=run.event.id,
         event_name=one_line(run.event.name, 60),
-        mocked="yes" if run.doubles else None,
+        mocked=None if run.is_real else "yes",
         step_count=len(run.steps),
     )
 

@@ -17,7 +17,7 @@ _MAX_WAITS = 2
 
 def run_sentence(run: RunView) -> str:
     """Return e.g. `Run 01J… of 'shop-pay' is RUNNING for 1.2s: waits for an event 'a/b'.`"""
-    doubled = " Not all of it was real (see mocked)." if run.doubles else ""
+    doubled = "" if run.is_real else " Not all of it was real (see mocked)."
     return f"{_run_sentence(run)}{doubled}"
 
 

@@ -58,6 +58,6 @@ def make(backend: Backend) -> Tool:
             seen = await backend.doubles.seen_steps(added.function_id)
             known = await backend.inventory()
         slug = next((entry.slug for entry in known.functions if entry.id == added.function_id), function_id)
-        return mock_answer(added, slug, seen, now_ms=known.now_ms)
+        return mock_answer(added, slug, seen)
 
     return define_tool(mock_step, title="Mock step", annotations=CHANGES)

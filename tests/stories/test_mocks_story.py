@@ -255,6 +255,7 @@ async def test_a_double_of_a_run_applies_to_the_runs_that_it_invokes() -> None:
         assert run.output[1] == ["by the parent", "reserve", "mail"]
         child = await it.engine.get_run(run.child_run_ids[0])
         assert [use.outcome for use in child.doubles] == ["result"]
+        assert run.doubled_below == (child.id,)
         assert (await run_with(it, "order")).output[0] == "charge"
 
 
@@ -408,7 +409,20 @@ async def test_a_double_waits_with_a_run_that_is_put_off() -> None:
 
         again = await it.settle(await it.engine.control.rerun(run.id))
         assert again.output[0] == "charge"
-        assert again.doubles == ()
+        assert again.is_real
+
+
+async def test_a_run_that_takes_over_a_mocked_result_says_so() -> None:
+    shop = Shop()
+    async with shop.lab() as it:
+        run = await run_with(it, "order", mock("charge", "free"))
+        assert not run.is_real
+        for _ in range(2):  # a rerun of a rerun, too
+            run = await it.settle(await it.engine.control.rerun(run.id, from_step="mail"))
+            assert run.output == ["free", "reserve", "mail"]
+            assert [step.doubled for step in run.steps] == ["result", None, None]
+            assert run.doubles == ()
+            assert not run.is_real
 
 
 async def test_a_known_start_takes_no_doubles() -> None:

@@ -79,10 +79,13 @@ async def test_a_mocked_function_runs_to_its_end_and_every_answer_says_what_was_
         polled = await ask(server, "poll_run_status", {"runIds": [run["runId"]]})
         assert polled["runs"][0]["mocked"] == run["mocked"]
 
+        sent = await ask(server, "send_event", {"name": "shop/order", "wait": 5})
+        assert sent["runs"][0]["mocked"] == run["mocked"]
+
         (listed,) = (await ask(server, "list_functions"))["functions"]
         assert listed["standingMocks"] == [
-            "step 'charge': result, used once, 1h left",
-            "step 'paid': event, used once, 1h left",
+            "step 'charge': result, used 2 times, 1h left",
+            "step 'paid': event, used 2 times, 1h left",
         ]
 
 
