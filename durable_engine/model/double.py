@@ -93,7 +93,8 @@ class NewDouble:
 
     `step` is the step's id as in the code; None is the function's own call, which only faults can hit.
     `index` chooses one repeat of a step (from 0, in loops), or the call made after so many steps have ended;
-    None is each of them. After `times` uses in all, the real thing happens again.
+    None is each of them. After `times` uses in all, the real thing happens again; a restart that comes last
+    happens once unless `times` says more, as it uses up no attempt.
     `function` is a slug, UUID, or name; None means what is started with it.
     """
 

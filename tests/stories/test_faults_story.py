@@ -155,6 +155,11 @@ async def test_a_restart_makes_the_open_call_again_without_using_an_attempt() ->
         charge = step_of(run, "charge")
         assert (charge.body_runs, charge.attempts, charge.failures) == (2, 1, ())
 
+        run = await run_with(it, fault(FaultKind.RESTART, times=None))
+        assert step_of(run, "charge").body_runs == 2
+        run = await run_with(it, fault(FaultKind.RESTART, times=3))
+        assert step_of(run, "charge").body_runs == 4
+
 
 async def test_a_slow_reply_counts_when_its_time_has_come() -> None:
     shop = Shop()
