@@ -90,10 +90,10 @@ class DoubledDrive(Drive):
             started_ms=world.now_ms,
             sent=None if work.call is None else work.call.memos,
         )
-        kept = at_once(self.stand_ins.commit_for(work.item, work.double, partial(self._ask, work), commit))
+        answer = at_once(self.stand_ins.answer(work.item, work.double, partial(self._ask, work)))
 
         def move() -> None:
-            kept(world.tables, world.registry, now_ms=world.now_ms)
+            answer(commit, world.tables, world.registry, now_ms=world.now_ms)
             world._leave(work)
 
         for _ in range(2 if how == "twice" else 1):
