@@ -36,6 +36,7 @@ _OPEN_IN_GROUP: Final = """
 SELECT id FROM step WHERE run_id = ? AND group_id = ? AND status NOT IN ('COMPLETED', 'FAILED', 'CANCELLED')
 """
 _COUNT: Final = "SELECT count(*) FROM step WHERE run_id = ?"
+_ENDED: Final = "SELECT coalesce(max(position), 0) FROM step WHERE run_id = ?"
 _MEMOS: Final = "SELECT id, memo FROM step WHERE run_id = ? AND position IS NOT NULL ORDER BY position"
 _MEMOS_BESIDES: Final = """
 SELECT id, memo FROM step WHERE run_id = ? AND position IS NOT NULL AND group_id IS NOT ? ORDER BY position
@@ -136,6 +137,10 @@ class StepTable:
     def count(self, run_id: str) -> int:
         """Return how many steps a run has."""
         return int(self._connection.execute(_COUNT, (run_id,)).fetchone()[0])
+
+    def ended(self, run_id: str) -> int:
+        """Return how many steps of a run have a memo."""
+        return int(self._connection.execute(_ENDED, (run_id,)).fetchone()[0])
 
     def memos(self, run_id: str, *, without_group: int | None = None) -> dict[str, str]:
         """Return the memos (JSON text) by step id, in the order in which the steps ended.
