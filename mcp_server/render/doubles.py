@@ -115,7 +115,16 @@ def _cleared(
     next_call = (
         "Runs use the real steps again." if not left else "clear_mocks without arguments removes the rest."
     )
-    return reply(ClearResult(message=message, cleared=infos(cleared), left=infos(left), next=next_call))
+    cut = len(cleared) > rows or len(left) > rows
+    return reply(
+        ClearResult(
+            message=message,
+            cleared=infos(cleared),
+            left=infos(left),
+            truncated=f"Of each list only the first {rows} are shown." if cut else None,
+            next=next_call,
+        )
+    )
 
 
 def standing_words(doubles: Sequence[Double], *, now_ms: int) -> list[str] | None:

@@ -49,3 +49,4 @@ class ClearResult(Result):
 
     cleared: list[DoubleInfo]
     left: list[DoubleInfo]
+    truncated: str | None = None

@@ -7,7 +7,9 @@ import pytest
 from mcp_scripted import ask, connected, refused, text_of
 from support.sdk_app import ENGINE_ORIGIN, lab, new_client
 
+from durable_engine import MockResult, NewDouble
 from mcp_server.config import ServerConfig
+from mcp_server.render.budget import MAX_CHARS
 from mcp_server.server import build_server
 
 pytestmark = pytest.mark.anyio
@@ -260,3 +262,18 @@ async def test_a_server_that_only_reads_offers_no_mocks(server_for):
     async with lab(client, functions) as it, connected(server_for(it, read_only=True)) as mcp:
         names = {tool.name for tool in (await mcp.list_tools()).tools}
         assert names.isdisjoint({"mock_step", "clear_mocks"})
+
+
+async def test_an_answer_about_many_mocks_stays_within_bounds_and_says_so(server_for):
+    client, functions, _ = shop()
+    async with lab(client, functions) as it:
+        for number in range(120):
+            step = f"{'x' * 900}{number}"
+            double = NewDouble(function="order", step=step, outcomes=(MockResult(data="y" * 900),))
+            await it.engine.doubles.add(double)
+        async with connected(server_for(it)) as mcp:
+            for tool in ("list_functions", "clear_mocks"):
+                answer = await mcp.call_tool(tool, {})
+                assert len(text_of(answer)) < MAX_CHARS
+        assert "120 standing doubles removed" in answer.structured_content["message"]
+        assert answer.structured_content["truncated"] == "Of each list only the first 10 are shown."
