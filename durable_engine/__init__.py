@@ -22,6 +22,15 @@ from durable_engine.model.double import (
     fits_kind,
 )
 from durable_engine.model.event import Event, EventReceipt, NewEvent, NotStarted, StartedRun, UnmetWait
+from durable_engine.model.explanation import (
+    Action,
+    ActionKind,
+    Cause,
+    Evidence,
+    Explanation,
+    Forecast,
+    FunctionVerdict,
+)
 from durable_engine.model.flow import (
     Batch,
     Concurrency,
@@ -34,6 +43,7 @@ from durable_engine.model.flow import (
     Throttle,
 )
 from durable_engine.model.function import App, CancelOn, Function, Trigger
+from durable_engine.model.plan import Conditions, PlannedEvent
 from durable_engine.model.records import (
     EventFilter,
     EventPage,
@@ -46,17 +56,23 @@ from durable_engine.model.records import (
 )
 from durable_engine.model.status import RunStatus, StepKind, StepStatus
 from durable_engine.model.views import AppView, FailedAttempt, Hold, Inventory, RunView, StepView, WaitingFor
+from durable_engine.time_control import Advance, Fired, TimeControl
 from durable_engine.unsupported import UnsupportedUse
 
 __all__ = [
     "DEFAULT_DATA_FILE",
     "DEFAULT_PORT",
+    "Action",
+    "ActionKind",
+    "Advance",
     "App",
     "AppView",
     "Batch",
     "CancelOn",
+    "Cause",
     "Clock",
     "Concurrency",
+    "Conditions",
     "Debounce",
     "Delivery",
     "Double",
@@ -67,11 +83,16 @@ __all__ = [
     "EventFilter",
     "EventPage",
     "EventReceipt",
+    "Evidence",
+    "Explanation",
     "FailedAttempt",
     "Fault",
     "FaultKind",
+    "Fired",
     "FlowControl",
+    "Forecast",
     "Function",
+    "FunctionVerdict",
     "Hold",
     "Inventory",
     "ManualClock",
@@ -83,6 +104,7 @@ __all__ = [
     "NewEvent",
     "NotStarted",
     "Outcome",
+    "PlannedEvent",
     "RateLimit",
     "RealClock",
     "RunFilter",
@@ -101,6 +123,7 @@ __all__ = [
     "StepStatus",
     "StepView",
     "Throttle",
+    "TimeControl",
     "Trigger",
     "UnmetWait",
     "UnsupportedUse",

@@ -95,7 +95,7 @@ def commit_report(
     settlement = Settlement(tables, registry, now_ms=now_ms)
     if isinstance(reply, Ops) and all(isinstance(op, StepRan) for op in reply.ops):
         changes = checkpoint(facts, reply)
-        changes.retries.append(ItemRetry(item_id=item.id, due_ms=now_ms + silence_ms, attempt=0))
+        changes.retries.append(ItemRetry(item_id=item.id, due_ms=facts.now_ms + silence_ms, attempt=0))
         return settlement.apply(changes)
     settled = settlement.apply(decide(facts, reply))
     tables.queue.done(item)
@@ -128,10 +128,10 @@ def _load_facts(
         at_work=at_work,
         step_count=tables.steps.count(run.id),
         has_other_work=bool(at_work) or tables.queue.has_others(item),
-        started_ms=started_ms,
+        started_ms=None if started_ms is None else run.at(started_ms),
         sent=None if sent is None else frozenset(sent),
         signal_holders=_signal_holders(tables, reply),
-        now_ms=now_ms,
+        now_ms=run.at(now_ms),
     )
 
 

@@ -10,7 +10,7 @@ from durable_engine.expressions import compile_expression
 from durable_engine.lifecycle import finish
 from durable_engine.lifecycle.facts import RunFacts
 from durable_engine.model.changes import Changes
-from durable_engine.model.event import Event
+from durable_engine.model.event import Event, EventEffect
 from durable_engine.model.function import Function
 from durable_engine.model.run import Run
 from durable_engine.model.status import RunStatus
@@ -25,7 +25,7 @@ def run_facts(tables: Tables, registry: Registry, run: Run, *, now_ms: int) -> R
         run=run,
         function=registry.by_id(run.function_id),
         load_events=partial(tables.events_of, run),
-        now_ms=now_ms,
+        now_ms=run.at(now_ms),
     )
 
 
@@ -73,4 +73,6 @@ def cancelled_by(tables: Tables, registry: Registry, event: Event, *, now_ms: in
             if not compile_expression(trigger.expression).matches(scope, now_ms=now_ms):
                 continue
         reason = f"by event {event.name!r} ({event.id}), as cancelOn of its function asks"
-        yield cancellation(tables, registry, run, reason=reason, now_ms=now_ms)
+        changes = cancellation(tables, registry, run, reason=reason, now_ms=now_ms)
+        changes.effects.append(EventEffect(event_id=event.id, run_id=run.id))
+        yield changes

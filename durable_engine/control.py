@@ -160,7 +160,7 @@ class RunControl:
                 return Settled()
             woken.append(run.id)
             changes = signal_arrived(
-                run, step, signal, data, around=tables.around(run.id, step), now_ms=now_ms
+                run, step, signal, data, around=tables.around(run.id, step), now_ms=run.at(now_ms)
             )
             return Settlement(tables, registry, now_ms=now_ms).apply(changes)
 
@@ -194,7 +194,9 @@ class RunControl:
             app_names.append(registry.by_id(run.function_id).app_name)
             if text not in {entry.detail.get("text") for entry in tables.history.of_run(run_id)}:
                 tables.history.append(
-                    HistoryEntry(run_id=run_id, at_ms=now_ms, kind=HistoryKind.NOTE, detail={"text": text})
+                    HistoryEntry(
+                        run_id=run_id, at_ms=run.at(now_ms), kind=HistoryKind.NOTE, detail={"text": text}
+                    )
                 )
             return Settled()
 

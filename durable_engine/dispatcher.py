@@ -19,6 +19,7 @@ from durable_engine.executor import Executor, Work, next_due_ms, take_due
 from durable_engine.registry import Registry
 from durable_engine.settle import Settled, repair_stalled
 from durable_engine.signals import Signals
+from durable_engine.skipping import skip_ahead
 from durable_engine.storage.database import Database
 from durable_engine.storage.tables import Tables
 
@@ -77,6 +78,7 @@ class Dispatcher:
             # Looked up inside: any run that the transaction sees is of a function known by then.
             registry = self._registry()
             kept = keep_due(tables, registry, now_ms=now_ms, limit=_TIMERS_AT_ONCE)
+            kept.add(skip_ahead(tables, registry, now_ms=now_ms))
             repair_stalled(tables, registry, kept.resumed, kept, now_ms=now_ms)
             taken = take_due(tables, registry, now_ms=now_ms, limit=limit, only_timers=only_timers)
             return kept, taken, next_due_ms(tables, now_ms=now_ms, only_timers=only_timers)

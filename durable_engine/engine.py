@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Coroutine, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Final, Self
 
 from durable_engine.clock import Clock, RealClock
@@ -15,6 +16,7 @@ from durable_engine.doubling import Doubling
 from durable_engine.endpoints import Endpoints
 from durable_engine.errors import InvalidFunctionError, RunAlreadyEndedError, RunNotFoundError
 from durable_engine.executor import Executor
+from durable_engine.explainer import Explainer
 from durable_engine.expressions import compile_expression
 from durable_engine.gateway.client import GatewayClient
 from durable_engine.inspection import view_run
@@ -25,6 +27,7 @@ from durable_engine.model.double import NewDouble
 from durable_engine.model.event import EventReceipt, NewEvent
 from durable_engine.model.function import Function
 from durable_engine.model.json_value import JSONValue
+from durable_engine.model.plan import Conditions
 from durable_engine.model.views import Inventory, RunView
 from durable_engine.pausing import Pausing
 from durable_engine.reception import Reception
@@ -37,6 +40,7 @@ from durable_engine.settle import Settled
 from durable_engine.signals import Signals
 from durable_engine.storage.database import Database
 from durable_engine.storage.tables import Tables
+from durable_engine.time_control import TimeControl
 from durable_engine.transactions import Transactions
 from durable_engine.unsupported import Unsupported
 
@@ -71,6 +75,8 @@ class Engine:
         )
         self.control = RunControl(database, clock, transactions)
         """Changes runs: cancels, repeats, signals them."""
+        self.time = TimeControl(database, clock, transactions, self._signals, self._registry)
+        """Moves the engine's time, and that of single runs."""
         self.doubles = Doubling(database, clock, self._registry)
         """Mocks and faults that stand for the runs of a function."""
         self._pausing = Pausing(clock, self._keeper)
@@ -79,6 +85,8 @@ class Engine:
         self.unsupported = Unsupported(clock.now_ms, self.control.note)
         self.records = Records(database, clock, self._registry)
         """Lists runs and events, and what belongs to one of them."""
+        self.explainer = Explainer(database, clock, self._registry, self._apps.views)
+        """Says why a run is where it is, and what an event did."""
         self._duties: list[asyncio.Task[None]] = []
 
     @classmethod
@@ -98,6 +106,7 @@ class Engine:
         released = await database.transact(_take_back)
         if released:
             logger.info("took back %d calls that were open when the engine stopped", released)
+        await engine.time.restore()
         await engine._keeper.load()
         # Each is looked at, as after any change, in case it was left with nothing to do.
         await engine._transactions.commit(lambda tables, *_: Settled(resumed=tables.runs.open_ids()))
@@ -139,19 +148,27 @@ class Engine:
         await self.close()
 
     async def send_event(
-        self, event: NewEvent, *, seed: str | None = None, doubles: Sequence[NewDouble] = ()
+        self,
+        event: NewEvent,
+        *,
+        seed: str | None = None,
+        under: Conditions = Conditions(),  # noqa: B008 - frozen
+        doubles: Sequence[NewDouble] = (),
     ) -> EventReceipt:
         """Accept one event; the receipt tells what it started, known in the same transaction.
 
-        `seed` makes the event's id reproducible: the same seed is the same event, accepted once.
-        `doubles` stand in for steps of the runs that it starts, and of the runs that those invoke.
+        `seed` makes the event's id reproducible: the same seed is the same event, accepted once. `under` are
+        conditions for the runs that it starts, and `doubles` stand in for steps of them and of the runs that
+        those invoke.
 
         Raises:
             InvalidEventError: the event is malformed, reserved or too large.
             InvalidInputError: a double cannot be used, or the event starts no run to give it to.
             FunctionNotFoundError: a double is for an unknown function.
         """
-        (receipt,) = await self._reception.send([event], seed=seed, explains=True, doubles=doubles)
+        (receipt,) = await self._reception.send(
+            [event], seed=seed, explains=True, under=under, doubles=doubles
+        )
         return receipt
 
     async def send_events(self, events: Sequence[NewEvent], *, seed: str | None = None) -> list[EventReceipt]:
@@ -170,6 +187,7 @@ class Engine:
         data: Mapping[str, object] | None = None,
         user: Mapping[str, object] | None = None,
         key: str | None = None,
+        under: Conditions = Conditions(),  # noqa: B008 - frozen
         doubles: Sequence[NewDouble] = (),
     ) -> EventReceipt:
         """Start one function directly, whatever triggers it.
@@ -184,7 +202,9 @@ class Engine:
             InvalidInputError: it is a durable endpoint, which requests to the app itself start.
             InvalidEventError: `data` cannot be an event's data.
         """
-        return await self._reception.invoke(function, app=app, data=data, user=user, key=key, doubles=doubles)
+        return await self._reception.invoke(
+            function, app=app, data=data, user=user, key=key, under=under, doubles=doubles
+        )
 
     async def pause_function(
         self, function: str, *, app: str | None = None, cancels_runs: bool = False
@@ -215,6 +235,7 @@ class Engine:
             unsupported=self.unsupported.uses,
             doubles=await self.doubles.standing(),
             now_ms=self._clock.now_ms(),
+            clock_shift_ms=self.time.shift_ms,
         )
 
     async def get_run(self, run_id: str) -> RunView:
@@ -233,9 +254,12 @@ class Engine:
             hint="Run ids come from send_event and invoke_function.",
         )
 
-    async def wait_for_runs(self, run_ids: Sequence[str], *, timeout_s: float) -> Mapping[str, RunView]:
+    async def wait_for_runs(
+        self, run_ids: Sequence[str], *, timeout_s: float, or_idle: bool = False
+    ) -> Mapping[str, RunView]:
         """Return the runs once all have ended, or as they are after `timeout_s` seconds.
 
+        `or_idle`: also when no call is open and nothing is due, so that only time or the outside moves them.
         Ids of no run are missing from the answer.
         """
         wanted = list(dict.fromkeys(run_ids))
@@ -246,7 +270,8 @@ class Engine:
             for run_id in wanted:
                 if run_id not in views or views[run_id].status.is_terminal:
                     watch.note_end(run_id)
-            await self._within(watch.over(), timeout_s)
+            waits = [watch.over(), self._clock.patience(timeout_s), *([self.settle()] if or_idle else [])]
+            await _first_of(waits)
         return await self._view_runs(wanted)
 
     def release_waiters(self) -> None:
@@ -311,22 +336,14 @@ class Engine:
         return await self._database.read(load)
 
     async def _view_runs(self, run_ids: Sequence[str]) -> dict[str, RunView]:
-        now_ms = self._clock.now_ms()
+        now_ms, shift_ms = self._clock.now_ms(), self.time.shift_ms
 
         def load(tables: Tables) -> dict[str, RunView]:
             runs = filter(None, map(tables.runs.find, run_ids))
-            return {run.id: view_run(tables, self._registry(), run, now_ms=now_ms) for run in runs}
+            views = (view_run(tables, self._registry(), run, now_ms=now_ms) for run in runs)
+            return {view.id: replace(view, clock_shift_ms=shift_ms) for view in views}
 
         return await self._database.read(load)
-
-    async def _within(self, wait: Coroutine[Any, Any, None], timeout_s: float) -> None:
-        """Await `wait` for at most `timeout_s`."""
-        tasks = asyncio.create_task(wait), asyncio.create_task(self._clock.patience(timeout_s))
-        try:
-            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            for task in tasks:
-                task.cancel()
 
     def _registry(self) -> Registry:
         return self._keeper.registry
@@ -342,6 +359,16 @@ def _take_back(tables: Tables) -> int:
     tables.lanes.count_anew()
     tables.queue.let_all_go()
     return tables.queue.release_all()
+
+
+async def _first_of(waits: Sequence[Coroutine[Any, Any, None]]) -> None:
+    """Return when the first of them does."""
+    tasks = [asyncio.create_task(wait) for wait in waits]
+    try:
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in tasks:
+            task.cancel()
 
 
 def _warm_up() -> None:

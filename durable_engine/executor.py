@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Awaitable, Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Final, TypeVar
 
@@ -19,6 +19,7 @@ from durable_engine.doubles.calls import Answer, StandIns
 from durable_engine.doubles.choosing import Chosen, prepare
 from durable_engine.errors import StorageError
 from durable_engine.gateway.client import GatewayClient
+from durable_engine.lifecycle.app_time import AppTime, in_run_time
 from durable_engine.model.call import Call
 from durable_engine.model.changes import ItemRetry
 from durable_engine.model.endpoint import EndpointCall
@@ -33,6 +34,7 @@ from durable_engine.registry import Registry
 from durable_engine.sdk.client import SDKClient
 from durable_engine.sdk.reply import failure
 from durable_engine.settle import Settled, repair_stalled
+from durable_engine.skipping import skip_ahead
 from durable_engine.standing import note_held
 from durable_engine.storage.database import Database
 from durable_engine.storage.tables import Tables
@@ -49,10 +51,11 @@ _MENDED_MS: Final = 60_000
 class Work:
     """A leased item and what it asks for: a call to the app, a request of the engine's own (`gateway`),
     nothing for a timer and for a call that comes too late; or why that could not be loaded. `double` is what
-    stands in for it.
+    stands in for it. The time of its run is `offset_ms` ahead of the engine's.
     """
 
     item: QueueItem
+    offset_ms: int = 0
     call: Call | None = None
     gateway: Step | None = None
     double: Chosen | None = None
@@ -91,6 +94,7 @@ def take_due(
 def next_due_ms(tables: Tables, *, now_ms: int, only_timers: bool = False) -> int | None:
     """Return when there is work to take again, which may be now."""
     times = [tables.queue.next_due_ms(only_timers=only_timers), tables.appointments.next_due_ms()]
+    times.append(tables.timelines.next_planned_ms())
     if not only_timers:
         times.append(next_admission_ms(tables, now_ms=now_ms))
     return min((time for time in times if time is not None), default=None)
@@ -133,14 +137,21 @@ class Executor:
         if work.gateway is not None:
             step = work.gateway
             request = parse_json(step.detail or "{}")
-            ask = partial(self._gateway.perform, step.ref, step.kind, request, now=self._clock.now_ms)
+            ask = partial(self._gateway.perform, step.ref, step.kind, request, now=self._clock.wall_ms)
         elif work.call is not None:
-            ask = partial(self._client.call, work.call, now=self._clock.now_ms)
+            ask = partial(self._call, work.call, offset_ms=work.offset_ms)
         else:
             return await self._commit(item, partial(fire_timer, item=item))
         sent = None if work.call is None or work.call.endpoint is not None else work.call.memos
         answer = await self._stand_ins.answer(item, work.double, ask)
         return await self._commit_answer(item, answer, started_ms=started_ms, sent=sent)
+
+    async def _call(self, call: Call, *, offset_ms: int) -> Reply:
+        sent_ms = self._clock.wall_ms()
+        reply = await self._client.call(call, now=self._clock.wall_ms)
+        answered_ms = self._clock.wall_ms()
+        lead_ms = self._clock.now_ms() - answered_ms + offset_ms
+        return in_run_time(reply, AppTime(sent_ms=sent_ms, answered_ms=answered_ms, lead_ms=lead_ms))
 
     async def abandon(self, item: QueueItem, fault: Exception) -> Done:
         """End the run of an item that a bug of ours keeps from being done: never a silent hang.
@@ -156,7 +167,9 @@ class Executor:
         started_ms = self._clock.now_ms()
 
         def end(tables: Tables, registry: Registry, *, now_ms: int) -> Settled:
-            tables.runs.start(item.run_id, now_ms=now_ms)  # only what has started can fail
+            run = tables.runs.get_lean(item.run_id)
+            if run is not None:
+                tables.runs.start(run.id, now_ms=run.at(now_ms))  # only what has started can fail
             return commit_answer(
                 tables, registry, item=item, reply=error, started_ms=started_ms, now_ms=now_ms
             )
@@ -168,7 +181,9 @@ class Executor:
             again = ItemRetry(item_id=item.id, due_ms=self._clock.now_ms() + _MENDED_MS, attempt=item.attempt)
 
             def put_back(tables: Tables) -> None:
-                tables.queue.retry(again)
+                run = tables.runs.get_lean(item.run_id)
+                offset_ms = 0 if run is None else run.offset_ms
+                tables.queue.retry(replace(again, due_ms=again.due_ms + offset_ms))
                 leave(tables, item, now_ms=self._clock.now_ms())
 
             await self._store(put_back)
@@ -190,6 +205,7 @@ class Executor:
             registry = self._registry()
             settled = work(tables, registry, now_ms=now_ms)
             leave(tables, item, now_ms=now_ms)
+            settled.add(skip_ahead(tables, registry, now_ms=now_ms))
             repair_stalled(tables, registry, [item.run_id, *settled.resumed], settled, now_ms=now_ms)
             # With all slots taken, calls with lanes and those without have every other one that becomes free.
             lanes_first = item.lane_id is None
@@ -244,16 +260,16 @@ def _load_work(tables: Tables, registry: Registry, item: QueueItem, *, now_ms: i
     if function.is_paused:
         tables.queue.hold(item, now_ms=now_ms)
         return None
-    _note_wait(tables, item, now_ms=now_ms)
-    if tables.runs.start(run.id, now_ms=now_ms):
-        _note_start(tables, run, finish_timeout_ms=function.finish_timeout_ms, now_ms=now_ms)
+    _note_wait(tables, item, run, now_ms=now_ms)
+    if tables.runs.start(run.id, now_ms=run.at(now_ms)):
+        _note_start(tables, run, finish_timeout_ms=function.finish_timeout_ms, now_ms=run.at(now_ms))
     target = None
     if item.step_id is not None:
-        tables.steps.mark_calling(run.id, item.step_id, now_ms=now_ms)
+        tables.steps.mark_calling(run.id, item.step_id, now_ms=run.at(now_ms))
         target = tables.steps.get(run.id, item.step_id)
     doubled = prepare(tables, run, item, target, now_ms=now_ms)
     if target is not None and target.kind.is_gateway:
-        return Work(item=item, gateway=target, double=doubled.chosen)
+        return Work(item=item, offset_ms=run.offset_ms, gateway=target, double=doubled.chosen)
     call = Call(
         url=function.url,
         run_id=run.id,
@@ -273,16 +289,16 @@ def _load_work(tables: Tables, registry: Registry, item: QueueItem, *, now_ms: i
         given={target.ref.id: target.detail} if target is not None and target.detail else {},
         endpoint=_endpoint_call(tables, run) if function.is_endpoint else None,
     )
-    return Work(item=item, call=call, double=doubled.chosen)
+    return Work(item=item, offset_ms=run.offset_ms, call=call, double=doubled.chosen)
 
 
-def _note_wait(tables: Tables, item: QueueItem, *, now_ms: int) -> None:
+def _note_wait(tables: Tables, item: QueueItem, run: Run, *, now_ms: int) -> None:
     """Keep in the history of a run what held its call, and for how long."""
     if item.lane_id is None or item.ready_ms is None or item.ready_ms >= now_ms:
         return
     held_by = tables.lanes.held_by(item.lane_id)
     if held_by is not None:
-        note_held(tables, item, by=held_by, now_ms=now_ms)
+        note_held(tables, item, run, by=held_by, now_ms=now_ms)
 
 
 def _endpoint_call(tables: Tables, run: Run) -> EndpointCall:

@@ -10,8 +10,10 @@ from durable_engine.lifecycle.resume import event_arrived
 from durable_engine.model.changes import Changes
 from durable_engine.model.decision import Control, Drop
 from durable_engine.model.event import LIFECYCLE_EVENTS, Event, StartedRun, UnmetWait
-from durable_engine.model.function import Function, Trigger
+from durable_engine.model.function import Trigger
 from durable_engine.model.pause import Pause
+from durable_engine.model.plan import Conditions
+from durable_engine.model.run import Timeline
 from durable_engine.registry import Registry
 from durable_engine.starting import Start, consider, decline
 from durable_engine.storage.tables import Tables
@@ -20,13 +22,25 @@ from durable_engine.triggers.matching import mismatch
 _EXPLAINED: Final = 5
 
 
-def plan_event(tables: Tables, registry: Registry, event: Event, *, now_ms: int) -> Changes:
-    """Decide which runs a new event starts, and say why a function that listens to it is not started."""
+def plan_event(
+    tables: Tables,
+    registry: Registry,
+    event: Event,
+    *,
+    now_ms: int,
+    timeline: Timeline | None = None,
+    under: Conditions = Conditions(),  # noqa: B008 - frozen
+) -> Changes:
+    """Decide which runs a new event starts, and say why a function that listens to it is not started.
+
+    `timeline` is that of the run whose end the event tells of. `under` are conditions for the runs.
+    """
     changes = Changes(events=[event])
     if _ends_a_handler(event):
         return changes
     for function, triggers in registry.listening_to(event.name):
-        _start(tables, changes, function, triggers, event, now_ms=now_ms)
+        start = Start(function=function, event=event, now_ms=now_ms, timeline=timeline, under=under)
+        _start(tables, changes, triggers, start)
     return changes
 
 
@@ -55,7 +69,7 @@ def resume_wait(tables: Tables, pause: Pause, event: Event, *, now_ms: int) -> C
     step = tables.steps.get(pause.run_id, pause.step_id)
     if run is None or step is None or run.status.is_terminal or step.status.is_terminal:
         return None
-    return event_arrived(run, step, event, around=tables.around(run.id, step), now_ms=now_ms)
+    return event_arrived(run, step, event, around=tables.around(run.id, step), now_ms=run.at(now_ms))
 
 
 def unmet_waits(tables: Tables, event: Event, *, now_ms: int) -> tuple[UnmetWait, ...]:
@@ -82,20 +96,14 @@ def _mismatch(
     run = tables.runs.get(run_id)
     if run is None or expression is None:
         return None
-    return explain_mismatch(compile_expression(expression), tables.wait_scope(run, payload), now_ms=now_ms)
+    return explain_mismatch(
+        compile_expression(expression), tables.wait_scope(run, payload), now_ms=run.at(now_ms)
+    )
 
 
-def _start(
-    tables: Tables,
-    changes: Changes,
-    function: Function,
-    triggers: list[Trigger],
-    event: Event,
-    *,
-    now_ms: int,
-) -> None:
-    reasons = [mismatch(trigger, event, now_ms=now_ms) for trigger in triggers]
-    start = Start(function=function, event=event, now_ms=now_ms)
+def _start(tables: Tables, changes: Changes, triggers: list[Trigger], start: Start) -> None:
+    event = start.event
+    reasons = [mismatch(trigger, event, now_ms=start.now_ms) for trigger in triggers]
     if None in reasons:
         consider(tables, changes, start)
         return
@@ -111,7 +119,9 @@ def _meets(tables: Tables, pause: Pause, payload: dict[str, object], *, now_ms: 
     run = tables.runs.get(pause.run_id)
     if run is None:
         return False
-    return compile_expression(pause.expression).matches(tables.wait_scope(run, payload), now_ms=now_ms)
+    return compile_expression(pause.expression).matches(
+        tables.wait_scope(run, payload), now_ms=run.at(now_ms)
+    )
 
 
 def existing_runs(tables: Tables, registry: Registry, event_id: str) -> tuple[StartedRun, ...]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from durable_engine.double_uses import body_counts, uses_in
@@ -13,7 +13,6 @@ from durable_engine.model.double import HAS_CALL, DoubleUse, FaultKind
 from durable_engine.model.event import NotStarted, StartedRun
 from durable_engine.model.history import HistoryEntry, HistoryKind
 from durable_engine.model.json_value import JSONObject, JSONValue, parse_stored
-from durable_engine.model.op import StepRef
 from durable_engine.model.queue_item import ItemKind, QueueItem
 from durable_engine.model.run import Run
 from durable_engine.model.status import RunStatus, StepKind, StepStatus
@@ -60,10 +59,10 @@ class _Known:
 
 
 def view_run(tables: Tables, registry: Registry, run: Run, *, now_ms: int) -> RunView:
-    """Return a run as callers see it."""
+    """Return a run as callers see it, with all times in its own time."""
     function = registry.by_id(run.function_id)
     history = tables.history.of_run(run.id)
-    queue = tables.queue.of_run(run.id)
+    queue = [replace(item, due_ms=run.at(item.due_ms)) for item in tables.queue.of_run(run.id)]
     known = _known(tables, run, history, queue, now_ms=now_ms)
     steps = tuple(_view_step(step, known) for step in tables.steps.all(run.id))
     return RunView(
@@ -74,7 +73,7 @@ def view_run(tables: Tables, registry: Registry, run: Run, *, now_ms: int) -> Ru
         app_name=function.app_name,
         event=tables.events.get(run.event_id),
         queued_ms=run.queued_ms,
-        now_ms=now_ms,
+        now_ms=run.at(now_ms),
         started_ms=run.started_ms,
         ended_ms=run.ended_ms,
         output=parse_stored(run.output),
@@ -94,6 +93,8 @@ def view_run(tables: Tables, registry: Registry, run: Run, *, now_ms: int) -> Ru
         failure_handlers=_failure_handlers(tables, registry, run),
         is_archived=function.is_archived,
         is_endpoint=function.is_endpoint,
+        timeline_id=run.timeline_id,
+        skipped_ms=run.skipped_ms,
         doubles=uses_in(history),
         doubled_below=tuple(tables.history.doubled_below(run.id)) if known.children else (),
         unused_doubles=tuple(double for double in tables.doubles.of_scope(run.id) if not double.uses),
@@ -114,8 +115,8 @@ def _known(
         doubled={use.step_id: use.outcome for use in uses},
         doubled_before=_doubled_before(tables, run),
         bodies=body_counts(history),
-        late=_late(uses, queue, now_ms=now_ms),
-        now_ms=now_ms,
+        late=_late(uses, queue, now_ms=run.at(now_ms)),
+        now_ms=run.at(now_ms),
     )
 
 
@@ -131,9 +132,9 @@ def _held(tables: Tables, run: Run, *, now_ms: int) -> Iterator[WaitingFor]:
         step = None if standing.step_id is None else tables.steps.get(run.id, standing.step_id)
         yield WaitingFor(
             kind="paused" if standing.control is Control.PAUSE else standing.control.value,
-            until_ms=standing.until_ms,
+            until_ms=None if standing.until_ms is None else run.at(standing.until_ms),
             step_id=standing.step_id,
-            step_name=None if step is None else _label(step.ref),
+            step_name=None if step is None else step.ref.label,
             reason=standing.reason,
         )
 
@@ -276,7 +277,7 @@ def _output(step: Step, memo: JSONValue) -> JSONValue:
 def _step_wait(step: Step, known: _Known) -> WaitingFor | None:
     if step.status is StepStatus.RUNNING and step.ref.id in known.late:
         until_ms = known.late[step.ref.id]
-        return WaitingFor(kind="reply", until_ms=until_ms, step_id=step.ref.id, step_name=_label(step.ref))
+        return WaitingFor(kind="reply", until_ms=until_ms, step_id=step.ref.id, step_name=step.ref.label)
     if step.status is not StepStatus.WAITING:
         return known.held.get(step.ref.id) if step.status is StepStatus.QUEUED else None
     # A step that waits while its code may run again is waiting for its next attempt, unless that is
@@ -289,7 +290,7 @@ def _step_wait(step: Step, known: _Known) -> WaitingFor | None:
         kind=kind,
         until_ms=step.due_ms,
         step_id=step.ref.id,
-        step_name=_label(step.ref),
+        step_name=step.ref.label,
         event_name=detail.get("event"),
         expression=detail.get("expression"),
         run_id=known.children.get(step.ref.id),
@@ -297,10 +298,6 @@ def _step_wait(step: Step, known: _Known) -> WaitingFor | None:
         signal=detail.get("signal"),
         is_displaced=kind == "signal" and step.ref.id not in known.pauses,
     )
-
-
-def _label(ref: StepRef) -> str:
-    return f"{ref.name}[{ref.index}]" if ref.index else ref.name
 
 
 def _run_waits(

@@ -53,9 +53,9 @@ class Pausing:
         def let_go(tables: Tables) -> None:
             for appointment in tables.appointments.of_kind(AppointmentKind.PAUSE, function.id):
                 tables.appointments.close(appointment)
-            for run_id in tables.runs.open_of_function(function.id):
-                for item in tables.queue.let_go(run_id, now_ms=now_ms):
-                    note_held(tables, item, by=_HELD_BY, now_ms=now_ms)
+            for run in filter(None, map(tables.runs.get_lean, tables.runs.open_of_function(function.id))):
+                for item in tables.queue.let_go(run.id, now_ms=now_ms):
+                    note_held(tables, item, run, by=_HELD_BY, now_ms=now_ms)
 
         await self._keeper.note_pause(function, paused_ms=None, besides=let_go)
 

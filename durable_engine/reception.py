@@ -17,6 +17,7 @@ from durable_engine.model.changes import Changes
 from durable_engine.model.double import NewDouble
 from durable_engine.model.event import Event, EventReceipt, NewEvent
 from durable_engine.model.function import Function
+from durable_engine.model.plan import Conditions
 from durable_engine.registry import Registry
 from durable_engine.settle import Settled, Settlement, invoked_event
 from durable_engine.standing import held_words
@@ -50,11 +51,12 @@ class Reception:
         *,
         seed: str | None,
         explains: bool,
+        under: Conditions = Conditions(),  # noqa: B008 - frozen
         doubles: Sequence[NewDouble] = (),
     ) -> list[EventReceipt]:
         """Accept events, all of them or none. `explains`: the receipts say what keeps runs waiting, too.
 
-        `doubles` are for the runs that they start.
+        `under` are conditions for the runs that they start, and `doubles` stand in for their steps.
 
         Raises:
             InvalidEventError: one is malformed, reserved or too large, or there are too many.
@@ -73,7 +75,9 @@ class Reception:
         def take(tables: Tables, registry: Registry, now_ms: int) -> Settled:
             whole = Settled()
             for event in accepted:
-                settled, receipt = _ingest(tables, registry, event, explains=explains, now_ms=now_ms)
+                settled, receipt = _ingest(
+                    tables, registry, event, explains=explains, under=under, now_ms=now_ms
+                )
                 receipts.append(receipt)
                 give(tables, registry, doubles, receipt, now_ms=now_ms)
                 whole.add(settled)
@@ -90,6 +94,7 @@ class Reception:
         data: Mapping[str, object] | None,
         user: Mapping[str, object] | None,
         key: str | None,
+        under: Conditions = Conditions(),  # noqa: B008 - frozen
         doubles: Sequence[NewDouble] = (),
     ) -> EventReceipt:
         """Start one function, whatever triggers it; for 24 h the same `key` starts it only once.
@@ -101,15 +106,9 @@ class Reception:
             InvalidInputError: it is a durable endpoint.
             InvalidEventError: `data` cannot be an event's data.
         """
-        found = self._registry().find(function, app=app)
-        if found.is_endpoint:
-            raise InvalidInputError(
-                f"{found.slug!r} is a durable endpoint: a request to the app itself starts it.",
-                hint=f"Send a request to {found.url}.",
-            )
+        found = _startable(self._registry().find(function, app=app))
         event = self._event_for(found, NewEvent(name="checked", data=dict(data or {}), user=dict(user or {})))
         start_key = None if key is None else f"{_INVOKE_KEY}{key}"
-
         receipts: list[EventReceipt] = []
 
         def start(tables: Tables, registry: Registry, now_ms: int) -> Settled:
@@ -119,10 +118,17 @@ class Reception:
                 receipts.append(known)
                 return Settled()
             changes = Changes(events=[event])
-            function = registry.by_id(found.id)
-            asked = Start(function=function, event=event, now_ms=now_ms, is_direct=True, start_key=start_key)
+            asked = Start(
+                function=registry.by_id(found.id),
+                event=event,
+                now_ms=now_ms,
+                is_direct=True,
+                start_key=start_key,
+                under=under,
+            )
             consider(tables, changes, asked)
             settled = Settlement(tables, registry, now_ms=now_ms).apply(changes)
+            _prepare(tables, settled, under)
             receipts.append(_with_holds(tables, _receipt(event, settled), now_ms=now_ms))
             give(tables, registry, doubles, receipts[0], now_ms=now_ms)
             return settled
@@ -137,15 +143,31 @@ class Reception:
         return invoked_event(function, checked.data, checked.user, now_ms=now_ms, event_id=new_ulid(now_ms))
 
 
+def _startable(function: Function) -> Function:
+    if function.is_endpoint:
+        raise InvalidInputError(
+            f"{function.slug!r} is a durable endpoint: a request to the app itself starts it.",
+            hint=f"Send a request to {function.url}.",
+        )
+    return function
+
+
+def _prepare(tables: Tables, settled: Settled, under: Conditions) -> None:
+    """Let the runs that were started take place under conditions."""
+    for run in settled.started if under.events else ():
+        tables.timelines.plan(run.run_id, under.events)
+
+
 def _ingest(
-    tables: Tables, registry: Registry, event: Event, *, explains: bool, now_ms: int
+    tables: Tables, registry: Registry, event: Event, *, explains: bool, under: Conditions, now_ms: int
 ) -> tuple[Settled, EventReceipt]:
     known = tables.events.find(event.id)
     if known is not None:
         started = existing_runs(tables, registry, event.id)
         missed = not_started(tables, event.id)
         return Settled(), EventReceipt(event=known, is_known=True, started=started, not_started=missed)
-    settled = Settlement(tables, registry, now_ms=now_ms).ingest(event)
+    settled = Settlement(tables, registry, now_ms=now_ms).ingest(event, under=under)
+    _prepare(tables, settled, under)
     receipt = _receipt(event, settled)
     if not explains:
         return settled, receipt

@@ -24,6 +24,7 @@ class Registry:
         self.apps = tuple(apps)
         self._by_id = {function.id: function for function in functions}
         self.functions = tuple(function for function in self._by_id.values() if not function.is_archived)
+        self.archived = tuple(function for function in self._by_id.values() if function.is_archived)
         self._by_event: dict[str, list[tuple[Function, Trigger]]] = defaultdict(list)
         self._by_prefix: list[tuple[Function, Trigger]] = []
         for function in self.functions:

@@ -25,7 +25,9 @@ from durable_engine.model.event import FUNCTION_INVOKED, Event, StartedRun
 from durable_engine.model.function import Function
 from durable_engine.model.history import HistoryEntry, HistoryKind
 from durable_engine.model.json_value import JSONObject, parse_json, to_json
+from durable_engine.model.plan import Conditions
 from durable_engine.model.queue_item import ItemKind, NewItem
+from durable_engine.model.run import Run
 from durable_engine.model.status import RunStatus
 from durable_engine.model.step import Step
 from durable_engine.registry import Registry
@@ -77,9 +79,17 @@ class Settlement:
                 self._write(following)
         return self.settled
 
-    def ingest(self, event: Event) -> Settled:
-        """Store an event and everything that follows from it."""
-        self._next.append(partial(self._event, event))
+    def ingest(
+        self,
+        event: Event,
+        *,
+        under: Conditions = Conditions(),  # noqa: B008 - frozen
+    ) -> Settled:
+        """Store an event and everything that follows from it.
+
+        `under` are conditions for the runs that it starts.
+        """
+        self._next.append(partial(self._event, event, under=under))
         return self.apply(Changes())
 
     def _write(self, changes: Changes) -> None:
@@ -103,11 +113,25 @@ class Settlement:
                 self.settled.cancelled.append(end.run.id)
             if end.run.parent_run_id is not None:
                 self._next.append(partial(self._wake_parent, end))
+        cause = changes.ends[0].run if changes.ends else None  # of the events that tell of its end
         for event in changes.emitted:
-            self._next.append(partial(self._event, event))
+            self._next.append(partial(self._event, event, cause))
 
-    def _event(self, event: Event) -> Iterable[Changes]:
-        plan = plan_event(self._tables, self._registry, event, now_ms=self._now_ms)
+    def _event(
+        self,
+        event: Event,
+        cause: Run | None = None,
+        *,
+        under: Conditions = Conditions(),  # noqa: B008 - frozen
+    ) -> Iterable[Changes]:
+        plan = plan_event(
+            self._tables,
+            self._registry,
+            event,
+            now_ms=self._now_ms,
+            timeline=None if cause is None else cause.timeline,
+            under=under,
+        )
         if event.source == "engine":
             plan.started.clear()  # nobody has asked for these
         yield plan
@@ -123,11 +147,13 @@ class Settlement:
             message = f"could not find function with ID: {invocation.function}"
             yield from self._end_invocation(invocation.run_id, invocation.step.ref.id, message)
             return
+        parent_run = self._tables.runs.get_lean(invocation.run_id)
         event = invoked_event(
             function,
             invocation.data,
             invocation.user,
             now_ms=self._now_ms,
+            ts_ms=None if parent_run is None else parent_run.at(self._now_ms),
             event_id=derived_ulid(self._now_ms, invocation.run_id, invocation.step.ref.id, "invoke"),
             v=invocation.v,
             about={
@@ -180,7 +206,7 @@ class Settlement:
             step,
             memo=to_json({"error": error}),
             around=self._tables.around(run.id, step),
-            now_ms=self._now_ms,
+            now_ms=run.at(self._now_ms),
             error=error,
         )
 
@@ -198,7 +224,7 @@ class Settlement:
             output=end.output,
             error=_as_child_error(end.error),
             around=self._tables.around(run.id, step),
-            now_ms=self._now_ms,
+            now_ms=run.at(self._now_ms),
         )
 
 
@@ -218,8 +244,10 @@ def repair_stalled(
         changes = Changes()
         if run.status is RunStatus.QUEUED or not was_repaired:
             logger.error("run %s had nothing left to do; calling it again", run_id)
-            changes.items.append(NewItem(run_id=run_id, kind=ItemKind.DISCOVER, due_ms=now_ms))
-            changes.history.append(HistoryEntry(run_id=run_id, at_ms=now_ms, kind=HistoryKind.RUN_REPAIRED))
+            changes.items.append(NewItem(run_id=run_id, kind=ItemKind.DISCOVER, due_ms=run.at(now_ms)))
+            changes.history.append(
+                HistoryEntry(run_id=run_id, at_ms=run.at(now_ms), kind=HistoryKind.RUN_REPAIRED)
+            )
         else:
             logger.error("run %s had nothing left to do; ending it", run_id)
             error: JSONObject = {
@@ -238,6 +266,7 @@ def invoked_event(
     *,
     now_ms: int,
     event_id: str,
+    ts_ms: int | None = None,
     v: str | None = None,
     about: JSONObject | None = None,
 ) -> Event:
@@ -248,7 +277,7 @@ def invoked_event(
         name=FUNCTION_INVOKED,
         data={**data, "_inngest": {"fn_id": function.slug, **(about or {})}},
         user=user,
-        ts_ms=now_ms,
+        ts_ms=now_ms if ts_ms is None else ts_ms,
         received_ms=now_ms,
         v=v,
         source="invoke",

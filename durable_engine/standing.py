@@ -8,7 +8,9 @@ from durable_engine.durations import format_duration
 from durable_engine.flow_control.lanes import first_to_hold
 from durable_engine.model.decision import Control
 from durable_engine.model.history import HistoryEntry, HistoryKind
+from durable_engine.model.lane import GateState
 from durable_engine.model.queue_item import QueueItem
+from durable_engine.model.run import Run
 from durable_engine.storage.tables import Tables
 
 
@@ -24,6 +26,8 @@ class Standing:
     since_ms: int
     step_id: str | None = None
     until_ms: int | None = None
+    gate: GateState | None = None
+    """What holds it, unless its function is paused."""
 
 
 def standings(tables: Tables, run_id: str, *, now_ms: int) -> list[Standing]:
@@ -47,15 +51,15 @@ def held_words(tables: Tables, run_id: str, *, now_ms: int) -> str | None:
     return f"{standing.reason}; it starts in {format_duration(standing.until_ms - now_ms)} at the earliest"
 
 
-def note_held(tables: Tables, item: QueueItem, *, by: str, now_ms: int) -> None:
+def note_held(tables: Tables, item: QueueItem, run: Run, *, by: str, now_ms: int) -> None:
     """Keep in the history of a run what held a call until now; the view of the run tells of it as a hold."""
     tables.history.append(
         HistoryEntry(
             run_id=item.run_id,
-            at_ms=now_ms,
+            at_ms=run.at(now_ms),
             kind=HistoryKind.HELD,
             step_id=item.step_id,
-            detail={"by": by, "since_ms": item.ready_ms},
+            detail={"by": by, "since_ms": None if item.ready_ms is None else run.at(item.ready_ms)},
         )
     )
 
@@ -82,4 +86,5 @@ def _standing(tables: Tables, item: QueueItem, *, now_ms: int) -> Standing | Non
         since_ms=since_ms,
         step_id=item.step_id,
         until_ms=held.until_ms,
+        gate=held.gate,
     )

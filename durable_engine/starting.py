@@ -15,7 +15,7 @@ from typing import Final
 from durable_engine.flow_control import batching, debounce, rate_limit, singleton
 from durable_engine.flow_control.keys import is_false, key_value, shown_key
 from durable_engine.ids import derived_ulid
-from durable_engine.lifecycle.start import start_run
+from durable_engine.lifecycle.start import run_id_for, start_run
 from durable_engine.model.appointment import Appointment, AppointmentKind
 from durable_engine.model.changes import Changes
 from durable_engine.model.decision import Admit, Control, Drop, EventDecision, NotAdmitted
@@ -24,7 +24,8 @@ from durable_engine.model.flow import Batch, Debounce
 from durable_engine.model.function import Function
 from durable_engine.model.json_value import to_json
 from durable_engine.model.pause import Pause
-from durable_engine.model.run import Run
+from durable_engine.model.plan import Conditions
+from durable_engine.model.run import Run, Timeline
 from durable_engine.storage.tables import Tables
 
 IDEMPOTENCY_MS: Final = 24 * 3_600_000
@@ -38,6 +39,7 @@ class Start:
     """A start that is asked for. `parent` is (run id, step id) of the step that invokes the function.
 
     `is_direct`: the function is meant, whatever triggers it. `start_key` guards the start for 24 hours.
+    `timeline` is that of the run that brings this start about; `under` may give the run one of its own.
     """
 
     function: Function
@@ -46,16 +48,24 @@ class Start:
     is_direct: bool = False
     parent: tuple[str, str] | None = None
     start_key: str | None = None
+    timeline: Timeline | None = None
+    under: Conditions = Conditions()  # noqa: RUF009 - frozen
 
 
 def consider(tables: Tables, changes: Changes, start: Start) -> Run | None:
-    """Start a run if all controls let it, and return it; else keep the decision on the event's record."""
+    """Start a run if all controls let it, and return it; else keep the decision on the event's record.
+
+    One that has a time of its own waits for no other events: neither debounce nor batching puts it off.
+    """
     function, event, now_ms = start.function, start.event, start.now_ms
+    timeline = _timeline(tables, start)
+    start = replace(start, timeline=timeline)
     flow, payload = function.flow, event.as_payload()
     if function.is_paused:
         decline(changes, start, PAUSED)
         return None
-    if flow.batch is not None and not start.is_direct and batching.takes(flow.batch, payload, now_ms=now_ms):
+    is_alone = start.is_direct or timeline is not None
+    if flow.batch is not None and not is_alone and batching.takes(flow.batch, payload, now_ms=now_ms):
         return _collect(tables, changes, start, flow.batch)
     drop = (
         _repeated_event(tables, start) or _repeated_key(tables, start) or _over_rate(tables, changes, start)
@@ -63,7 +73,7 @@ def consider(tables: Tables, changes: Changes, start: Start) -> Run | None:
     if drop is not None:
         decline(changes, start, drop)
         return None
-    if flow.debounce is not None:
+    if flow.debounce is not None and timeline is None:
         _debounce(tables, changes, start, flow.debounce)
         return None
     return _start(tables, changes, start, due_ms=event.ts_ms)
@@ -84,7 +94,17 @@ def _start(tables: Tables, changes: Changes, start: Start, *, due_ms: int | None
     if isinstance(decision, Drop):
         decline(changes, start, decision)
         return None
-    run = start_run(changes, function, event, now_ms=now_ms, due_ms=due_ms, parent=start.parent)
+    run = start_run(
+        changes,
+        function,
+        event,
+        now_ms=now_ms,
+        due_ms=due_ms,
+        parent=start.parent,
+        timeline=start.timeline,
+    )
+    if start.under.need_own_time and start.timeline is not None:
+        changes.timelines.append(start.timeline)
     for replaced in decision.replaces:
         changes.replaced.append((replaced, f"by its newer run {run.id}, as the function is a singleton"))
     has_own_id = event.public_id != event.id
@@ -95,6 +115,14 @@ def _start(tables: Tables, changes: Changes, start: Start, *, due_ms: int | None
         run_id, step_id = start.parent
         changes.pauses.append(Pause(run_id=run_id, step_id=step_id, child_run_id=run.id))
     return run
+
+
+def _timeline(tables: Tables, start: Start) -> Timeline | None:
+    if start.under.need_own_time:
+        run_id = run_id_for(start.event, start.function, now_ms=start.now_ms)
+        return Timeline(id=run_id, until_ms=None if start.under.skips_time else start.now_ms)
+    parent = None if start.parent is None else tables.runs.get_lean(start.parent[0])
+    return start.timeline if parent is None else parent.timeline
 
 
 def _alone(tables: Tables, start: Start) -> Admit | Drop:

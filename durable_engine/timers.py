@@ -27,5 +27,5 @@ def fire_timer(tables: Tables, registry: Registry, *, item: QueueItem, now_ms: i
     if run is None or step is None or step.status.is_terminal:
         tables.queue.done(item)
         return Settled()
-    changes = time_is_up(run, step, around=tables.around(run.id, step), now_ms=now_ms)
+    changes = time_is_up(run, step, around=tables.around(run.id, step), now_ms=run.at(now_ms))
     return settlement.apply(changes)

@@ -5,7 +5,20 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
-from durable_engine import Double, EventReceipt, Function, Inventory, NewDouble, NewEvent, RunView, StepKind
+from durable_engine import (
+    Conditions,
+    Double,
+    EventReceipt,
+    Explanation,
+    Function,
+    Inventory,
+    NewDouble,
+    NewEvent,
+    RunView,
+    StepKind,
+    TimeControl,
+)
+from durable_engine.scenarios.runner import Recorded
 
 
 class Doubles(Protocol):
@@ -33,6 +46,26 @@ class Doubles(Protocol):
         ...
 
 
+class Explainer(Protocol):
+    """Says why runs are where they are, and what events did."""
+
+    async def run(self, run_id: str) -> Explanation:
+        """Explain a run.
+
+        Raises:
+            RunNotFoundError: no such run; `nearest` are ids of recent runs.
+        """
+        ...
+
+    async def event(self, event_id: str) -> Explanation:
+        """Explain an event; `event_id` may be the id that its sender gave it.
+
+        Raises:
+            EventNotFoundError: no such event; `nearest` are ids of recent events.
+        """
+        ...
+
+
 class Backend(Protocol):
     """The operations behind the tools. `durable_engine.Engine` satisfies it.
 
@@ -45,10 +78,23 @@ class Backend(Protocol):
         """Mocks and faults."""
         ...
 
-    async def send_event(self, event: NewEvent, *, seed: str | None = None) -> EventReceipt:
+    @property
+    def explainer(self) -> Explainer:
+        """What explains runs and events."""
+        ...
+
+    async def send_event(
+        self,
+        event: NewEvent,
+        *,
+        seed: str | None = None,
+        under: Conditions = Conditions(),  # noqa: B008 - frozen
+        doubles: Sequence[NewDouble] = (),
+    ) -> EventReceipt:
         """Accept one event and return what it started, in one transaction.
 
-        `seed` makes the event's id reproducible: the same seed is the same event, accepted once.
+        `seed` makes the event's id reproducible: the same seed is the same event, accepted once. `under` are
+        conditions for the runs that it starts, and `doubles` stand in for their steps.
 
         Raises:
             InvalidEventError: the event is malformed or too large.
@@ -62,6 +108,8 @@ class Backend(Protocol):
         app: str | None = None,
         data: Mapping[str, object] | None = None,
         user: Mapping[str, object] | None = None,
+        under: Conditions = Conditions(),  # noqa: B008 - frozen
+        doubles: Sequence[NewDouble] = (),
     ) -> EventReceipt:
         """Start one function directly; `function` is its slug, UUID, name, or slug without the app.
 
@@ -84,6 +132,16 @@ class Backend(Protocol):
         """End the pause of a function; raises as `invoke_function`."""
         ...
 
+    @property
+    def time(self) -> TimeControl:
+        """Moves time."""
+        ...
+
+    @property
+    def records(self) -> Recorded:
+        """Looks up events and functions."""
+        ...
+
     async def inventory(self) -> Inventory:
         """Return all functions known now, and their apps."""
         ...
@@ -96,10 +154,13 @@ class Backend(Protocol):
         """
         ...
 
-    async def wait_for_runs(self, run_ids: Sequence[str], *, timeout_s: float) -> Mapping[str, RunView]:
+    async def wait_for_runs(
+        self, run_ids: Sequence[str], *, timeout_s: float, or_idle: bool = False
+    ) -> Mapping[str, RunView]:
         """Return the runs as soon as all have ended, or as they are after `timeout_s` seconds.
 
-        Wakes on the end of a run, not on a timer. Ids of no run are missing from the answer.
+        `or_idle`: or as they are when only time or the outside moves anything. Wakes on the end of a run, not
+        on a timer. Ids of no run are missing from the answer.
         """
         ...
 

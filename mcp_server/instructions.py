@@ -21,6 +21,9 @@ A failed step is retried with backoff (4 retries unless configured), so a RUNNIN
 Flow control (debounce, throttle, ...) may delay or drop a start: notStarted and held in send_event say why \
 and until when. pause_function stops a function."""
 
+_TESTING = """\
+explain says why a run waits, retries or failed, or why an event started nothing, with what to do."""
+
 _READ_ONLY = """\
 This server is read-only: it shows functions and runs but starts none.
 list_functions shows what exists, get_run_status one run step by step, poll_run_status waits for runs."""
@@ -40,6 +43,8 @@ def instructions(config: ServerConfig) -> str:
     parts = [_INTRO]
     if "core" in config.toolsets:
         parts.append(_READ_ONLY if config.read_only else _CORE)
+    if "testing" in config.toolsets:
+        parts.append(_TESTING)
     if "docs" in config.toolsets:
         parts.append(_DOCS)
     return "\n\n".join([*parts, _RULES])

@@ -1,16 +1,45 @@
-"""Waiting for runs to end while telling the caller that time passes."""
+"""Waiting while telling the caller that time passes."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Coroutine, Mapping, Sequence
+from typing import Any, TypeVar
 
 from mcp.server.mcpserver import Context
 
 from durable_engine import RunView
 from mcp_server.backend import Backend
+
+T = TypeVar("T")
+
+
+async def with_progress(
+    work: Coroutine[Any, Any, T],
+    *,
+    what: str,
+    timeout_s: float,
+    interval_s: float,
+    context: Context[Any, Any],
+) -> T:
+    """Return what `work` does, reporting progress each `interval_s`; when the caller gives up, it ends.
+
+    `what` says what is waited for, and `timeout_s` how long that may take.
+    """
+    working = asyncio.ensure_future(work)
+    elapsed_s = 0.0
+    try:
+        while not (await asyncio.wait({working}, timeout=interval_s))[0]:
+            elapsed_s += interval_s
+            words = f"Waiting for {what} to end: {elapsed_s:.0f} s of at most {timeout_s:.0f} s"
+            await context.report_progress(elapsed_s, timeout_s, words)
+        return working.result()
+    finally:
+        if not working.done():
+            working.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await working
 
 
 class RunWaiter:
@@ -25,34 +54,12 @@ class RunWaiter:
     ) -> Mapping[str, RunView]:
         """Return the runs once all have ended, or as they are after `timeout_s` seconds.
 
-        Ids of no run are missing from the answer. When the caller gives up, the wait ends with it.
+        Ids of no run are missing from the answer.
         """
-        waiting = asyncio.ensure_future(self._backend.wait_for_runs(run_ids, timeout_s=timeout_s))
-        try:
-            await self._report_until_done(waiting, len(run_ids), timeout_s, context)
-            return waiting.result()
-        finally:
-            if not waiting.done():
-                waiting.cancel()
-                with contextlib.suppress(asyncio.CancelledError):
-                    await waiting
-
-    async def _report_until_done(
-        self,
-        waiting: asyncio.Future[Mapping[str, RunView]],
-        count: int,
-        timeout_s: float,
-        context: Context[Any, Any],
-    ) -> None:
-        what = "1 run" if count == 1 else f"{count} runs"
-        elapsed_s = 0.0
-        while True:
-            done, _ = await asyncio.wait({waiting}, timeout=self._interval_s)
-            if done:
-                return
-            elapsed_s += self._interval_s
-            await context.report_progress(
-                elapsed_s,
-                timeout_s,
-                f"Waiting for {what} to end: {elapsed_s:.0f} s of at most {timeout_s:.0f} s",
-            )
+        return await with_progress(
+            self._backend.wait_for_runs(run_ids, timeout_s=timeout_s),
+            what="1 run" if len(run_ids) == 1 else f"{len(run_ids)} runs",
+            timeout_s=timeout_s,
+            interval_s=self._interval_s,
+            context=context,
+        )

@@ -104,13 +104,15 @@ class StandIns:
             deliveries=played.deliveries,
             committed=played.reply,
         )
-        entry = use_entry(use, now_ms=now_ms)
+        run = tables.runs.get_lean(item.run_id)
+        offset_ms = 0 if run is None else run.offset_ms
+        entry = use_entry(use, now_ms=now_ms + offset_ms)
         tables.doubles.use(chosen.double.id)
         tables.history.append(entry)
         if played.reply is None:
-            due_ms = held.due_ms
+            due_ms = held.due_ms + offset_ms
             if played.delay_ms is not None:
-                due_ms = now_ms + played.delay_ms
+                due_ms = now_ms + offset_ms + played.delay_ms
                 self._keep(item, _Late(entry, played.deliveries[0]))
             tables.queue.retry(ItemRetry(item_id=item.id, due_ms=due_ms, attempt=held.attempt))
             return Settled()
@@ -162,6 +164,7 @@ def _commit_real(reply: Reply, commit: Commit, tables: Tables, registry: Registr
 def _commit_late(
     item: QueueItem, late: _Late, commit: Commit, tables: Tables, registry: Registry, *, now_ms: int
 ) -> Settled:
-    if tables.queue.held(item.id, item.lease) is not None:
-        tables.history.append(late_entry(late.use, late.reply, now_ms=now_ms))
+    run = tables.runs.get_lean(item.run_id)
+    if run is not None and tables.queue.held(item.id, item.lease) is not None:
+        tables.history.append(late_entry(late.use, late.reply, now_ms=run.at(now_ms)))
     return commit(tables, registry, reply=late.reply, now_ms=now_ms)

@@ -30,7 +30,9 @@ def stand_in(tables: Tables, facts: CallFacts, reply: Reply) -> Reply:
     new = {op.step.id for op in reply.ops if isinstance(op, _MEANT) and _is_new(facts, op.step.id)}
     if not new:
         return reply
-    found = tables.doubles.for_run(facts.run.id, facts.run.function_id, now_ms=facts.now_ms)
+    run = facts.run
+    engine_ms = facts.now_ms - run.offset_ms  # standing doubles expire by the engine's time
+    found = tables.doubles.for_run(run.id, run.function_id, now_ms=engine_ms)
     ops: list[Op] = []
     for op in reply.ops:
         end: Op | Failed = op

@@ -14,7 +14,7 @@ from durable_engine.model.step import Step
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunFacts:
-    """A run as of the transaction that decides about it.
+    """A run as of the transaction that decides about it; `now_ms` is the run's own time.
 
     `load_events` returns the events that started the run, one or a batch, which may be large and are needed
     only when the run ends, or waits for an event that has to do with the first of them.
@@ -24,6 +24,11 @@ class RunFacts:
     function: Function
     load_events: Callable[[], Sequence[Event]]
     now_ms: int
+
+    @property
+    def engine_ms(self) -> int:
+        """The engine's time, which differs where time is skipped for the run."""
+        return self.now_ms - self.run.offset_ms
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -114,7 +114,7 @@ def _event(
     if run.parent_run_id is not None:
         data["correlation_id"] = f"{run.parent_run_id}.{run.parent_step_id}"
     # The id of a failure or cancellation event is that of its run.
-    event_id = derived_ulid(facts.now_ms, run.id, name) if name == FUNCTION_FINISHED else run.id
+    event_id = derived_ulid(facts.engine_ms, run.id, name) if name == FUNCTION_FINISHED else run.id
     return Event(
         id=event_id,
         public_id=event_id,
@@ -122,6 +122,6 @@ def _event(
         data=data,
         user={},
         ts_ms=facts.now_ms,
-        received_ms=facts.now_ms,
+        received_ms=facts.engine_ms,
         source="engine",
     )

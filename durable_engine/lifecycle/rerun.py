@@ -28,7 +28,7 @@ def repeat_run(
     `kept` are steps whose results it takes over, in the order in which they ended. `first` is the step it
     then comes to, and `given` the arguments that this step gets instead of its own.
     """
-    now_ms = original.now_ms
+    now_ms = original.engine_ms
     event, *others = original.load_events()
     run = start_run(
         changes,

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from durable_engine.lifecycle.progress import call_again, continues_after, end_step
 from durable_engine.model.changes import Changes
-from durable_engine.model.event import Event
+from durable_engine.model.event import Event, EventEffect
 from durable_engine.model.json_value import JSONObject, JSONValue, to_json
 from durable_engine.model.run import Run
 from durable_engine.model.status import StepKind, StepStatus
@@ -78,7 +78,9 @@ def invoke_timeout_error() -> JSONObject:
 
 def event_arrived(run: Run, step: Step, event: Event, *, around: Surroundings, now_ms: int) -> Changes:
     """End a wait with the whole event: SDKs expect it unwrapped."""
-    return resume_with(run, step, memo=to_json(event.as_payload()), around=around, now_ms=now_ms)
+    changes = resume_with(run, step, memo=to_json(event.as_payload()), around=around, now_ms=now_ms)
+    changes.effects.append(EventEffect(event_id=event.id, run_id=run.id, step_id=step.ref.id))
+    return changes
 
 
 def signal_arrived(

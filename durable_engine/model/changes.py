@@ -6,14 +6,14 @@ from dataclasses import dataclass, field
 
 from durable_engine.model.appointment import Appointment
 from durable_engine.model.decision import EventDecision
-from durable_engine.model.event import Event, StartedRun
+from durable_engine.model.event import Event, EventEffect, StartedRun
 from durable_engine.model.function import Function
 from durable_engine.model.history import HistoryEntry
 from durable_engine.model.json_value import JSONObject
 from durable_engine.model.lane import Placing
 from durable_engine.model.pause import CancelTrigger, Pause
 from durable_engine.model.queue_item import NewItem
-from durable_engine.model.run import Run
+from durable_engine.model.run import Run, Timeline
 from durable_engine.model.status import RunStatus
 from durable_engine.model.step import Step
 
@@ -75,6 +75,8 @@ class Changes:
     events: list[Event] = field(default_factory=list)
     """Events to store."""
     new_runs: list[Run] = field(default_factory=list)
+    timelines: list[Timeline] = field(default_factory=list)
+    """Times of their own, for new runs whose time is skipped."""
     start_keys: list[tuple[str, str, str, int]] = field(default_factory=list)
     """Idempotency: (function id, key, run id, expiry in engine milliseconds)."""
     run_events: list[tuple[str, list[str]]] = field(default_factory=list)
@@ -111,5 +113,7 @@ class Changes:
     """Runs to cancel for another one: (run id, reason)."""
     refused: list[tuple[tuple[str, str], str]] = field(default_factory=list)
     """Steps whose invocation starts no run: ((run id, step id), reason)."""
+    effects: list[EventEffect] = field(default_factory=list)
+    """Waits that an event ended, and runs that it cancelled."""
     decisions: list[EventDecision] = field(default_factory=list)
     """Why functions that listen to an event are not started by it, now or at all."""

@@ -110,6 +110,15 @@ class UnmetWait:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class EventEffect:
+    """A wait that an event ended: that of the step `step_id`; or, without a step, a run that it cancelled."""
+
+    event_id: str
+    run_id: str
+    step_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class EventReceipt:
     """What one accepted event did, known in the transaction that stored it.
 

@@ -23,6 +23,11 @@ class StepRef:
     index: int = 0
     is_race: bool = False
 
+    @property
+    def label(self) -> str:
+        """The name, with the index of a repeat: `charge`, `charge[1]`."""
+        return f"{self.name}[{self.index}]" if self.index else self.name
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StepRan:

@@ -140,6 +140,12 @@ class RunView:
     failure_handlers: tuple[StartedRun, ...] = ()
     is_archived: bool = False
     is_endpoint: bool = False
+    timeline_id: str | None = None
+    """Set for a run whose time is skipped: the id of the run with which its time of its own began."""
+    skipped_ms: int = 0
+    """How much of its time was skipped, so that its times are that much ahead of real ones."""
+    clock_shift_ms: int = 0
+    """How far the engine's clock is ahead of the real one, because somebody has moved it."""
     doubles: tuple[DoubleUse, ...] = ()
     """Each use of a mock or a fault in this run, in order."""
     doubled_below: tuple[str, ...] = ()
@@ -181,3 +187,5 @@ class Inventory:
     ticks: Mapping[tuple[str, str], int] = field(default_factory=dict)
     doubles: tuple[Double, ...] = ()
     now_ms: int = 0
+    clock_shift_ms: int = 0
+    """How far the engine's clock is ahead of the real one."""

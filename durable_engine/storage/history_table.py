@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Iterable
 from typing import Final
 
 from durable_engine.model.history import HistoryEntry, HistoryKind
@@ -22,6 +23,16 @@ WITH RECURSIVE tree (id) AS (
     UNION ALL SELECT run.id FROM tree CROSS JOIN run ON run.parent_run_id = tree.id)
 SELECT id FROM tree WHERE EXISTS (SELECT 1 FROM history WHERE run_id = tree.id AND kind = ?) LIMIT 5
 """
+_NEWEST: Final = "SELECT coalesce(max(seq), 0) FROM history"
+_SINCE: Final = """
+FROM history WHERE seq > :seq AND kind IN (SELECT value FROM json_each(:kinds))
+    AND (:timeline_id IS NULL OR EXISTS (
+        SELECT 1 FROM run WHERE run.id = history.run_id AND run.timeline_id = :timeline_id))
+"""
+_ENTRIES_SINCE: Final = (
+    f"SELECT run_id, at_ms, kind, step_id, attempt, detail {_SINCE} ORDER BY seq LIMIT :limit"
+)
+_COUNT_SINCE: Final = f"SELECT count(*) {_SINCE}"
 
 
 class HistoryTable:
@@ -47,9 +58,31 @@ class HistoryTable:
 
     def of_run(self, run_id: str) -> list[HistoryEntry]:
         """Return the entries of a run in order."""
-        entries = []
-        for row in map(dict, self._connection.execute(_OF_RUN, (run_id,))):
-            row["kind"] = HistoryKind(row["kind"])
-            row["detail"] = parse_json(row["detail"])
-            entries.append(HistoryEntry(**row))
-        return entries
+        return [_read(row) for row in self._connection.execute(_OF_RUN, (run_id,))]
+
+    def newest(self) -> int:
+        """Return the number of the newest entry of all runs."""
+        return int(self._connection.execute(_NEWEST).fetchone()[0])
+
+    def since(
+        self, seq: int, kinds: Iterable[HistoryKind], *, timeline_id: str | None, limit: int
+    ) -> list[HistoryEntry]:
+        """Return the first entries of some kinds after the entry `seq`; of a timeline, where one is given."""
+        named = {**_selection(seq, kinds, timeline_id), "limit": limit}
+        return [_read(row) for row in self._connection.execute(_ENTRIES_SINCE, named)]
+
+    def count_since(self, seq: int, kinds: Iterable[HistoryKind], *, timeline_id: str | None) -> int:
+        """Return how many there are."""
+        row = self._connection.execute(_COUNT_SINCE, _selection(seq, kinds, timeline_id)).fetchone()
+        return int(row[0])
+
+
+def _selection(seq: int, kinds: Iterable[HistoryKind], timeline_id: str | None) -> dict[str, object]:
+    return {"seq": seq, "kinds": to_json(sorted(kinds)), "timeline_id": timeline_id}
+
+
+def _read(row: sqlite3.Row) -> HistoryEntry:
+    values = dict(row)
+    values["kind"] = HistoryKind(values["kind"])
+    values["detail"] = parse_json(values["detail"])
+    return HistoryEntry(**values)

@@ -38,6 +38,13 @@ _SERVED: Final = "UPDATE lane SET turn = (SELECT max(turn) + 1 FROM lane) WHERE 
 _NEXT_OPEN: Final = """
 SELECT id, work_lane_id FROM lane WHERE is_waiting = 1 AND parked_at IS NULL ORDER BY turn LIMIT 1
 """
+# From the runs, of which few are open: a limit has many lanes, and most of them stand empty.
+_HOLDERS: Final = """
+SELECT run.id FROM run JOIN queue_item ON queue_item.run_id = run.id
+JOIN lane_gate ON lane_gate.lane_id = queue_item.lane_id
+WHERE run.status = 'RUNNING' AND queue_item.is_leased = 1 AND lane_gate.gate_id = ?
+ORDER BY run.queued_ms LIMIT ?
+"""
 _EXIST: Final = "SELECT 1 FROM lane LIMIT 1"
 _PARKED: Final = """
 SELECT id FROM lane WHERE is_waiting = 1 AND parked_at = ? AND (parked_slots IS NULL OR parked_slots > ?)
@@ -115,6 +122,10 @@ class LaneTable:
     def gates(self, lane_id: int) -> list[GateState]:
         """Return the gates of a lane as they are now, in the order of the configuration."""
         return [_read(row) for row in self._connection.execute(_GATES, (lane_id,))]
+
+    def holders(self, gate_id: int, *, limit: int) -> list[str]:
+        """Return the first of the runs that have calls open behind a gate, oldest first."""
+        return list(dict.fromkeys(row[0] for row in self._connection.execute(_HOLDERS, (gate_id, limit))))
 
     def wake(self, lane_id: int) -> None:
         """Something has come to stand in line."""

@@ -1,5 +1,7 @@
 """Table `queue_item`.
 
+Decisions count due times in the time of their run; the column has the engine's.
+
 A lease has no expiry: the data file is held by one process, so only that process can hold a lease, and
 opening the file frees whatever a process that died had taken.
 """
@@ -18,7 +20,7 @@ _COLUMNS: Final = "id, run_id, kind, due_ms, step_id, attempt, lease, lane_id, r
 _RANK: Final = "run.rank_ms * 1048576 + run.rowid % 1048576"
 _INSERT: Final = f"""
 INSERT INTO queue_item (run_id, kind, step_id, due_ms, attempt, lane_id, rank)
-SELECT id, :kind, :step_id, :due_ms, :attempt, CASE WHEN :is_call THEN lane_id END, {_RANK}
+SELECT id, :kind, :step_id, :due_ms - offset_ms, :attempt, CASE WHEN :is_call THEN lane_id END, {_RANK}
 FROM run WHERE id = :run_id
 ON CONFLICT DO NOTHING
 """  # noqa: S608 - parts of statements only
@@ -27,7 +29,8 @@ _INSERT_DISCOVERY: Final = _INSERT.replace(
     "ON CONFLICT DO NOTHING",
     """AND NOT EXISTS (
     SELECT 1 FROM queue_item
-    WHERE run_id = :run_id AND kind = 'discover' AND is_leased = 0 AND attempt = 0 AND due_ms <= :due_ms)""",
+    WHERE run_id = :run_id AND kind = 'discover' AND is_leased = 0 AND attempt = 0
+        AND due_ms <= :due_ms - run.offset_ms)""",
 )
 # Each taking gets a new number, so that an old holder can be told apart.
 _LEASE: Final = f"""
@@ -99,7 +102,11 @@ _CLOSE_DEADLINE: Final = "DELETE FROM queue_item WHERE run_id = ? AND kind = 'de
 _AGAIN: Final = """is_leased = 0, ready_ms = NULL, double_id = NULL,
     lane_id = CASE WHEN kind IN ('discover', 'step')
         THEN (SELECT run.lane_id FROM run WHERE run.id = queue_item.run_id) END"""
-_RETRY: Final = f"UPDATE queue_item SET due_ms = ?, attempt = ?, {_AGAIN} WHERE id = ?"  # noqa: S608
+_RETRY: Final = f"""
+UPDATE queue_item SET due_ms = ? - (SELECT run.offset_ms FROM run WHERE run.id = queue_item.run_id),
+    attempt = ?, {_AGAIN}
+WHERE id = ?
+"""  # noqa: S608
 _RELEASE_ALL: Final = f"UPDATE queue_item SET {_AGAIN} WHERE is_leased = 1"  # noqa: S608 - parts only
 _CLOSE_WAIT: Final = "DELETE FROM queue_item WHERE run_id = ? AND step_id = ? AND kind = 'timer'"
 _CLOSE_RUN: Final = "DELETE FROM queue_item WHERE run_id = ?"
@@ -114,6 +121,9 @@ _BESIDES: Final = """
 SELECT 1 FROM queue_item WHERE run_id = ? AND step_id IS NOT ? AND kind != 'deadline' LIMIT 1
 """
 _OF_RUN: Final = f"SELECT {_COLUMNS} FROM queue_item WHERE run_id = ? ORDER BY due_ms, id"  # noqa: S608
+_CALLED_RUNS: Final = """
+SELECT DISTINCT run_id FROM queue_item WHERE is_leased = 1 AND kind IN ('discover', 'step') LIMIT ?
+"""
 _FAR: Final = 1_000
 
 
@@ -220,6 +230,10 @@ class QueueTable:
     def is_called(self, run_id: str) -> bool:
         """Whether a call of the run is open."""
         return self._connection.execute(_IS_CALLED, (run_id,)).fetchone() is not None
+
+    def called_runs(self, *, limit: int) -> list[str]:
+        """Return the ids of a few runs with open calls. It looks at all work: nothing for every step."""
+        return [row[0] for row in self._connection.execute(_CALLED_RUNS, (limit,))]
 
     def is_overdue(self, run_id: str, *, now_ms: int) -> bool:
         """Whether the deadline of the run has passed."""

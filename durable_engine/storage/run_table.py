@@ -15,12 +15,13 @@ from durable_engine.model.status import RunStatus
 _COLUMNS: Final = (
     "id, function_id, event_id, status, queued_ms, started_ms, ended_ms, output, error, "
     "execution_version, plans_only, parent_run_id, parent_step_id, original_run_id, state_bytes, "
-    "lane_id, rank_ms, singleton_key, event_count"
+    "lane_id, rank_ms, singleton_key, event_count, timeline_id, offset_ms, skipped_ms"
 )
 _INSERT: Final = f"""
 INSERT INTO run ({_COLUMNS}) VALUES (:id, :function_id, :event_id, :status, :queued_ms, :started_ms,
     :ended_ms, :output, :error, :execution_version, :plans_only, :parent_run_id, :parent_step_id,
-    :original_run_id, :state_bytes, :lane_id, :rank_ms, :singleton_key, :event_count)
+    :original_run_id, :state_bytes, :lane_id, :rank_ms, :singleton_key, :event_count,
+    :timeline_id, :offset_ms, :skipped_ms)
 """  # noqa: S608 - column names only
 _GET: Final = f"SELECT {_COLUMNS} FROM run WHERE id = ?"  # noqa: S608
 _GET_LEAN: Final = _GET.replace("output, error", "NULL AS output, NULL AS error")
@@ -91,6 +92,9 @@ class RunTable:
                 "rank_ms": run.rank_ms,
                 "singleton_key": run.singleton_key,
                 "event_count": run.event_count,
+                "timeline_id": run.timeline_id,
+                "offset_ms": run.offset_ms,
+                "skipped_ms": run.skipped_ms,
             },
         )
 

@@ -16,6 +16,7 @@ from durable_engine.model.step import Step, Surroundings
 from durable_engine.storage.appointment_table import AppointmentTable
 from durable_engine.storage.decision_table import DecisionTable
 from durable_engine.storage.double_table import DoubleTable
+from durable_engine.storage.effect_table import EffectTable
 from durable_engine.storage.event_table import EventTable
 from durable_engine.storage.history_table import HistoryTable
 from durable_engine.storage.lane_table import LaneTable
@@ -24,7 +25,9 @@ from durable_engine.storage.queue_table import QueueTable
 from durable_engine.storage.registry_table import RegistryTable
 from durable_engine.storage.run_list_table import RunListTable
 from durable_engine.storage.run_table import RunTable
+from durable_engine.storage.setting_table import SettingTable
 from durable_engine.storage.step_table import StepTable
+from durable_engine.storage.timeline_table import TimelineTable
 
 
 class Tables:
@@ -43,7 +46,10 @@ class Tables:
         self.lanes = LaneTable(connection)
         self.appointments = AppointmentTable(connection)
         self.decisions = DecisionTable(connection)
+        self.timelines = TimelineTable(connection)
+        self.settings = SettingTable(connection)
         self.doubles = DoubleTable(connection)
+        self.effects = EffectTable(connection)
 
     @contextmanager
     def all_or_nothing(self) -> Iterator[None]:
@@ -102,6 +108,8 @@ class Tables:
         self._apply_starts_to_come(changes)
         sizes = self._apply_steps(changes)
         self._apply_work(changes)
+        for effect in changes.effects:
+            self.effects.insert(effect)
         for entry in changes.history:
             self.history.append(entry)
         for end in changes.ends:
@@ -118,6 +126,8 @@ class Tables:
             placing = changes.placings.get(run.id)
             lane_id = None if placing is None else self.lanes_of(placing)[0]
             self.runs.insert(run if lane_id is None else replace(run, lane_id=lane_id))
+        for timeline in changes.timelines:
+            self.timelines.open(timeline)
         for run_id, event_ids in changes.run_events:
             self.runs.add_events(run_id, event_ids)
         for key in changes.start_keys:

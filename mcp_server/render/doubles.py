@@ -163,6 +163,11 @@ def unused_words(run: RunView) -> list[str] | None:
     ] or None
 
 
+def double_facts(run: RunView) -> dict[str, Any]:
+    """Return the fields of `RunFacts` that tell of doubles."""
+    return {"mocked": mocked_words(run), "unused_mocks": unused_words(run)}
+
+
 def uses_of(run: RunView, cut: Cutter) -> list[DoubleUseInfo] | None:
     """Return the newest uses of doubles in a run."""
     names = {step.id: step.name for step in run.steps}

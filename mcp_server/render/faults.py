@@ -122,7 +122,7 @@ def _is_injected(error: Mapping[str, Any]) -> bool:
 def failed_next(run: RunView, *, origin: str) -> str:
     """Return whose fault it is that a run failed, what to do, and how to try again."""
     causes = causes_of(run)
-    return f"{_whose_fault(run, causes[0] if causes else None)} {_again(run, origin)}"
+    return f"{_whose_fault(run, causes[0] if causes else None)} {how_to_run_again(run, origin)}"
 
 
 def _whose_fault(run: RunView, cause: StepView | None) -> str:
@@ -136,7 +136,8 @@ def _whose_fault(run: RunView, cause: StepView | None) -> str:
     return f"The run that the step invoked did not succeed: {child} shows why."
 
 
-def _again(run: RunView, origin: str) -> str:
+def how_to_run_again(run: RunView, origin: str) -> str:
+    """Return how to start such a run anew, and how to repeat this one."""
     slug = repr(one_line(run.function_slug, 100))
     rerun = f"POST {origin}/v2/runs/{run.id}/rerun"
     if run.is_archived:

@@ -16,7 +16,7 @@ from mcp_server.nearest import nearest_names
 from mcp_server.render.budget import first_fit, reply
 from mcp_server.render.doubles import standing_words
 from mcp_server.render.payload import Cutter
-from mcp_server.render.times import iso
+from mcp_server.render.times import clock_ahead, iso
 from mcp_server.results.functions import AppInfo, FunctionInfo, ListFunctionsResult, PauseResult, TriggerInfo
 
 FLOW_CONTROL_KEYS = (
@@ -102,6 +102,7 @@ def _answer(
             _function(function, apps.get(function.app_name), inventory, cut) for function in found[:rows]
         ],
         apps=[_app(view, cut) for view in inventory.apps[:_MAX_APPS]],
+        clock_ahead=clock_ahead(inventory.clock_shift_ms),
         warnings=_warnings(inventory.unsupported),
         nearest=nearest or None,
         truncated=f"{left_out} more functions match; narrow down with query or appId."

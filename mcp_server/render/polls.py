@@ -93,10 +93,10 @@ def _next(runs: Sequence[RunView], origin: str) -> str | None:
     failed = next((run for run in runs if run.status is RunStatus.FAILED), None)
     open_runs = [run for run in runs if not run.status.is_terminal]
     if failed is not None:
-        return f'get_run_status runId="{failed.id}" shows the step that failed and its attempts.'
+        return f'explain runId="{failed.id}" says why it failed; get_run_status shows its steps.'
     if len(open_runs) == 1:
         return run_next(open_runs[0], origin=origin)
     if open_runs:
         ids = ", ".join(f'"{one_line(run.id, 64)}"' for run in open_runs[:10])
-        return f"poll_run_status runIds=[{ids}] goes on waiting; get_run_status shows why one waits."
+        return f"poll_run_status runIds=[{ids}] goes on waiting; explain says why one waits."
     return f'get_run_status runId="{runs[0].id}" shows the steps of a run.' if runs else None

@@ -7,10 +7,10 @@ from typing import Any
 
 from durable_engine import FailedAttempt, RunStatus, RunView, StepStatus, StepView
 from durable_engine.durations import format_duration
-from mcp_server.render.doubles import mocked_and_fault, mocked_words, unused_words
+from mcp_server.render.doubles import double_facts, mocked_and_fault
 from mcp_server.render.faults import failed_steps
 from mcp_server.render.payload import Cutter
-from mcp_server.render.times import iso
+from mcp_server.render.times import clock_ahead, iso
 from mcp_server.render.waits import wait_of, waits_of
 from mcp_server.results.runs import FailedStep, Failure, HandlerRun, RunFacts, Step
 
@@ -53,10 +53,12 @@ def run_facts(
         "ended_at": iso(run.ended_ms),
         "duration": None if elapsed is None else format_duration(elapsed),
         "duration_ms": elapsed,
+        "time_skipped": time_skipped(run),
+        "real_duration": real_duration(run) if run.skipped_ms else None,
+        "clock_ahead": clock_ahead(run.clock_shift_ms),
         "event_id": run.event.id,
         "event_name": run.event.name,
-        "mocked": mocked_words(run),
-        "unused_mocks": unused_words(run),
+        **double_facts(run),
         "error": None if run.status is RunStatus.CANCELLED else cut.error(run.error),
         "failed_steps": _failed_steps(run, cut, told=told, most=most_failed) or None,
         "cancelled": None if run.cancelled is None else cut.text(f"Cancelled {run.cancelled}."),
@@ -191,6 +193,17 @@ def elapsed_ms(run: RunView) -> int | None:
     if run.started_ms is None:
         return None
     return max(0, (run.now_ms if run.ended_ms is None else run.ended_ms) - run.started_ms)
+
+
+def time_skipped(run: RunView) -> str | None:
+    """Return how much of a run's time was skipped, to the second."""
+    return format_duration(round(run.skipped_ms, -3)) if run.skipped_ms else None
+
+
+def real_duration(run: RunView) -> str | None:
+    """Return how long a run took by the real clock: what was skipped does not count."""
+    elapsed = elapsed_ms(run)
+    return None if elapsed is None else format_duration(max(0, elapsed - run.skipped_ms))
 
 
 def _duration(started_ms: int | None, ended_ms: int | None) -> str | None:

@@ -9,10 +9,12 @@ from durable_engine.durations import format_duration
 from durable_engine.ids import is_ulid
 from mcp_server.clean import one_line
 from mcp_server.render.faults import causes_of, engine_fault, failed_next
-from mcp_server.render.runs import elapsed_ms, newest_attempt
+from mcp_server.render.runs import elapsed_ms, newest_attempt, real_duration
 from mcp_server.render.waits import describe_wait, send_signal_command, time_left, waits_of
 
 _MAX_WAITS = 2
+_EXPLAINED = frozenset({"invoke", "concurrency", "throttle", "paused"})
+"""Waits whose reason lies elsewhere: in other runs."""
 
 
 def run_sentence(run: RunView) -> str:
@@ -24,6 +26,8 @@ def run_sentence(run: RunView) -> str:
 def _run_sentence(run: RunView) -> str:
     elapsed = elapsed_ms(run)
     took = "" if elapsed is None else format_duration(elapsed)
+    if took and run.skipped_ms:
+        took += f" of virtual time ({real_duration(run)} real)"
     rerun = f" (rerun of {run.original_run_id})" if run.original_run_id else ""
     start = f"Run {run.id} of {one_line(run.function_slug, 100)!r}{rerun} is {run.status.value}"
     if run.status is RunStatus.COMPLETED:
@@ -41,7 +45,7 @@ def run_next(run: RunView, *, origin: str = "") -> str | None:
     `origin` is where the engine listens.
     """
     if run.status is RunStatus.FAILED:
-        return failed_next(run, origin=origin)
+        return f"{failed_next(run, origin=origin)} {_explain(run)} names the cause."
     if run.status.is_terminal:
         return None
     for wait in waits_of(run):
@@ -55,8 +59,10 @@ def run_next(run: RunView, *, origin: str = "") -> str | None:
         newest = max(failures, key=lambda failure: failure.at_ms)
         fault = engine_fault(newest.error)
         why = f" {fault}" if fault else ""
-        return f"Attempts failed and are being retried (see failures).{why} {_poll(run)}"
-    return _poll(run)
+        retried = f"Attempts failed and are being retried (see failures).{why}"
+        return f"{retried} {_explain(run)} says where; {_poll(run)}"
+    held = next((wait for wait in waits_of(run) if wait.kind in _EXPLAINED), None)
+    return _poll(run) if held is None else f"{_explain(run)} says what is behind that; {_poll(run)}"
 
 
 def event_hint(run_ids: Sequence[str], origin: str) -> str:
@@ -69,6 +75,10 @@ def event_hint(run_ids: Sequence[str], origin: str) -> str:
 
 def _poll(run: RunView) -> str:
     return f'poll_run_status runIds=["{run.id}"] waits for the end.'
+
+
+def _explain(run: RunView) -> str:
+    return f'explain runId="{run.id}"'
 
 
 def _where(run: RunView) -> str:

@@ -4,7 +4,17 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
+from durable_engine.durations import format_duration
+
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+_NOTABLE_MS = 1_000
+
+
+def clock_ahead(shift_ms: int) -> str | None:
+    """Return how far the engine's clock was moved ahead, to the second; None for one that was not."""
+    return format_duration(round(shift_ms, -3)) if shift_ms > _NOTABLE_MS else None
 
 
 def iso(ms: int | None) -> str | None:

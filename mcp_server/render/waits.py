@@ -70,8 +70,12 @@ def _remaining(until_ms: int | None, now_ms: int) -> str | None:
 
 
 def send_signal_command(waiting: WaitingFor, origin: str) -> str:
-    """Return the command that sends the signal of a wait, to be pasted into a shell."""
-    signal = waiting.signal or ""
+    """Return the command that sends the signal of a wait."""
+    return signal_command(waiting.signal or "", origin)
+
+
+def signal_command(signal: str, origin: str) -> str:
+    """Return the command that sends a signal, to be pasted into a shell."""
     body = json.dumps({"signal": signal, "data": {}}) if len(signal) <= _LONGEST_SIGNAL else '{"signal": "…"}'
     return f"curl -X POST {origin}/v1/signals -d {shlex.quote(body)}"
 
@@ -102,7 +106,7 @@ def _how(waiting: WaitingFor, origin: str) -> str:
         return f"{command} (or let the app send it). At `until` the wait times out and the run goes on."
     reason = one_line(waiting.reason or "", 300)
     return {
-        "sleep": "Nothing to do: it ends by itself at `until`.",
+        "sleep": "Nothing to do: it ends by itself at `until`; advance_time with this runId skips it.",
         "invoke": "It ends when the invoked run ends: see get_run_status of that runId.",
         "retry": "It is called again at `until`. A fix of the cause deployed before then counts.",
         "start": "It starts at `until`: the event's ts lies in the future, or its priority is negative.",

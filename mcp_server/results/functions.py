@@ -65,6 +65,7 @@ class ListFunctionsResult(Result):
     total: int
     functions: list[FunctionInfo]
     apps: list[AppInfo]
+    clock_ahead: str | None = None
     warnings: list[str] | None = None
     nearest: list[str] | None = None
     truncated: str | None = None

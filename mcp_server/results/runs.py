@@ -120,6 +120,9 @@ class RunFacts(Model):
     ended_at: str | None = None
     duration: str | None = None
     duration_ms: int | None = None
+    time_skipped: str | None = None
+    real_duration: str | None = None
+    clock_ahead: str | None = None
     event_id: str
     event_name: str
     mocked: str | None = None

@@ -9,7 +9,9 @@ from mcp_server.backend import Backend
 from mcp_server.config import ServerConfig, Toolset
 from mcp_server.nearest import did_you_mean
 from mcp_server.tools import (
+    advance_time,
     clear_mocks,
+    explain,
     get_run_status,
     grep_docs,
     invoke_function,
@@ -19,8 +21,10 @@ from mcp_server.tools import (
     pause_function,
     poll_run_status,
     read_doc,
+    run_fault_matrix,
     search_docs,
     send_event,
+    test_function,
 )
 
 
@@ -36,6 +40,10 @@ def all_tools(backend: Backend, docs: DocsIndex, config: ServerConfig) -> dict[T
             pause_function.make(backend),
         ],
         "testing": [
+            test_function.make(backend, config),
+            run_fault_matrix.make(backend, config),
+            advance_time.make(backend),
+            explain.make(backend, config),
             mock_step.make(backend),
             clear_mocks.make(backend),
         ],

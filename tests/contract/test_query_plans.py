@@ -14,14 +14,16 @@ from durable_engine.storage.database import _connect
 
 _GROWING = (
     "run|step|queue_item|pause|cancel_trigger|history|event|start_key"
-    "|lane|gate|lane_gate|appointment|appointment_event|event_decision|rate_limit|run_event|double"
+    "|lane|gate|lane_gate|appointment|appointment_event|event_decision|event_effect|rate_limit|run_event|double"
 )
 _STATEMENT = re.compile(r"\s*(SELECT|WITH|UPDATE|DELETE|INSERT)\b")
-# Read newest-first up to a limit, for an error message; or run once, when the file is opened.
+# Read newest-first up to a limit, for an error message; or run once, when the file is opened, or to say
+# why time could not be moved as far as asked.
 _NOT_HOT = {
     "run_table._RECENT_IDS",
     "run_table._OPEN_IDS",
     "queue_table._RELEASE_ALL",
+    "queue_table._CALLED_RUNS",
     "lane_table._EXIST",
     "lane_table._NOBODY_RUNS",
     "double_table._EXIST",

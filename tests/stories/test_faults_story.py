@@ -10,7 +10,7 @@ import inngest
 import pytest
 from support.sdk_app import Lab, lab, new_client
 
-from durable_engine import Fault, FaultKind, MockResult, NewDouble, RunStatus, RunView, StepView
+from durable_engine import Conditions, Fault, FaultKind, MockResult, NewDouble, RunStatus, RunView, StepView
 from durable_engine.errors import InvalidInputError, RunAlreadyEndedError
 
 pytestmark = pytest.mark.anyio
@@ -169,6 +169,11 @@ async def test_a_slow_reply_counts_when_its_time_has_come() -> None:
         (wait,) = run.waiting_for
         assert (wait.kind, wait.step_name) == ("reply", "charge")
         assert wait.until_ms == it.clock.now_ms() + 600_000
+        explained = await it.engine.explainer.run(run.id)
+        assert explained.message == (
+            "The answer for step 'charge' is there, but an injected fault (slow_reply) makes it late: "
+            "it counts in 10m."
+        )
         run = await finish(it, run)
         assert run.output == ["reserve 1", "charge 1"]
         charge = step_of(run, "charge")
@@ -187,6 +192,38 @@ async def test_a_reply_that_comes_after_the_end_of_its_run_changes_nothing() -> 
         assert (await it.advance(7_200, run.id)).status is RunStatus.CANCELLED
         with pytest.raises(RunAlreadyEndedError):
             await it.engine.control.cancel(run.id)
+
+
+async def test_a_slow_reply_is_late_in_the_time_of_a_run_that_skips_it() -> None:
+    shop = Shop()
+    async with shop.lab() as it:
+        doubles = [
+            fault(FaultKind.SLOW_REPLY, delay_ms=600_000),
+            fault(FaultKind.RESTART, "reserve"),
+        ]
+        receipt = await it.engine.invoke_function("order", doubles=doubles, under=Conditions(skips_time=True))
+        run = await it.settle(receipt.started[0].run_id)
+        assert run.output == ["reserve 2", "charge 1"]
+        assert run.ended_ms is not None
+        assert run.ended_ms - it.clock.now_ms() >= 600_000
+
+
+async def test_a_standing_double_expires_by_the_engines_time_not_by_that_of_a_run() -> None:
+    client = new_client()
+
+    @client.create_function(fn_id="order", retries=0, trigger=inngest.TriggerEvent(event="shop/order"))
+    async def order(ctx: inngest.Context) -> Any:
+        await ctx.step.sleep("nap", 24 * 3_600_000)
+        await ctx.step.sleep("mocked-nap", 24 * 3_600_000)
+
+    async with lab(client, [order]) as it:
+        await it.engine.doubles.add(
+            NewDouble(function="order", step="mocked-nap", outcomes=(MockResult(data=None),)), lasts_ms=60_000
+        )
+        receipt = await it.engine.invoke_function("order", under=Conditions(skips_time=True))
+        run = await it.settle(receipt.started[0].run_id)
+        assert run.status is RunStatus.COMPLETED
+        assert [step.doubled for step in run.steps] == [None, "result"]
 
 
 async def test_a_process_that_dies_with_a_slow_reply_in_hand_makes_the_call_again(tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from starlette.types import ASGIApp
 from support.invariants import check_nothing_hangs
 from support.passing_time import pass_time
 
-from durable_engine import Engine, EngineConfig, ManualClock, NewEvent, RunView, build_app
+from durable_engine import Engine, EngineConfig, ManualClock, NewEvent, RealClock, RunView, build_app
 from durable_engine.sdk.client import SDKClient
 
 APP_URL = "http://127.0.0.1:8000/api/inngest"
@@ -56,7 +56,7 @@ class Lab:
     """An engine, its clock, and the app behind it."""
 
     engine: Engine
-    clock: ManualClock
+    clock: ManualClock | RealClock
     network: Network
     api: httpx.AsyncClient
 
@@ -86,13 +86,18 @@ class Lab:
         await pass_time(self.engine, self.clock, seconds)
 
 
+def wall_ms() -> int:
+    """Return the time of the SDK's own clock."""
+    return time.time_ns() // 1_000_000
+
+
 @asynccontextmanager
 async def lab(
     client: inngest.Inngest,
     functions: list[inngest.Function[Any]],
     *,
     data_file: Path | None = None,
-    clock: ManualClock | None = None,
+    clock: ManualClock | RealClock | None = None,
     signing_key: str | None = None,
     syncs: bool = True,
     wrap: Callable[[ASGIApp], ASGIApp] = lambda app: app,
@@ -102,7 +107,7 @@ async def lab(
     inngest.fast_api.serve(app, client, functions)
     network = Network(wrap(app))
     # The Python SDK turns a sleep into a date of its own, real clock: start the engine's clock there.
-    clock = clock or ManualClock(time.time_ns() // 1_000_000)
+    clock = clock or ManualClock(wall_ms())
     config = EngineConfig(data_file=data_file, signing_key=signing_key)
     async with await Engine.open(
         config, clock=clock, client=SDKClient(network, signing_key=signing_key)

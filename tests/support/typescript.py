@@ -135,11 +135,15 @@ async def typescript_app(version: str) -> AsyncIterator[TypeScriptApp]:
         yield TypeScriptApp(version, origin, door, http)
 
 
+def _wall_ms() -> int:
+    return time.time_ns() // 1_000_000
+
+
 @asynccontextmanager
 async def lab(app: TypeScriptApp, *serves: str) -> AsyncIterator[Lab]:
     """Open an engine with nothing in it, behind the app's door, and sync what the process serves there."""
     # The SDK turns some waits into dates of its own, real clock: start the engine's clock there.
-    clock = ManualClock(time.time_ns() // 1_000_000)
+    clock = ManualClock(_wall_ms(), wall=_wall_ms)
     async with await Engine.open(EngineConfig(), clock=clock) as engine:
         app.door.app = build_app(engine)
         try:

@@ -3,6 +3,7 @@
 
 import http from "node:http";
 
+import controls from "./functions/controls.mjs";
 import errors from "./functions/errors.mjs";
 import flow from "./functions/flow.mjs";
 import options from "./functions/options.mjs";
@@ -30,7 +31,7 @@ export function start({ sdk, serve, createFunction, streaming, endpoints = () =>
     return { client, functions: modules.flatMap((functionsOf) => functionsOf(kit)) };
   };
   const serving = {
-    "/api/inngest": serve(app(APP_ID, [steps, parallel, waits, errors, remote, options, replay])),
+    "/api/inngest": serve(app(APP_ID, [steps, parallel, waits, errors, remote, options, replay, controls])),
     "/api/streaming": serve({ ...app(`${APP_ID}-streaming`, [steps, errors]), streaming }),
     "/api/flow": serve(app("flow", [flow])),
     ...endpoints(journal),

@@ -232,6 +232,9 @@ def test_typescript_code_uses_version_4_of_the_sdk() -> None:
         ("schedule missed while stopped", "concepts/triggers"),
         ("wildcard trigger", "concepts/triggers"),
         ("resume a paused function", "tools/pause-function"),
+        ("explain why a run does not go on", "tools/explain"),
+        ("list of cause codes", "troubleshooting/causes"),
+        ("event-not-matched", "troubleshooting/causes"),
     ],
 )
 def test_questions_of_users_find_their_page_among_the_first_three(

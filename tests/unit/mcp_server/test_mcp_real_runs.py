@@ -264,3 +264,25 @@ async def test_calls_that_failed_count_in_the_numbers_of_later_attempts(asking):
         assert [failure["attempt"] for failure in step["failures"]] == [1]
         assert (waiting["attempt"], step["attempt"], step["attempts"]) == (2, 1, 1)
         assert (done["steps"][0]["attempt"], done["steps"][0]["attempts"]) == (2, 2)
+
+
+async def test_a_run_whose_reason_lies_in_another_one_leads_to_its_explanation(asking):
+    client = new_client()
+
+    @client.create_function(fn_id="child", trigger=on("child"), retries=0)
+    async def child(ctx):
+        if ctx.event.data["fails"]:
+            raise KeyError("x")
+        await ctx.step.sleep("nap", datetime.timedelta(hours=1))
+
+    @client.create_function(fn_id="parent", trigger=on("parent"), retries=0)
+    async def parent(ctx):
+        await ctx.step.invoke("ask", function=child, data=ctx.event.data)
+
+    async with lab(client, [child, parent]) as it:
+        waiting = await it.settle(await it.start("t/parent", {"fails": False}))
+        failed = await it.settle(await it.start("t/parent", {"fails": True}))
+
+        told = (await asking(it)(waiting.id))["next"]
+        assert told.startswith(f'explain runId="{waiting.id}" says what is behind that; poll_run_status')
+        assert (await asking(it)(failed.id))["next"].endswith(f'explain runId="{failed.id}" names the cause.')

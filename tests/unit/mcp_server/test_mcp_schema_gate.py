@@ -18,6 +18,10 @@ TOOLS = {
     "poll_run_status",
     "get_run_status",
     "pause_function",
+    "test_function",
+    "run_fault_matrix",
+    "advance_time",
+    "explain",
     "mock_step",
     "clear_mocks",
     "search_docs",
@@ -32,6 +36,22 @@ ARGUMENTS = {
     "poll_run_status": ["runIds", "timeout", "pollInterval"],
     "get_run_status": ["runId", "detail", "cursor"],
     "pause_function": ["functionId", "appId", "resume", "cancelRuns"],
+    "test_function": [
+        "functionId",
+        "appId",
+        "event",
+        "data",
+        "user",
+        "mocks",
+        "faults",
+        "events",
+        "expect",
+        "time",
+        "timeout",
+    ],
+    "run_fault_matrix": ["functionId", "runId", "data", "mocks", "events", "kinds", "timeout"],
+    "advance_time": ["by", "to", "runId", "timeout"],
+    "explain": ["runId", "eventId"],
     "mock_step": ["functionId", "outcomes", "stepId", "index", "times", "runId", "expires"],
     "clear_mocks": ["functionId", "stepId"],
     "search_docs": ["query", "sdk", "category", "limit"],
@@ -39,7 +59,16 @@ ARGUMENTS = {
     "read_doc": ["path", "section", "offset", "limit"],
     "list_docs": ["category", "sdk", "cursor"],
 }
-ACTING = {"send_event", "invoke_function", "pause_function", "mock_step", "clear_mocks"}
+ACTING = {
+    "send_event",
+    "invoke_function",
+    "pause_function",
+    "advance_time",
+    "test_function",
+    "run_fault_matrix",
+    "mock_step",
+    "clear_mocks",
+}
 
 
 @pytest.fixture

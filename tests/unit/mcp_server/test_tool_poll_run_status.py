@@ -23,7 +23,7 @@ async def test_counts_and_results_of_all_runs(server, backend, era):
     assert answer["allEnded"] is False
     assert [run["runId"] for run in answer["runs"]] == list("abcdef")
     assert answer["runs"][0]["output"] == {"paid": True}
-    assert answer["next"].startswith('get_run_status runId="b"')
+    assert answer["next"].startswith('explain runId="b"')
     assert backend.waits == [(tuple("abcdef"), 5)]
 
 

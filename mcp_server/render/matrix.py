@@ -1,0 +1,120 @@
+"""The answer of run_fault_matrix: what is suspicious first, then what ended otherwise, then the rest."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Final
+
+from mcp.types import CallToolResult
+
+from durable_engine.scenarios.matrix import Cell, Matrix
+from mcp_server.clean import one_line
+from mcp_server.render.budget import first_fit, reply
+from mcp_server.results.matrix import MatrixResult, Row, Suspect
+
+_MOST_ROWS: Final = (200, 80, 40, 15, 5)
+_MOST_TEXT: Final = 200
+
+
+def matrix_answer(matrix: Matrix) -> CallToolResult:
+    """Build the answer."""
+    return first_fit(partial(_answer, matrix, most) for most in _MOST_ROWS)
+
+
+def _answer(matrix: Matrix, most: int) -> CallToolResult:
+    cells = sorted(matrix.cells, key=_rank)
+    unharmed = sum(_rank(cell) == _UNHARMED for cell in cells)
+    suspects = _suspects(matrix)
+    run = matrix.baseline
+    return reply(
+        MatrixResult(
+            message=_message(matrix, suspects, unharmed),
+            function_id=None if run is None else run.function_slug,
+            baseline_run_id=None if run is None else run.id,
+            baseline_status=None if run is None else run.status.value,
+            runs=len(cells),
+            unharmed=unharmed,
+            suspects=suspects,
+            rows=[_row(cell) for cell in cells[:most]],
+            rows_omitted=max(0, len(cells) - most) or None,
+            left_out=matrix.left_out or None,
+            next=_next(matrix, suspects),
+        )
+    )
+
+
+_UNHARMED: Final = 4
+
+
+def _rank(cell: Cell) -> int:
+    if cell.suspicions:
+        return 0
+    if cell.difference is not None:
+        return 1
+    if not cell.hit:
+        return 2
+    return 3 if cell.ran_again else _UNHARMED
+
+
+def _row(cell: Cell) -> Row:
+    outcome = "not started" if cell.run is None else cell.run.status.value
+    return Row(
+        step=None if cell.step is None else _label(cell),
+        after_steps=cell.index if cell.step is None else None,
+        fault=cell.kind,
+        outcome=outcome if cell.hit else f"{outcome} (never came to this place)",
+        ran_again=[one_line(step, 80) for step in cell.ran_again] or None,
+        difference=None if cell.difference is None else one_line(cell.difference, _MOST_TEXT),
+        run_id=None if cell.run is None else cell.run.id,
+    )
+
+
+def _label(cell: Cell) -> str:
+    name = one_line(cell.step or "", 80)
+    return f"{name}[{cell.index}]" if cell.index else name
+
+
+def _suspects(matrix: Matrix) -> list[Suspect]:
+    found: dict[str, Suspect] = {}
+    for cell in matrix.cells:
+        for suspicion in cell.suspicions:
+            known = found.get(suspicion.step)
+            if known is None:
+                found[suspicion.step] = Suspect(
+                    step=one_line(suspicion.step, 80),
+                    faults=[cell.kind],
+                    first=one_line(suspicion.first, _MOST_TEXT),
+                    then=one_line(suspicion.then, _MOST_TEXT),
+                )
+            elif cell.kind not in known.faults:
+                known.faults.append(cell.kind)
+    return list(found.values())
+
+
+def _message(matrix: Matrix, suspects: list[Suspect], unharmed: int) -> str:
+    run = matrix.baseline
+    if matrix.problem is not None:
+        return f"No fault was tried: {one_line(matrix.problem, 400)}."
+    name = "" if run is None else f" of {one_line(run.function_slug, 100)!r}"
+    words = f"{len(matrix.cells)} runs{name}, each with one call broken: {unharmed} were unharmed"
+    ended = sum(cell.difference is not None for cell in matrix.cells)
+    words += f", {ended} ended otherwise." if ended else "."
+    if suspects:
+        names = ", ".join(repr(suspect.step) for suspect in suspects[:5])
+        words += f" Not safe to run twice: {names} (another result the second time)."
+    else:
+        words += " No step gave another result when it ran twice."
+    if matrix.left_out:
+        words += f" {matrix.left_out} more were left out: time or their number."
+    return words
+
+
+def _next(matrix: Matrix, suspects: list[Suspect]) -> str | None:
+    if matrix.problem is not None:
+        return "Mock what keeps the run from ending, or send what it waits for with `events`."
+    if suspects:
+        return (
+            "Make the step idempotent: derive an idempotency key from the run id and the step id, and pass "
+            "it to whatever has the effect. A step that gives the same twice may still do its effect twice."
+        )
+    return "compare_runs with baselineRunId shows how a run of a row differs."

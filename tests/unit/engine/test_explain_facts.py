@@ -1,0 +1,92 @@
+"""What is collected for an explanation, and what is said of it, in whatever state runs and events are."""
+
+from __future__ import annotations
+
+from engine_tables import World
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from run_drive import CHILD, ENDS, MOVES, Drive, drive_of, flows, functions
+from scripted_function import Scripted
+
+from durable_engine.explain.events import explain_event
+from durable_engine.explain.runs import explain_run
+from durable_engine.fact_finding import FactFinding
+from durable_engine.model.explanation import Cause, Explanation
+from durable_engine.model.flow import FlowControl
+
+WHILE_OPEN = {
+    Cause.SLEEPING,
+    Cause.WAITING_FOR_EVENT,
+    Cause.EVENT_NEVER_SEEN,
+    Cause.EVENT_NOT_MATCHED,
+    Cause.WAITING_FOR_SIGNAL,
+    Cause.WAITING_FOR_RUN,
+    Cause.QUEUED_FOR_LATER,
+    Cause.RETRYING_STEP,
+    Cause.RETRYING_FUNCTION,
+    Cause.APP_UNREACHABLE,
+    Cause.HELD_BY_CONCURRENCY,
+    Cause.HELD_BY_THROTTLE,
+    Cause.CALL_IN_FLIGHT,
+    Cause.CALL_DUE,
+}
+
+
+def _finding(world: World) -> FactFinding:
+    return FactFinding(world.tables, world.registry, (), now_ms=world.now_ms)
+
+
+def _explained(world: World, run_id: str) -> Explanation:
+    return explain_run(_finding(world).about_run(world.run(run_id)))
+
+
+def test_a_call_that_is_due_and_not_made_yet_is_told_apart_from_one_that_is_open() -> None:
+    world = World()
+    run_id = world.start()
+    due = _explained(world, run_id)
+    world.take_one()
+    taken = _explained(world, run_id)
+
+    assert due.cause == "call-due"
+    assert due.message == "Its first call is due and is about to be made."
+    assert due.happens_next.at_ms == world.now_ms
+    assert taken.cause == "call-in-flight"
+    assert taken.happens_next.at_ms is None
+
+
+def _explain_all(drive: Drive) -> None:
+    world = drive.world
+    for run_id in drive.runs():
+        found = _explained(world, run_id)
+        assert (found.cause in WHILE_OPEN) is not world.run(run_id).status.is_terminal, found
+        assert (found.cause is Cause.CALL_IN_FLIGHT) is world.tables.queue.is_called(run_id), found
+        assert found.message.endswith(".")
+        assert "\n" not in found.message
+        assert found.docs
+        assert found.happens_next.is_by_itself or found.what_to_do or world.ended(run_id)
+    for (event_id,) in world.connection.execute("SELECT id FROM event").fetchall():
+        event = world.tables.events.get(event_id)
+        told = explain_event(_finding(world).about_event(event))
+        assert len(told.started) == len(world.tables.runs.of_event(event_id))
+        for run_id in told.cancelled:
+            assert world.ended(run_id)
+
+
+@settings(deadline=None, max_examples=60)
+@given(
+    script=functions(races=True),
+    moves=st.lists(st.tuples(st.sampled_from([*MOVES, *ENDS]), st.integers(0, 9)), max_size=30),
+    checkpoints=st.booleans(),
+    flow=flows,
+)
+def test_every_run_and_event_has_an_explanation_that_fits_its_state_at_any_time(
+    script: Scripted, moves: list[tuple[str, int]], *, checkpoints: bool, flow: FlowControl
+) -> None:
+    version = script.version = 2 if checkpoints else script.version
+    drive = drive_of(script, Scripted(CHILD, version=version), checkpoints=checkpoints, flow=flow)
+    for move, pick in moves:
+        drive.move(move, pick)
+        _explain_all(drive)
+    drive.finish()
+    _explain_all(drive)
+    drive.world.connection.close()
