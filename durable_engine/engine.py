@@ -11,6 +11,7 @@ from typing import Any, Final, Self
 from durable_engine.clock import Clock, RealClock
 from durable_engine.config import EngineConfig
 from durable_engine.control import RunControl
+from durable_engine.covering import Covering
 from durable_engine.dispatcher import Dispatcher
 from durable_engine.doubling import Doubling
 from durable_engine.endpoints import Endpoints
@@ -34,6 +35,7 @@ from durable_engine.reception import Reception
 from durable_engine.records import Records
 from durable_engine.registry import Registry, closest
 from durable_engine.registry_keeper import RegistryKeeper
+from durable_engine.replaying import Replaying
 from durable_engine.sdk.client import SDKClient
 from durable_engine.sdk.registration import is_serve_url, read_registration
 from durable_engine.settle import Settled
@@ -85,6 +87,10 @@ class Engine:
         self.unsupported = Unsupported(clock.now_ms, self.control.note)
         self.records = Records(database, clock, self._registry)
         """Lists runs and events, and what belongs to one of them."""
+        self.replay = Replaying(database, client, clock, self._registry)
+        """Checks whether the code of an app still takes the way that a run took."""
+        self.coverage = Covering(database, clock, self._registry)
+        """Says what the recorded runs of a function have shown."""
         self.explainer = Explainer(database, clock, self._registry, self._apps.views)
         """Says why a run is where it is, and what an event did."""
         self._duties: list[asyncio.Task[None]] = []

@@ -20,6 +20,7 @@ Failures of user code are values (`Reply`, `StepError`), never exceptions. The t
     │  ├─ StaleCallError
     │  └─ RunAlreadyEndedError
     ├─ SyncError                       an app could not be synced
+    ├─ ReplayError                     an app did not answer a replay as it should
     ├─ StorageError
     │  ├─ DataFileBusyError            another engine holds the data file
     │  └─ SchemaVersionError           the data file is newer than this program
@@ -116,6 +117,10 @@ class RunAlreadyEndedError(ConflictError):
 
 class SyncError(DurableEngineError):
     """An app could not be synced; the message says what its endpoint answered."""
+
+
+class ReplayError(DurableEngineError):
+    """The code of an app could not be replayed; the message says what it answered."""
 
 
 class StorageError(DurableEngineError):

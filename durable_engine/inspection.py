@@ -26,6 +26,7 @@ from durable_engine.storage.tables import Tables
 MAX_HANDLERS: Final = 5
 """Runs named that a failure has started: a function has one handler, and few listen to all failures."""
 _FAILURES: Final = frozenset({HistoryKind.CALL_FAILED, HistoryKind.STEP_ERRORED})
+PLANS: Final = frozenset({HistoryKind.STEP_PLANNED, HistoryKind.STEP_WAITING})
 _STEP_ENDS: Final = frozenset(
     {HistoryKind.STEP_COMPLETED, HistoryKind.STEP_FAILED, HistoryKind.STEP_TIMED_OUT}
 )
@@ -46,6 +47,10 @@ class _Known:
     pauses: frozenset[str]
     ended_here: frozenset[str | None] | None
     """Steps that ended in this run; None unless it repeats another one."""
+    planned: frozenset[str | None]
+    """Steps that were asked for before they were carried out."""
+    edited: Mapping[str | None, str]
+    """What was edited: `input` or `output`."""
     held: Mapping[str | None, WaitingFor]
     """Calls that wait for their turn."""
     doubled: Mapping[str | None, str]
@@ -111,6 +116,12 @@ def _known(
         children={child.parent_step_id: child.id for child in children if child},
         pauses=tables.pauses.steps_waiting(run.id),
         ended_here=_ended_steps(history) if run.original_run_id is not None else None,
+        planned=frozenset(entry.step_id for entry in history if entry.kind in PLANS),
+        edited={
+            entry.step_id: str(entry.detail["what"])
+            for entry in history
+            if entry.kind is HistoryKind.STEP_EDITED
+        },
         held={wait.step_id: wait for wait in _held(tables, run, now_ms=now_ms)},
         doubled={use.step_id: use.outcome for use in uses},
         doubled_before=_doubled_before(tables, run),
@@ -238,6 +249,7 @@ def _view_step(step: Step, known: _Known) -> StepView:
         and known.ended_here is not None
         and step.memo is not None
         and step.ref.id not in known.ended_here
+        and known.edited.get(step.ref.id) != "output"
     )
     return StepView(
         id=step.ref.id,
@@ -257,6 +269,8 @@ def _view_step(step: Step, known: _Known) -> StepView:
         waiting_for=_step_wait(step, known),
         child_run_id=known.children.get(step.ref.id),
         is_taken_over=is_taken_over,
+        edited=known.edited.get(step.ref.id),
+        group_id=step.group_id if step.ref.id in known.planned else None,
         doubled=(known.doubled_before if is_taken_over else known.doubled).get(step.ref.id),
         body_runs=known.bodies[step.ref.id] if step.kind in HAS_CALL else None,
     )

@@ -7,6 +7,7 @@ from typing import Protocol
 
 from durable_engine import (
     Conditions,
+    Covering,
     Double,
     EventReceipt,
     Explanation,
@@ -14,6 +15,8 @@ from durable_engine import (
     Inventory,
     NewDouble,
     NewEvent,
+    Replaying,
+    RunControl,
     RunView,
     StepKind,
     TimeControl,
@@ -76,6 +79,21 @@ class Backend(Protocol):
     @property
     def doubles(self) -> Doubles:
         """Mocks and faults."""
+        ...
+
+    @property
+    def control(self) -> RunControl:
+        """Changes runs, and repeats them."""
+        ...
+
+    @property
+    def coverage(self) -> Covering:
+        """Says what recorded runs have shown."""
+        ...
+
+    @property
+    def replay(self) -> Replaying:
+        """What checks replays."""
         ...
 
     @property

@@ -34,6 +34,7 @@ WHAT_TO_DO: Final[Mapping[type[Exception], str]] = {
     engine.RunAlreadyEndedError: "Start a new run with invoke_function or send_event.",
     engine.StaleCallError: "Start a new run with invoke_function or send_event.",
     engine.SyncError: "Check that the app runs with INNGEST_DEV=1, then call list_functions.",
+    engine.ReplayError: "Check that the app runs, then call again.",
     engine.StorageError: "Check the disk and the data file of Stepcue, then start it again.",
     engine.DataFileBusyError: "Stop the other Stepcue, or start this one with another data file.",
     engine.SchemaVersionError: "Use a newer Stepcue, or start with another data file.",

@@ -20,3 +20,8 @@ ACTS: Final = ToolAnnotations(
     read_only_hint=False, destructive_hint=False, idempotent_hint=False, open_world_hint=True
 )
 """Adds events and runs. The user's code that runs then may reach anything it can reach."""
+
+PROBES: Final = ToolAnnotations(
+    read_only_hint=False, destructive_hint=False, idempotent_hint=True, open_world_hint=True
+)
+"""Changes nothing that is stored; the user's code that it calls may do so outside of steps."""

@@ -70,7 +70,8 @@ class StepView:
     `id` is the SDK's hashed id, `name` the id in the user's code, `index` counts repeats of it from 0.
     `attempts` counts the attempts made so far. `output` is set on COMPLETED, `error` on FAILED and, for
     a step that is being retried, with the newest failure. `child_run_id` is the run that an INVOKE step
-    started. `is_taken_over`: the run repeats another one and has the result from there.
+    started. `is_taken_over`: the run repeats another one and has the result from there. `edited` says what it
+    has otherwise than that one: `input` or `output`.
     `doubled` names what a double did last in place of the step (`result`, `reply_lost`), in the original run
     if it is taken over. `body_runs` is how
     often the step's work was done, answers that were lost included, as far as the engine can know; None for
@@ -94,6 +95,9 @@ class StepView:
     waiting_for: WaitingFor | None = None
     child_run_id: str | None = None
     is_taken_over: bool = False
+    edited: str | None = None
+    group_id: int | None = None
+    """The same for steps that were asked for together."""
     doubled: str | None = None
     body_runs: int | None = None
 

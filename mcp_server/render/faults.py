@@ -119,10 +119,10 @@ def _is_injected(error: Mapping[str, Any]) -> bool:
     return ": an injected fault (" in str(error.get("message") or "")
 
 
-def failed_next(run: RunView, *, origin: str) -> str:
+def failed_next(run: RunView) -> str:
     """Return whose fault it is that a run failed, what to do, and how to try again."""
     causes = causes_of(run)
-    return f"{_whose_fault(run, causes[0] if causes else None)} {how_to_run_again(run, origin)}"
+    return f"{_whose_fault(run, causes[0] if causes else None)} {how_to_run_again(run)}"
 
 
 def _whose_fault(run: RunView, cause: StepView | None) -> str:
@@ -136,10 +136,10 @@ def _whose_fault(run: RunView, cause: StepView | None) -> str:
     return f"The run that the step invoked did not succeed: {child} shows why."
 
 
-def how_to_run_again(run: RunView, origin: str) -> str:
+def how_to_run_again(run: RunView) -> str:
     """Return how to start such a run anew, and how to repeat this one."""
     slug = repr(one_line(run.function_slug, 100))
-    rerun = f"POST {origin}/v2/runs/{run.id}/rerun"
+    rerun = f'rerun runId="{run.id}"'
     if run.is_archived:
         return f"Function {slug} is not synced any more: once its app is back, {rerun} repeats this run."
     start = f"invoke_function functionId={slug}"

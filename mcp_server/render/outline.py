@@ -12,9 +12,22 @@ from typing import Any
 from mcp_server.clean import as_json
 
 _OURS = frozenset(
-    {"next", "how", "truncated", "notes", "warning", "warnings", "mocked", "unusedMocks", "standingMocks"}
+    {
+        "next",
+        "how",
+        "truncated",
+        "notes",
+        "suggestions",
+        "warning",
+        "warnings",
+        "mocked",
+        "unusedMocks",
+        "standingMocks",
+    }
 )
-_PAYLOADS = frozenset({"output", "input", "eventData", "flowControl", "cancelOn", "timeouts", "details"})
+_PAYLOADS = frozenset(
+    {"output", "input", "eventData", "flowControl", "cancelOn", "timeouts", "details", "was", "now"}
+)
 _PLAIN = re.compile(r"[\w .:/@*+()#~=&?%-]{1,200}", re.ASCII)
 
 

@@ -151,6 +151,7 @@ def step_of(step: StepView, cut: Cutter, *, now_ms: int, origin: str = "") -> St
         else wait_of(step.waiting_for, now_ms=now_ms, cut=cut, origin=origin),
         child_run_id=step.child_run_id,
         taken_over=step.is_taken_over or None,
+        edited=step.edited,
         mocked=mocked,
         fault=fault,
         body_runs=None if step.doubled is None else step.body_runs,

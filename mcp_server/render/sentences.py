@@ -45,7 +45,7 @@ def run_next(run: RunView, *, origin: str = "") -> str | None:
     `origin` is where the engine listens.
     """
     if run.status is RunStatus.FAILED:
-        return f"{failed_next(run, origin=origin)} {_explain(run)} names the cause."
+        return f"{failed_next(run)} {_explain(run)} names the cause."
     if run.status.is_terminal:
         return None
     for wait in waits_of(run):

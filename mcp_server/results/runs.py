@@ -75,8 +75,9 @@ class HandlerRun(Detail):
 class Step(Detail):
     """One step of a run. `attempt` is the number of the newest call for it, from 0, as in `failures`;
     `attempts` how often the step itself was tried. `child_run_id`: the run that it invoked.
-    `taken_over`: a rerun has its result from the original run. `mocked` and `fault` name what stood in for
-    the step, or hit its call, last; `bodyRuns` is how often the app did its work then.
+    `taken_over`: a rerun has its result from the original run; `edited`: its input or output was edited.
+    `mocked` and `fault` name what stood in for the step, or hit its call, last; `bodyRuns` is how often the
+    app did its work then.
     """
 
     keeps_null: ClassVar[frozenset[str]] = frozenset({"output"})
@@ -100,6 +101,7 @@ class Step(Detail):
     waiting_for: Wait | None = None
     child_run_id: str | None = None
     taken_over: bool | None = None
+    edited: str | None = None
     mocked: str | None = None
     fault: str | None = None
     body_runs: int | None = None

@@ -287,7 +287,7 @@ async def test_a_rerun_that_would_begin_over_the_state_limit_is_refused(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr("durable_engine.settle.MAX_STATE_BYTES", 100)
-    monkeypatch.setattr("durable_engine.control.MAX_STATE_BYTES", 100)
+    monkeypatch.setattr("durable_engine.repeating.MAX_STATE_BYTES", 100)
 
     async def script(_: dict[str, Any]) -> httpx.Response:
         return opcodes(sleep("nap", "1h"), step_run("big", "x" * 200))
