@@ -12,7 +12,7 @@ from mcp_server.render.faults import failed_steps
 from mcp_server.render.payload import Cutter
 from mcp_server.render.times import clock_ahead, iso
 from mcp_server.render.waits import wait_of, waits_of
-from mcp_server.results.runs import FailedStep, Failure, HandlerRun, RunFacts, Step
+from mcp_server.results.runs import FailedStep, Failure, HandlerRun, RunRow, Step
 
 MAX_FAILURES = 3
 """Failed attempts shown of one step or run, the newest; their number says how many there were."""
@@ -76,11 +76,11 @@ def run_facts(
     return facts
 
 
-def run_row(run: RunView, cut: Cutter, *, most_waits: int, origin: str = "") -> RunFacts:
+def run_row(run: RunView, cut: Cutter, *, most_waits: int, origin: str = "") -> RunRow:
     """Return a run without its steps."""
     few = min(1, most_waits)
     facts = run_facts(run, cut, failures=few, most_waits=most_waits, most_failed=few, origin=origin)
-    return RunFacts(**facts)
+    return RunRow(**facts)
 
 
 def handler_runs(run: RunView) -> list[HandlerRun] | None:

@@ -140,6 +140,10 @@ class RunFacts(Model):
     step_count: int
 
 
+class RunRow(Detail, RunFacts):
+    """A run among others, without its steps."""
+
+
 class RunDetail(RunFacts, Result):
     """One run with its steps."""
 
@@ -185,6 +189,6 @@ class PollResult(Result):
     cancelled: int
     running: int
     queued: int
-    runs: list[RunFacts]
+    runs: list[RunRow]
     not_found: list[UnknownRun] | None = None
     truncated: str | None = None
