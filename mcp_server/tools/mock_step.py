@@ -10,10 +10,10 @@ from pydantic import Field
 
 from durable_engine import NewDouble
 from durable_engine.durations import parse_duration_ms
+from durable_engine.scenarios.document import read_outcomes
 from mcp_server.backend import Backend
 from mcp_server.errors import as_tool_errors
 from mcp_server.kinds import CHANGES
-from mcp_server.mocks import read_outcomes
 from mcp_server.render.doubles import mock_answer
 from mcp_server.results.doubles import MockStepResult
 from mcp_server.strict import define_tool
