@@ -23,6 +23,8 @@ from durable_engine.model.double import (
     MockResult,
     MockTimeout,
     NewDouble,
+    Outcome,
+    fits_kind,
 )
 from durable_engine.model.event import Event, EventReceipt, NewEvent, NotStarted, StartedRun, UnmetWait
 from durable_engine.model.explanation import (
@@ -120,6 +122,7 @@ __all__ = [
     "NewDouble",
     "NewEvent",
     "NotStarted",
+    "Outcome",
     "PlannedEvent",
     "RateLimit",
     "RealClock",
@@ -156,4 +159,5 @@ __all__ = [
     "WaitingFor",
     "build_app",
     "compare",
+    "fits_kind",
 ]

@@ -242,6 +242,8 @@ class Engine:
             functions=self._keeper.registry.functions,
             apps=self._apps.views(),
             unsupported=self.unsupported.uses,
+            doubles=await self.doubles.standing(),
+            now_ms=self._clock.now_ms(),
             clock_shift_ms=self.time.shift_ms,
         )
 

@@ -8,6 +8,7 @@ from typing import Protocol
 from durable_engine import (
     Conditions,
     Covering,
+    Double,
     EventReceipt,
     Explanation,
     Function,
@@ -17,10 +18,36 @@ from durable_engine import (
     Replaying,
     RunControl,
     RunView,
+    StepKind,
     TimeControl,
 )
 from durable_engine.model.recording import Recording
 from durable_engine.scenarios.runner import Recorded
+
+
+class Doubles(Protocol):
+    """Mocks and faults that stand in for steps."""
+
+    async def add(
+        self,
+        double: NewDouble,
+        *,
+        app: str | None = None,
+        run_id: str | None = None,
+        lasts_ms: int | None = None,
+    ) -> Double:
+        """Let a double stand for a function, for an hour or `lasts_ms`, or for the open run `run_id`."""
+        ...
+
+    async def clear(
+        self, function: str | None = None, *, step: str | None = None, app: str | None = None
+    ) -> tuple[Double, ...]:
+        """Remove standing doubles, and return them as they stood."""
+        ...
+
+    async def seen_steps(self, function: str, *, app: str | None = None) -> Mapping[str, StepKind]:
+        """Return the steps that recent runs of a function came to, by name."""
+        ...
 
 
 class Explainer(Protocol):
@@ -61,6 +88,11 @@ class Backend(Protocol):
     All raise errors from `durable_engine.errors` with product text; `NotFoundError.nearest` and
     `DurableEngineError.hint` carry what to do next.
     """
+
+    @property
+    def doubles(self) -> Doubles:
+        """Mocks and faults."""
+        ...
 
     @property
     def control(self) -> RunControl:

@@ -60,6 +60,9 @@ ENGINE_ERRORS: Final[Mapping[str, str]] = {
     "the request in the app, or that server.",
     "AIGatewayError": "The AI provider that the step asked is at fault, or the request to it (the message "
     "quotes its answer): correct key, model or body in the app.",
+    # Doubles.
+    "DoubleMismatchError": "A mock or fault was given to a step that it does not fit (the message says what "
+    "does): call mock_step again for it, or clear_mocks.",
     # Stepcue itself.
     "StalledRunError": _OUR_FAULT,
     "InternalEngineError": _OUR_FAULT,
@@ -76,6 +79,8 @@ ENGINE_MESSAGES: Final[Mapping[str, str]] = {
 """The same for those that have the name `Error`, by the beginning of the message."""
 
 _APP: Final = "The error above is quoted from the app."
+_INJECTED: Final = "The failure was injected (see mocked): this is how the workflow takes it."
+_MOCKED: Final = "The error above is that of a mock (see mocked), not of the app."
 
 
 def failed_steps(run: RunView) -> list[StepView]:
@@ -101,11 +106,17 @@ def engine_fault(error: Mapping[str, Any] | None) -> str | None:
     """Return what an error of the engine means and what to do; None for one of the app's code."""
     if error is None or error.get("stack"):
         return None
+    if _is_injected(error):
+        return _INJECTED
     known = ENGINE_ERRORS.get(str(error.get("name") or ""))
     if known is not None:
         return known
     message = str(error.get("message") or "")
     return next((text for start, text in ENGINE_MESSAGES.items() if message.startswith(start)), None)
+
+
+def _is_injected(error: Mapping[str, Any]) -> bool:
+    return ": an injected fault (" in str(error.get("message") or "")
 
 
 def failed_next(run: RunView) -> str:
@@ -116,7 +127,7 @@ def failed_next(run: RunView) -> str:
 
 def _whose_fault(run: RunView, cause: StepView | None) -> str:
     error = run.error if cause is None else cause.error
-    fault = engine_fault(error) or _APP
+    fault = engine_fault(error) or (_MOCKED if cause is not None and cause.doubled == "error" else _APP)
     if cause is None or cause.kind is not StepKind.INVOKE or cause.child_run_id is None:
         return fault
     child = f'get_run_status runId="{cause.child_run_id}"'

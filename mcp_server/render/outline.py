@@ -11,7 +11,20 @@ from typing import Any
 
 from mcp_server.clean import as_json
 
-_OURS = frozenset({"next", "how", "truncated", "notes", "suggestions", "warnings"})
+_OURS = frozenset(
+    {
+        "next",
+        "how",
+        "truncated",
+        "notes",
+        "suggestions",
+        "warning",
+        "warnings",
+        "mocked",
+        "unusedMocks",
+        "standingMocks",
+    }
+)
 _PAYLOADS = frozenset(
     {"output", "input", "eventData", "flowControl", "cancelOn", "timeouts", "details", "was", "now"}
 )

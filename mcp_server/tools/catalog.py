@@ -11,6 +11,7 @@ from mcp_server.nearest import did_you_mean
 from mcp_server.tools import (
     advance_time,
     check_replay,
+    clear_mocks,
     compare_runs,
     explain,
     export_test,
@@ -20,6 +21,7 @@ from mcp_server.tools import (
     invoke_function,
     list_docs,
     list_functions,
+    mock_step,
     pause_function,
     poll_run_status,
     read_doc,
@@ -52,6 +54,8 @@ def all_tools(backend: Backend, docs: DocsIndex, config: ServerConfig) -> dict[T
             get_coverage.make(backend),
             export_test.make(backend),
             explain.make(backend, config),
+            mock_step.make(backend),
+            clear_mocks.make(backend),
         ],
         "docs": [
             search_docs.make(docs),

@@ -27,6 +27,8 @@ TOOLS = {
     "get_coverage",
     "export_test",
     "explain",
+    "mock_step",
+    "clear_mocks",
     "search_docs",
     "grep_docs",
     "read_doc",
@@ -60,6 +62,8 @@ ARGUMENTS = {
     "get_coverage": ["functionId", "since"],
     "export_test": ["runId", "format", "path", "mock"],
     "explain": ["runId", "eventId"],
+    "mock_step": ["functionId", "outcomes", "stepId", "index", "times", "runId", "expires"],
+    "clear_mocks": ["functionId", "stepId"],
     "search_docs": ["query", "sdk", "category", "limit"],
     "grep_docs": ["pattern", "limit", "context", "path"],
     "read_doc": ["path", "section", "offset", "limit"],
@@ -75,6 +79,8 @@ ACTING = {
     "run_fault_matrix",
     "check_replay",
     "rerun",
+    "mock_step",
+    "clear_mocks",
 }
 
 
