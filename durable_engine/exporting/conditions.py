@@ -25,7 +25,7 @@ from durable_engine.scenarios.checking import label_of
 
 _MOST_EVENTS: Final = 100
 _FAULTS: Final = frozenset(FaultKind)
-_DEFAULT_DELAY_MS: Final = Fault(kind=FaultKind.SLOW_REPLY).delay_ms
+_MOST_TIMES: Final = 1_000
 
 
 def doubles_of(recording: Recording) -> tuple[list[JSONObject], list[JSONObject]]:
@@ -36,7 +36,7 @@ def doubles_of(recording: Recording) -> tuple[list[JSONObject], list[JSONObject]
     unused = {double.id for double in run.unused_doubles}
     used = [(slug, double) for slug, double in recording.doubles if double.id not in unused]
     for slug, double in used:
-        into = faults if isinstance(double.outcomes[0], Fault) else mocks
+        into = faults if _is_plain_fault(double) else mocks
         into.append(_document(double, None if slug == run.function_slug else slug))
     repeated = {step.name for step in run.steps if step.index}
     for step in run.steps:
@@ -152,15 +152,24 @@ def _document(double: Double, function: str | None) -> JSONObject:
         document["times"] = double.times
     if function is not None:
         document["functionId"] = function
-    first = double.outcomes[0]
-    if isinstance(first, Fault):
-        document["kind"] = first.kind.value
-        if first.delay_ms != _DEFAULT_DELAY_MS:
-            document["delay"] = f"{first.delay_ms}ms"
-        return document
-    if len(double.outcomes) == 1:
-        return document | _outcome(first)
-    return {**document, "sequence": [_outcome(outcome) for outcome in double.outcomes]}
+    first, *more = map(_outcome, double.outcomes)
+    if _is_plain_fault(double):
+        # Without a number, a fault of a document applies once.
+        return {**document, "kind": first.pop("fault"), "times": double.times or _MOST_TIMES, **first}
+    if more or "fault" in first:
+        return {**document, "sequence": [first, *more]}
+    return document | first
+
+
+def _is_plain_fault(double: Double) -> bool:
+    """Whether the document of a fault can say it; the function's own call has no other one."""
+    is_one = len(double.outcomes) == 1 and double.times is not None
+    return isinstance(double.outcomes[0], Fault) and (is_one or double.step is None)
+
+
+def stands_in(mock: JSONObject) -> bool:
+    """Whether a mock makes the step's result up, in the end; after a fault the code has run."""
+    return "fault" not in mock.get("sequence", [{}])[-1]
 
 
 def _outcome(outcome: Outcome) -> JSONObject:
@@ -180,4 +189,5 @@ def _outcome(outcome: Outcome) -> JSONObject:
                 error["data"] = outcome.data
             return {"error": error if outcome.is_retriable else {**error, "retriable": False}}
         case Fault():
-            return {"error": {"message": outcome.kind.value}}
+            late = {"delay": f"{outcome.delay_ms}ms"} if outcome.kind is FaultKind.SLOW_REPLY else {}
+            return {"fault": outcome.kind.value, **late}

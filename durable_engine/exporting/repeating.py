@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from durable_engine.errors import ConflictError, InvalidInputError
-from durable_engine.exporting.conditions import doubles_of, events_of, recorded_mock
+from durable_engine.exporting.conditions import doubles_of, events_of, recorded_mock, stands_in
 from durable_engine.exporting.volatile import Volatility
 from durable_engine.model.double import HAS_CALL
 from durable_engine.model.event import FUNCTION_INVOKED
@@ -62,9 +62,10 @@ def repeat(recording: Recording, *, mocks_all: bool = False) -> RepeatingTest:
     volatility.known += to_json(events)
     given = {"mocks": mocks[:_MOST_MOCKS], "faults": faults, "events": events}
     document |= {name: value for name, value in given.items() if value}
-    expect = _Expecting(recording, volatility, {mock["stepId"] for mock in mocks}, mocks_all=mocks_all)
+    mocked = {mock["stepId"] for mock in mocks if stands_in(mock)}
+    expect = _Expecting(recording, volatility, mocked, mocks_all=mocks_all)
     document["expect"] = expect.document()
-    notes += [*_what_runs(run, mocks, mocks_all=mocks_all), *expect.notes]
+    notes += [*_what_runs(run, mocks, mocked, mocks_all=mocks_all), *expect.notes]
     return RepeatingTest(
         run_id=run.id,
         function=run.function_slug,
@@ -133,8 +134,7 @@ def _recorded_mocks(run: RunView, mocks: list[JSONObject]) -> list[JSONObject]:
     ]
 
 
-def _what_runs(run: RunView, mocks: list[JSONObject], *, mocks_all: bool) -> Iterator[str]:
-    mocked = {mock["stepId"] for mock in mocks}
+def _what_runs(run: RunView, mocks: list[JSONObject], mocked: set[str], *, mocks_all: bool) -> Iterator[str]:
     real = [label_of(step) for step in run.steps if step.kind in HAS_CALL and step.name not in mocked]
     if real:
         advice = "" if mocks_all else ' (export_test mock="all" replaces them by what they returned)'

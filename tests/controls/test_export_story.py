@@ -192,6 +192,18 @@ async def test_faults_apply_again(it: Lab, bodies: list[str]) -> None:
     assert test.document["expect"]["steps"]["only"] == {"output": 7, "attempts": 2}
     assert bodies == ["only"] * 4
 
+    slow = Fault(kind=FaultKind.SLOW_REPLY, delay_ms=5_000)
+    await it.engine.doubles.add(NewDouble(outcomes=(slow,), step="only", function="signalled"))
+    test, _ = await _repeated(it, await _start(it, "t/signalled"))
+    assert test.document["mocks"] == [
+        {"stepId": "only", "sequence": [{"fault": "slow_reply", "delay": "5000ms"}]}
+    ]
+    assert test.document["expect"]["steps"]["only"]["output"] == 7
+    assert "Mocked" not in str(test.notes)
+    call = NewDouble(outcomes=(Fault(kind=FaultKind.UNREACHABLE),), times=2)
+    test, _ = await _repeated(it, await _start(it, "t/signalled", doubles=[call]))
+    assert test.document["faults"] == [{"times": 2, "kind": "unreachable"}]
+
 
 async def test_what_a_repeated_run_took_over_is_mocked(it: Lab, bodies: list[str]) -> None:
     (first,) = await it.send("t/parent")

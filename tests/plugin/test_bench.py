@@ -168,7 +168,7 @@ def test_a_list_that_is_no_list_of_outcomes_is_a_result(it: Stepcue) -> None:
     [
         ({"faults": {"name": "boom"}}, "There is no fault 'boom'; allowed: step_error"),
         ({"mocks": {"name": MockTimeout()}}, None),
-        ({"mocks": [{"step": "name", "result": 1}]}, "allowed: stepId"),
+        ({"mocks": [{"step": "name", "result": 1}]}, "Did you mean 'stepId'?"),
         ({"events": [{"nam": "x"}]}, "events[0]"),
         ({"expect": {"outptu": 1}}, "expect"),
         ({"time": "fast"}, "time"),

@@ -118,7 +118,7 @@ def test_failures_name_the_step_the_difference_and_the_line_of_the_user(tmp_path
         "Functions of the app: shop-import-invoices, shop-onboard-user, shop-process-order.",
         "Note: The double for step 'charge' was never used",
         "no function listens to 'shop/order.creatd'",
-        "mock: there is no such field; allowed: functionId",
+        "mock is no field here. Did you mean 'mocks'?",
     ):
         assert words in outcome.text, outcome.text
     assert "concurrent/futures" not in outcome.text

@@ -127,11 +127,11 @@ def test_tests_do_not_see_each_other(tmp_path: Path, app_url: str, port: int) ->
         ),
         (
             {"scenarios": [{"event": "a"}], "apps": []},
-            "apps: there is no such field; allowed: app, scenarios",
+            "apps: there is no such field; allowed: app, note, scenarios",
         ),
         ({"scenarios": [{"event": "a", "name": 3}]}, "scenarios[0]: name: a text is expected"),
         ({"scenarios": [{"event": "a"}], "app": 7}, "app: the URL of the app's serve endpoint is a text"),
-        ({"event": "a", "mocks": [{"stepId": "x"}]}, "mocks[0]: give exactly one of result, error"),
+        ({"event": "a", "mocks": [{"stepId": "x"}]}, "mocks[0] give exactly one of result, error"),
         ("[" * 100_000, "nested too deeply"),
         ({"event": "a"}, "No app is named. Give -u"),
         ({"scenarios": [{"event": "a"}], "app": "http://127.0.0.1:9"}, "Unable to reach the app"),
