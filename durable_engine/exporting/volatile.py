@@ -17,7 +17,11 @@ _EDGE: Final = r"(?<![0-9A-Za-z])(?:{})(?![0-9A-Za-z])"
 _UUIDS, _ULIDS, _DATES = (re.compile(_EDGE.format(form.pattern)) for form in (UUID, ULID, DATE))
 _CLOCK: Final = re.compile(r"(?<!\d\d-\d\d[T ])\b\d{1,2}:\d\d:\d\d\b")
 _EPOCH: Final = re.compile(r"(?<!\d)\d{10,19}(?!\d)")
-_WORD: Final = re.compile(r"[0-9A-Za-z]{8,}")
+_WORD: Final = re.compile(r"[0-9A-Za-z]{6,}")
+_RUNS: Final = re.compile(r"[0-9]+|[a-z]+|[A-Z]+")
+_LONG_NUMBER: Final = 8
+_LONG_WORD: Final = 9
+_MANY_TURNS: Final = 2
 _HEX: Final = re.compile(r"[0-9a-f]+|[0-9A-F]+")
 _MEASURED: Final = re.compile(r"(?i)duration|elapsed|latency|took|uptime|random|nonce|seed|pid$|port$")
 _MOST_DECIMALS: Final = 9
@@ -116,12 +120,18 @@ class Volatility:
 
 
 def _looks_random(word: str) -> bool:
-    digits = sum(char.isdigit() for char in word)
-    if digits < 2 or digits > len(word) - 2:
+    """Whether a word of letters and digits is unlike what people write.
+
+    It rather takes too much for random than too little: a check that is too weak misses something, one that
+    is too strict fails by chance.
+    """
+    has_digit = any(char.isdigit() for char in word)
+    if not has_digit or (word.isdigit() and len(word) < _LONG_NUMBER):
         return False
     if _HEX.fullmatch(word):
         return True
-    return len(word) >= 16 and word != word.lower() and word != word.upper()
+    turns = len(_RUNS.findall(word)) - 1
+    return len(word) >= _LONG_WORD and turns >= _MANY_TURNS
 
 
 def _always(_: str) -> bool:
