@@ -127,6 +127,7 @@ def test_what_code_makes_of_random_numbers_is_found_nearly_always() -> None:
         "uuid": lambda: str(uuid.UUID(int=chance.getrandbits(128), version=4)),
         "number": lambda: str(chance.randrange(10**9, 10**10)),
     }
+    letters_alone = {"base 36": 200, "nanoid": 60}  # of 2,000: like words, where no digit is among them
     for name, make in makers.items():
         missed = [text for text in (f"id-{make()}" for _ in range(2_000)) if not volatility.reason(text)]
-        assert len(missed) <= (250 if name == "base 36" else 2), (name, len(missed), missed[:5])
+        assert len(missed) <= letters_alone.get(name, 2), (name, len(missed), missed[:5])
