@@ -43,8 +43,10 @@ from durable_engine.model.records import (
     Span,
     SpanStatus,
 )
+from durable_engine.model.snapshot import Replaced, SnapshotView, StateSummary, SyncedAgain, Taken
 from durable_engine.model.status import RunStatus, StepKind, StepStatus
 from durable_engine.model.views import AppView, FailedAttempt, Hold, Inventory, RunView, StepView, WaitingFor
+from durable_engine.snapshots import Snapshots
 from durable_engine.time_control import Advance, Fired, TimeControl
 from durable_engine.unsupported import UnsupportedUse
 
@@ -88,6 +90,7 @@ __all__ = [
     "PlannedEvent",
     "RateLimit",
     "RealClock",
+    "Replaced",
     "RunFilter",
     "RunMoment",
     "RunPage",
@@ -97,12 +100,17 @@ __all__ = [
     "Scope",
     "Singleton",
     "SingletonMode",
+    "SnapshotView",
+    "Snapshots",
     "Span",
     "SpanStatus",
     "StartedRun",
+    "StateSummary",
     "StepKind",
     "StepStatus",
     "StepView",
+    "SyncedAgain",
+    "Taken",
     "Throttle",
     "TimeControl",
     "Trigger",

@@ -37,6 +37,7 @@ class Doubling:
         life_ms = DEFAULT_LIFE_MS if lasts_ms is None else lasts_ms
         check([double])
         check_life(life_ms)
+        await self._database.ready()
         now_ms = self._clock.now_ms()
 
         def store(tables: Tables) -> Double:
@@ -66,6 +67,7 @@ class Doubling:
             FunctionNotFoundError, AppNotFoundError: as `Engine.invoke_function`.
         """
         function_id = self._function_id(function, app)
+        await self._database.ready()
         now_ms = self._clock.now_ms()
 
         def remove(tables: Tables) -> tuple[Double, ...]:

@@ -36,7 +36,10 @@ from durable_engine.sdk.client import SDKClient
 from durable_engine.sdk.registration import is_serve_url, read_registration
 from durable_engine.settle import Settled
 from durable_engine.signals import Signals
+from durable_engine.snapshots import Snapshots
+from durable_engine.stillness import Stillness
 from durable_engine.storage.database import Database
+from durable_engine.storage.snapshot_store import store_for
 from durable_engine.storage.tables import Tables
 from durable_engine.time_control import TimeControl
 from durable_engine.transactions import Transactions
@@ -80,6 +83,18 @@ class Engine:
         self._pausing = Pausing(clock, self._keeper)
         self.endpoints = Endpoints(clock, transactions, self._keeper)
         """Takes what durable endpoints report."""
+        still = Stillness(database, clock, self._dispatcher, self._signals, moving=self.time.moving)
+        self.snapshots = Snapshots(
+            database,
+            clock,
+            still,
+            self._signals,
+            self._keeper,
+            self._apps,
+            store_for(config.data_file),
+            forget=self.endpoints.forget_responses,
+        )
+        """Keeps the whole state under a name, comes back to it, or to an empty one."""
         self.unsupported = Unsupported(clock.now_ms, self.control.note)
         self.records = Records(database, clock, self._registry)
         """Lists runs and events, and what belongs to one of them."""

@@ -113,6 +113,11 @@ class TimeControl:
         """How far the engine's clock is ahead of the real one, because somebody has moved it."""
         return self._clock.now_ms() - self._clock.wall_ms()
 
+    @property
+    def moving(self) -> asyncio.Lock:
+        """Held while somebody moves the engine's time, or replaces it with the state."""
+        return self._one_at_a_time
+
     async def planned(self, run_id: str) -> list[PlannedEvent]:
         """Return the events that were planned for a run, sent or not."""
         return await self._database.read(lambda tables: tables.timelines.planned(run_id))
