@@ -13,7 +13,7 @@ from typing import Final
 from durable_engine.errors import SchemaVersionError, StorageError
 from durable_engine.model.event import HTTP_REQUEST
 from durable_engine.model.snapshot import SnapshotView, StateSummary
-from durable_engine.storage.schema import check, migrate
+from durable_engine.storage.schema import check, is_ours, migrate
 from durable_engine.storage.setting_table import CLOCK_SHIFT_MS
 from durable_engine.storage.snapshot_store import SnapshotStore
 from durable_engine.storage.tables import Tables
@@ -57,9 +57,7 @@ def look_at(store: SnapshotStore, name: str) -> SnapshotView:
     fault, engine_ms, taken_ms = None, 0, 0
     try:
         with store.opened(name) as copy:
-            check(copy)
-            settings = Tables(copy).settings
-            engine_ms, taken_ms = settings.number(_TAKEN_ENGINE_MS), settings.number(_TAKEN_WALL_MS)
+            engine_ms, taken_ms = _times(copy)
     except SchemaVersionError:
         fault = "made by a newer version of Stepcue"
     except (sqlite3.Error, StorageError):
@@ -76,7 +74,7 @@ def copy_whole(store: SnapshotStore, name: str, into: sqlite3.Connection) -> Non
     """
     try:
         with store.opened(name) as source:
-            check(source)
+            _times(source)
             source.backup(into)
         _check_pages(into)
         migrate(into)
@@ -147,6 +145,16 @@ def lost_runs(live: sqlite3.Connection, copy: sqlite3.Connection) -> tuple[list[
             if count <= MAX_LOST_SHOWN:
                 newest.append(row[0])
     return newest, count
+
+
+def _times(snapshot: sqlite3.Connection) -> tuple[int, int]:
+    """Return the engine's time in a snapshot, and the real one; raises what says that it is none."""
+    check(snapshot)
+    settings = Tables(snapshot).settings
+    times = settings.number(_TAKEN_ENGINE_MS), settings.number(_TAKEN_WALL_MS)
+    if not is_ours(snapshot) or 0 in times:
+        raise StorageError("it says no time")
+    return times
 
 
 def _check_pages(copy: sqlite3.Connection) -> None:

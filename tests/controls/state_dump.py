@@ -20,7 +20,7 @@ async def dump(engine: Engine) -> dict[str, list[dict[str, Any]]]:
         return {
             name: [
                 {key: value for key, value in dict(row).items() if key != _FENCES.get(name)}
-                for row in connection.execute(f'SELECT * FROM "{name}" ORDER BY 1, 2')
+                for row in connection.execute(f'SELECT * FROM "{name}" ORDER BY 1, 2')  # noqa: S608
             ]
             for name in names
             if name not in {"setting", "sqlite_sequence"}
