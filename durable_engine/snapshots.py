@@ -232,7 +232,9 @@ class Snapshots:
             raise SnapshotNotFoundError(
                 f"There is no snapshot {name[:80]!r}.",
                 nearest=closest(name[:80], names),
-                hint="" if names else "There is none at all: snapshot_engine takes one.",
+                hint=f"There are: {', '.join(names)}."
+                if names
+                else "There is none: snapshot_engine takes one.",
             )
 
     def _check_room(self, name: str, *, replaces: bool) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
-from durable_engine import EventReceipt, Function, Inventory, NewEvent, RunView, TimeControl
+from durable_engine import EventReceipt, Function, Inventory, NewEvent, RunView, Snapshots, TimeControl
 
 
 class Backend(Protocol):
@@ -57,6 +57,11 @@ class Backend(Protocol):
     @property
     def time(self) -> TimeControl:
         """Moves time."""
+        ...
+
+    @property
+    def snapshots(self) -> Snapshots:
+        """Keeps the whole state, and comes back to it."""
         ...
 
     async def inventory(self) -> Inventory:

@@ -115,7 +115,7 @@ class SnapshotMemory:
     """Databases in memory, gone with the process as the state is."""
 
     def __init__(self) -> None:
-        self._kept: dict[str, sqlite3.Connection] = {}
+        self._kept: dict[str, bytes] = {}
 
     def names(self) -> list[str]:
         """Return the names of all snapshots."""
@@ -124,19 +124,16 @@ class SnapshotMemory:
     @contextmanager
     def keeping(self, name: str) -> Iterator[sqlite3.Connection]:
         """Yield a new database and keep it."""
-        connection = _connect(":memory:")
-        try:
+        with self.scratch() as connection:
             yield connection
-        except BaseException:
-            connection.close()
-            raise
-        self.drop(name)
-        self._kept[name] = connection
+            self._kept[name] = connection.serialize()
 
     @contextmanager
     def opened(self, name: str) -> Iterator[sqlite3.Connection]:
-        """Yield a database that was kept."""
-        yield self._kept[name]
+        """Yield a copy of a database that was kept."""
+        with self.scratch() as connection:
+            connection.deserialize(self._kept[name])
+            yield connection
 
     @contextmanager
     def scratch(self) -> Iterator[sqlite3.Connection]:
@@ -145,15 +142,12 @@ class SnapshotMemory:
             yield connection
 
     def size(self, name: str) -> int:
-        """Return the size of the pages."""
-        pragmas = ("page_count", "page_size")
-        count, size = (self._kept[name].execute(f"PRAGMA {pragma}").fetchone()[0] for pragma in pragmas)
-        return int(count) * int(size)
+        """Return how much is kept."""
+        return len(self._kept[name])
 
     def drop(self, name: str) -> None:
         """Forget a database."""
-        if name in self._kept:
-            self._kept.pop(name).close()
+        self._kept.pop(name, None)
 
 
 def store_for(data_file: Path | None) -> SnapshotStore:

@@ -18,8 +18,11 @@ from mcp_server.tools import (
     pause_function,
     poll_run_status,
     read_doc,
+    reset_engine,
+    restore_engine,
     search_docs,
     send_event,
+    snapshot_engine,
 )
 
 
@@ -36,6 +39,9 @@ def all_tools(backend: Backend, docs: DocsIndex, config: ServerConfig) -> dict[T
         ],
         "testing": [
             advance_time.make(backend),
+            snapshot_engine.make(backend),
+            restore_engine.make(backend),
+            reset_engine.make(backend),
         ],
         "docs": [
             search_docs.make(docs),

@@ -14,6 +14,7 @@ import inngest
 import pytest
 from state_dump import dump
 from support.deploys import deploy, serve_too
+from support.open_calls import PATIENCE_S as PATIENT_S
 from support.open_calls import OpenCalls
 from support.sdk_app import APP_URL, Lab, lab, new_client
 
@@ -277,13 +278,15 @@ async def test_runs_that_are_gone_wake_who_waits_for_them_and_are_named(it: Lab)
     await it.clock.somebody_waits(3)
     back = await it.engine.snapshots.restore("one")
 
-    assert await waiting == {}
+    async with asyncio.timeout(PATIENT_S):
+        assert await waiting == {}
     assert (back.lost, back.lost_count) == ((gone,), 1)
     with pytest.raises(RunNotFoundError):
         await it.engine.get_run(gone)
     assert not both.done()
     await it.send("t/answer", {"n": 1})
-    assert set(await both) == {kept}
+    async with asyncio.timeout(PATIENT_S):
+        assert set(await both) == {kept}
 
 
 async def test_time_goes_back_with_the_state_and_stays_there_over_a_restart(
@@ -342,6 +345,20 @@ async def test_a_reset_leaves_the_apps_alone_and_the_real_time(it: Lab, shop: Sh
     assert gone.dropped == ("old",)
     with pytest.raises(SnapshotNotFoundError):
         await it.engine.snapshots.restore("old")
+
+
+async def test_what_was_remembered_of_an_empty_engine_is_forgotten(it: Lab) -> None:
+    """With nothing in a table, the engine does not look at it again and again."""
+    ahead = await it.start("t/order")
+    await it.settle(ahead)
+    await it.engine.time.skip(ahead, by_ms=HOUR_MS, patience_s=PATIENCE_S)
+    await it.engine.snapshots.take("ahead")
+    await it.engine.snapshots.reset()
+    await it.send("t/calm")
+    await it.engine.settle()
+    await it.engine.snapshots.restore("ahead")
+    await it.engine.time.skip(ahead, to_end=True, patience_s=PATIENCE_S)
+    assert (await it.engine.get_run(ahead)).status is RunStatus.COMPLETED
 
 
 class Held:
@@ -412,7 +429,8 @@ async def test_a_line_is_kept_although_it_would_move_on_by_itself(held: Held) ->
     await held.give_up_settling()
     await held.nothing_is_taken()
     await held.calls.end("1")
-    taken = await taking
+    async with asyncio.timeout(PATIENT_S):
+        taken = await taking
     # Step "more" of the first run was not begun, nor the next run; but at once afterwards.
     assert taken.summary.runs == {"QUEUED": 2, "RUNNING": 1}
     await held.calls.end_all()

@@ -19,6 +19,9 @@ TOOLS = {
     "get_run_status",
     "pause_function",
     "advance_time",
+    "snapshot_engine",
+    "restore_engine",
+    "reset_engine",
     "search_docs",
     "grep_docs",
     "read_doc",
@@ -32,12 +35,23 @@ ARGUMENTS = {
     "get_run_status": ["runId", "detail", "cursor"],
     "pause_function": ["functionId", "appId", "resume", "cancelRuns"],
     "advance_time": ["by", "to", "runId", "timeout"],
+    "snapshot_engine": ["name", "replace", "timeout"],
+    "restore_engine": ["name", "timeout"],
+    "reset_engine": ["keepSnapshots", "timeout"],
     "search_docs": ["query", "sdk", "category", "limit"],
     "grep_docs": ["pattern", "limit", "context", "path"],
     "read_doc": ["path", "section", "offset", "limit"],
     "list_docs": ["category", "sdk", "cursor"],
 }
-ACTING = {"send_event", "invoke_function", "pause_function", "advance_time"}
+ACTING = {
+    "send_event",
+    "invoke_function",
+    "pause_function",
+    "advance_time",
+    "snapshot_engine",
+    "restore_engine",
+    "reset_engine",
+}
 
 
 @pytest.fixture
