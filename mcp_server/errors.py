@@ -35,7 +35,7 @@ WHAT_TO_DO: Final[Mapping[type[Exception], str]] = {
     engine.RunAlreadyEndedError: "Start a new run with invoke_function or send_event.",
     engine.StaleCallError: "Start a new run with invoke_function or send_event.",
     engine.StillCalledError: "Call again when the app has answered, or with a longer timeout.",
-    engine.SnapshotExistsError: "Choose another name, or call again with replace.",
+    engine.SnapshotExistsError: "Choose another name, or call again with replace=true.",
     engine.SyncError: "Check that the app runs with INNGEST_DEV=1, then call list_functions.",
     engine.StorageError: "Check the disk and the data file of Stepcue, then start it again.",
     engine.DataFileBusyError: "Stop the other Stepcue, or start this one with another data file.",

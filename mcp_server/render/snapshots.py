@@ -57,7 +57,7 @@ def replaced_answer(done: Replaced) -> CallToolResult:
             engine_time=iso(done.engine_ms) or "",
             clock_ahead=ahead if done.shift_ms > 0 else None,
             clock_behind=ahead if done.shift_ms < 0 else None,
-            state=_state(done.summary),
+            state=None if done.snapshot is None else _state(done.summary),
             apps=[_app(app) for app in done.apps[:_APPS]] or None,
             lost_runs=list(done.lost) or None,
             lost_count=done.lost_count,
@@ -94,20 +94,22 @@ def _replaced(done: Replaced) -> str:
 def _lost(done: Replaced) -> list[str]:
     if not done.lost_count:
         return []
-    return [f"{_many(done.lost_count, 'run')} that did not exist then {_are(done.lost_count)} gone."]
+    what = "" if done.snapshot is None else " that did not exist then"
+    return [f"{_many(done.lost_count, 'run')}{what} {_verb(done.lost_count, 'is', 'are')} gone."]
 
 
 def _synced(apps: tuple[SyncedAgain, ...]) -> list[str]:
     words = []
     changed = [_name(app) for app in apps if app.is_changed]
     failed = [_name(app) for app in apps if app.error]
-    if apps:
-        count = len(apps) - len(failed)
-        words.append(f"{_many(count, 'app')} {_were(count)} synced again: what runs is the code of now.")
+    count = len(apps) - len(failed)
+    if count:
+        synced = f"{_many(count, 'app')} {_verb(count, 'was', 'were')} synced again"
+        words.append(f"{synced}: the code that runs is the present one.")
     if changed:
         words.append(f"Other functions than in the snapshot: {', '.join(changed[:5])}.")
     if failed:
-        words.append(f"Not synced: {', '.join(failed[:5])}.")
+        words.append(f"Not synced, see apps: {', '.join(failed[:5])}.")
     return words
 
 
@@ -125,7 +127,8 @@ def _holds(summary: StateSummary) -> str:
     total = sum(summary.runs.values())
     by_status = ", ".join(f"{count} {status}" for status, count in summary.runs.items())
     runs = f"{_many(total, 'run')} ({by_status})" if total else "no runs"
-    return f"{runs}, {_many(summary.events, 'event')}, {_many(summary.timers, 'timer')} to come"
+    coming = f"{_many(summary.timers, 'timer')} and {_many(summary.starts, 'start')} to come"
+    return f"{runs}, {_many(summary.events, 'event')}, {coming}"
 
 
 def _state(summary: StateSummary) -> State:
@@ -165,9 +168,5 @@ def _many(count: int, what: str) -> str:
     return f"{count} {what}{'' if count == 1 else 's'}"
 
 
-def _are(count: int) -> str:
-    return "is" if count == 1 else "are"
-
-
-def _were(count: int) -> str:
-    return "was" if count == 1 else "were"
+def _verb(count: int, one: str, many: str) -> str:
+    return one if count == 1 else many

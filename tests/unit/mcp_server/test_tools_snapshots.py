@@ -54,7 +54,7 @@ async def test_a_state_is_kept_restored_and_told_of(asking):
     taken = await ask(asking.server, "snapshot_engine", {"name": "asleep"})
 
     assert taken["saved"]
-    assert "1 run (1 RUNNING), 1 event, 1 timer to come" in taken["message"]
+    assert "1 run (1 RUNNING), 1 event, 1 timer and 0 starts to come" in taken["message"]
     assert taken["state"] == {
         "runs": {"RUNNING": 1},
         "events": 1,
@@ -74,7 +74,7 @@ async def test_a_state_is_kept_restored_and_told_of(asking):
 
     assert back["done"]
     assert "1 run that did not exist then is gone" in back["message"]
-    assert "1 app was synced again: what runs is the code of now" in back["message"]
+    assert "1 app was synced again: the code that runs is the present one" in back["message"]
     assert "clockAhead" not in back
     assert back["clockBehind"].endswith("s")
     assert (back["lostRuns"], back["lostCount"]) == ([later], 1)
@@ -90,13 +90,14 @@ async def test_a_state_is_kept_restored_and_told_of(asking):
 
     asking.network.answer = lambda request: httpx.Response(502, text="down")
     back = await ask(asking.server, "restore_engine", {"name": "asleep"})
-    assert "Not synced: lab." in back["message"]
+    assert "Not synced, see apps: lab." in back["message"]
     assert "502" in back["apps"][0]["error"]
     asking.network.answer = None
 
     empty = await ask(asking.server, "reset_engine", {"keepSnapshots": False})
     assert (empty["done"], empty["lostRuns"], empty["droppedSnapshots"]) == (True, [run_id], ["asleep"])
     assert "The engine is empty" in empty["message"]
+    assert empty["message"].endswith("1 run is gone.")
     listed = await ask(asking.server, "list_functions")
     assert {function["id"] for function in listed["functions"]} == {"lab-nap", "lab-stuck"}
     assert "There is none" in await refused(asking.server, "restore_engine", {"name": "asleep"})
