@@ -219,7 +219,8 @@ class Database:
 
         Who asks for the time before a transaction does so after this, without waiting for anything between.
         """
-        await self._is_ready.wait()
+        while not self._is_ready.is_set():
+            await self._is_ready.wait()
         if self._is_closed:
             raise EngineClosedError("The engine is shutting down.")
 

@@ -267,6 +267,30 @@ async def test_an_app_that_is_down_is_named_and_the_state_is_back_anyway(it: Lab
     assert (await it.engine.get_run(run_id)).status is RunStatus.RUNNING
 
 
+async def test_an_app_that_hangs_does_not_hold_up_a_restore(it: Lab) -> None:
+    run_id = await it.start("t/order")
+    await it.settle(run_id)
+    await it.engine.snapshots.take("one")
+    app, asked = it.network._app, asyncio.Event()
+
+    class Hanging(httpx.AsyncBaseTransport):
+        async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+            asked.set()
+            await asyncio.Event().wait()
+            raise AssertionError
+
+    it.network._app = Hanging()
+    restoring = asyncio.create_task(it.engine.snapshots.restore("one"))
+    await asked.wait()
+    await it.clock.advance(4)
+    async with asyncio.timeout(PATIENT_S):
+        back = await restoring
+    assert [app.error for app in back.apps] == [f"The app at {APP_URL} has not answered the sync yet."]
+    it.network._app = app
+    await it.engine.time.skip(run_id, to_end=True, patience_s=PATIENCE_S)
+    assert (await it.engine.get_run(run_id)).status is RunStatus.COMPLETED
+
+
 async def test_runs_that_are_gone_wake_who_waits_for_them_and_are_named(it: Lab) -> None:
     kept = await it.start("t/waits")
     await it.settle(kept)
@@ -513,6 +537,7 @@ async def test_the_view_of_runs_is_that_of_the_state_that_is_back(it: Lab) -> No
 
 
 async def test_events_that_arrive_during_restores_are_before_or_after_and_never_between(it: Lab) -> None:
+    await it.engine.pause_function("lab-daily")  # only events start runs here
     await it.engine.snapshots.take("one")
     started: list[str] = []
     between: list[int] = []

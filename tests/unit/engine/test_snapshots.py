@@ -24,7 +24,7 @@ from durable_engine.errors import (
     StorageError,
 )
 from durable_engine.storage import schema
-from durable_engine.storage.schema import APPLICATION_ID, MIGRATIONS
+from durable_engine.storage.schema import MIGRATIONS
 
 pytestmark = pytest.mark.anyio
 
@@ -291,7 +291,6 @@ asyncio.run(main())
 
 
 async def test_a_kill_during_a_restore_leaves_one_state_or_the_other(file: Path) -> None:
-    seen = set()
     for wait_ms in (3, 11, 20, 29, 41, 53, 64, 77):
         process = await asyncio.create_subprocess_exec(
             sys.executable, "-c", _RESTLESS, str(file), stdout=asyncio.subprocess.PIPE
@@ -309,8 +308,3 @@ async def test_a_kill_during_a_restore_leaves_one_state_or_the_other(file: Path)
             )
         assert check == "ok"
         assert count in {300, 1_500}
-        seen.add(count)
-    connection = sqlite3.connect(file)
-    assert connection.execute("PRAGMA application_id").fetchone()[0] == APPLICATION_ID
-    connection.close()
-    assert seen
