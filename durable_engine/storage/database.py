@@ -255,9 +255,10 @@ class Database:
         if self._is_closed:
             return
         self._is_closed = True
-        for worker in (self._reader, self._writer):
-            if worker is not None:
-                await asyncio.to_thread(worker.stop)
+        async with self._one_alone:  # what replaces the state is carried through
+            for worker in (self._reader, self._writer):
+                if worker is not None:
+                    await asyncio.to_thread(worker.stop)
         await asyncio.sleep(0)  # lets the results that the workers handed over reach their callers
         if self._lock is not None:
             self._lock.release()

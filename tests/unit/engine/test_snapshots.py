@@ -241,6 +241,27 @@ async def test_nobody_takes_or_restores_while_time_is_moved(engine: Engine) -> N
     await engine.snapshots.restore("one")
 
 
+@pytest.mark.parametrize("turns", [*range(16), 24, 32])
+async def test_an_engine_that_closes_during_a_restore_leaves_one_state_and_nobody_waiting(
+    file: Path, turns: int
+) -> None:
+    engine = await Engine.open(EngineConfig(data_file=file), clock=ManualClock(NOW_MS))
+    await _send(engine, 1)
+    await engine.snapshots.take("one")
+    await _send(engine, 2)
+    restoring = asyncio.create_task(engine.snapshots.restore("one"))
+    for _ in range(turns):
+        await asyncio.sleep(0)
+    counting = asyncio.create_task(_count(engine))
+    async with asyncio.timeout(10):
+        await engine.close()
+        outcomes = await asyncio.gather(restoring, counting, return_exceptions=True)
+    for outcome in outcomes:
+        assert not isinstance(outcome, Exception) or isinstance(outcome, EngineClosedError)
+    async with await Engine.open(EngineConfig(data_file=file)) as engine:
+        assert await _count(engine) in {1, 3}
+
+
 async def test_whoever_asks_while_the_engine_closes_is_told_so(file: Path) -> None:
     engine = await Engine.open(EngineConfig(data_file=file), clock=ManualClock(NOW_MS))
     await engine.snapshots.take("one")
