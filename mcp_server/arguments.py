@@ -60,7 +60,7 @@ SnapshotName = Annotated[
     Field(
         min_length=1,
         max_length=64,
-        description='Name of the snapshot: letters, digits, dash, underscore, e.g. "before-fix".',
+        description='Letters, digits, dash, underscore, e.g. "before-fix".',
     ),
 ]
 

@@ -12,10 +12,19 @@ from durable_engine.errors import StillCalledError
 from mcp_server.clean import one_line
 from mcp_server.render.budget import reply
 from mcp_server.render.times import iso
-from mcp_server.results.snapshots import AppItem, ReplaceResult, SnapshotItem, SnapshotResult, State
+from mcp_server.results.snapshots import (
+    AppItem,
+    Lost,
+    ResetResult,
+    RestoreResult,
+    SnapshotItem,
+    SnapshotResult,
+    State,
+)
 
 _KB: Final = 1_024
 _APPS: Final = 20
+_EMPTY: Final = "The engine is empty: only the synced apps and their functions are left. Its clock is real."
 
 
 def taken_answer(taken: Taken) -> CallToolResult:
@@ -47,30 +56,44 @@ def not_taken_answer(refusal: StillCalledError, *, now_ms: int) -> CallToolResul
     )
 
 
-def replaced_answer(done: Replaced) -> CallToolResult:
+def restored_answer(done: Replaced) -> CallToolResult:
     """Say what the state is now, and what is gone."""
-    ahead = format_duration(abs(done.shift_ms))
+    off = format_duration(abs(done.shift_ms))
     return reply(
-        ReplaceResult(
-            message=" ".join([_replaced(done), *_lost(done), *_synced(done.apps)]),
+        RestoreResult(
+            message=" ".join([_replaced(done), *_gone(done), *_synced(done.apps)]),
             done=True,
             engine_time=iso(done.engine_ms) or "",
-            clock_ahead=ahead if done.shift_ms > 0 else None,
-            clock_behind=ahead if done.shift_ms < 0 else None,
-            state=None if done.snapshot is None else _state(done.summary),
+            clock_ahead=off if done.shift_ms > 0 else None,
+            clock_behind=off if done.shift_ms < 0 else None,
+            state=_state(done.summary),
             apps=[_app(app) for app in done.apps[:_APPS]] or None,
-            lost_runs=list(done.lost) or None,
-            lost_count=done.lost_count,
-            dropped_snapshots=list(done.dropped) or None,
+            lost=_lost(done),
             next=_next(done),
         )
     )
 
 
-def not_replaced_answer(refusal: StillCalledError, *, now_ms: int) -> CallToolResult:
+def reset_answer(done: Replaced) -> CallToolResult:
+    """Say that nothing is left, and what is gone."""
+    return reply(
+        ResetResult(
+            message=" ".join([_EMPTY, *_gone(done)]),
+            done=True,
+            engine_time=iso(done.engine_ms) or "",
+            lost=_lost(done),
+            dropped_snapshots=list(done.dropped) or None,
+            next="send_event or invoke_function starts a run; list_functions shows what there is.",
+        )
+    )
+
+
+def not_replaced_answer(
+    refusal: StillCalledError, kind: type[RestoreResult | ResetResult], *, now_ms: int
+) -> CallToolResult:
     """Say which runs kept the state from being replaced."""
     return reply(
-        ReplaceResult(
+        kind(
             message=str(refusal),
             done=False,
             engine_time=iso(now_ms) or "",
@@ -81,21 +104,24 @@ def not_replaced_answer(refusal: StillCalledError, *, now_ms: int) -> CallToolRe
 
 
 def _replaced(done: Replaced) -> str:
-    if done.snapshot is None:
-        return "The engine is empty: only the synced apps and their functions are left. Its clock is real."
+    name = "" if done.snapshot is None else done.snapshot.name
     side = "ahead of" if done.shift_ms > 0 else "behind"
     off = f", {format_duration(abs(done.shift_ms))} {side} the real one" if done.shift_ms else ""
     return (
-        f"The state is that of snapshot {done.snapshot.name!r} again: {_holds(done.summary)}. "
+        f"The state is that of snapshot {name!r} again: {_holds(done.summary)}. "
         f"The engine's time is {iso(done.engine_ms)}{off}; it goes on from there."
     )
 
 
-def _lost(done: Replaced) -> list[str]:
+def _gone(done: Replaced) -> list[str]:
     if not done.lost_count:
         return []
     what = "" if done.snapshot is None else " that did not exist then"
     return [f"{_many(done.lost_count, 'run')}{what} {_verb(done.lost_count, 'is', 'are')} gone."]
+
+
+def _lost(done: Replaced) -> Lost | None:
+    return Lost(count=done.lost_count, newest=list(done.lost)) if done.lost_count else None
 
 
 def _synced(apps: tuple[SyncedAgain, ...]) -> list[str]:
@@ -114,8 +140,6 @@ def _synced(apps: tuple[SyncedAgain, ...]) -> list[str]:
 
 
 def _next(done: Replaced) -> str:
-    if done.snapshot is None:
-        return "send_event or invoke_function starts a run; list_functions shows what there is."
     if any(app.error for app in done.apps):
         return "list_functions shows which apps are reachable; runs of others fail or are tried again."
     if done.summary.timers or done.summary.starts:

@@ -34,6 +34,13 @@ class AppItem(Detail):
     error: str | None = None
 
 
+class Lost(Detail):
+    """How many runs exist no more, and the newest of them."""
+
+    count: int
+    newest: list[str]
+
+
 class SnapshotResult(Result):
     """A snapshot that was taken; `saved` is false when an app did not answer in time."""
 
@@ -44,8 +51,8 @@ class SnapshotResult(Result):
     open_calls: list[str] | None = None
 
 
-class ReplaceResult(Result):
-    """The state as it is now; `done` is false when an app did not answer in time, and nothing has changed."""
+class RestoreResult(Result):
+    """The state that is back; `done` is false when an app did not answer in time, and nothing has changed."""
 
     done: bool
     engine_time: str
@@ -53,7 +60,15 @@ class ReplaceResult(Result):
     clock_behind: str | None = None
     state: State | None = None
     apps: list[AppItem] | None = None
-    lost_runs: list[str] | None = None
-    lost_count: int | None = None
+    lost: Lost | None = None
+    open_calls: list[str] | None = None
+
+
+class ResetResult(Result):
+    """The empty engine; `done` is false when an app did not answer in time, and nothing has changed."""
+
+    done: bool
+    engine_time: str
+    lost: Lost | None = None
     dropped_snapshots: list[str] | None = None
     open_calls: list[str] | None = None

@@ -13,8 +13,8 @@ from mcp_server.arguments import Timeout
 from mcp_server.backend import Backend
 from mcp_server.errors import as_tool_errors
 from mcp_server.kinds import CHANGES
-from mcp_server.render.snapshots import not_replaced_answer, replaced_answer
-from mcp_server.results.snapshots import ReplaceResult
+from mcp_server.render.snapshots import not_replaced_answer, reset_answer
+from mcp_server.results.snapshots import ResetResult
 from mcp_server.strict import define_tool
 
 KeepSnapshots = Annotated[bool, Field(description="Keep the snapshots, e.g. false to delete all of them.")]
@@ -25,7 +25,7 @@ def make(backend: Backend) -> Tool:
 
     async def reset_engine(
         *, keep_snapshots: KeepSnapshots = True, timeout: Timeout = 30
-    ) -> Annotated[CallToolResult, ReplaceResult]:
+    ) -> Annotated[CallToolResult, ResetResult]:
         """Empty the engine: all events, runs, history, timers, doubles, pauses, rate limits and debounces are
         deleted for good, and its clock is the real one again. Synced apps and their functions stay.
 
@@ -37,7 +37,7 @@ def make(backend: Backend) -> Tool:
             try:
                 done = await backend.snapshots.reset(keep_snapshots=keep_snapshots, timeout_s=timeout)
             except StillCalledError as refusal:
-                return not_replaced_answer(refusal, now_ms=backend.time.now_ms)
-            return replaced_answer(done)
+                return not_replaced_answer(refusal, ResetResult, now_ms=backend.time.now_ms)
+            return reset_answer(done)
 
     return define_tool(reset_engine, title="Reset engine", annotations=CHANGES)

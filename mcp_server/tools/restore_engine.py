@@ -12,8 +12,8 @@ from mcp_server.arguments import SnapshotName, Timeout
 from mcp_server.backend import Backend
 from mcp_server.errors import as_tool_errors
 from mcp_server.kinds import REPLACES
-from mcp_server.render.snapshots import not_replaced_answer, replaced_answer
-from mcp_server.results.snapshots import ReplaceResult
+from mcp_server.render.snapshots import not_replaced_answer, restored_answer
+from mcp_server.results.snapshots import RestoreResult
 from mcp_server.strict import define_tool
 
 
@@ -22,20 +22,20 @@ def make(backend: Backend) -> Tool:
 
     async def restore_engine(
         name: SnapshotName, timeout: Timeout = 30
-    ) -> Annotated[CallToolResult, ReplaceResult]:
+    ) -> Annotated[CallToolResult, RestoreResult]:
         """Let the whole engine be as in a snapshot: everything since is lost, and its clock goes back too.
 
-        Each restore gives the same state, so several fixes can be tried from it: change the app's code,
-        restore, advance_time, compare. Open calls are waited for; apps are synced again, as the code that
-        runs is that of now. What steps did outside (mails, databases) is not undone.
+        Any number of fixes can be tried from one state: change the app's code, restore, advance_time,
+        compare. Open calls are waited for; apps are synced again. What steps did outside (mails, databases)
+        is not undone.
 
-        Returns what is back, the engine's time, the runs that are gone and the apps. Next: advance_time.
+        Returns what is back, what is gone, the engine's time and the apps. Next: advance_time.
         """
         with as_tool_errors():
             try:
                 done = await backend.snapshots.restore(name, timeout_s=timeout)
             except StillCalledError as refusal:
-                return not_replaced_answer(refusal, now_ms=backend.time.now_ms)
-            return replaced_answer(done)
+                return not_replaced_answer(refusal, RestoreResult, now_ms=backend.time.now_ms)
+            return restored_answer(done)
 
     return define_tool(restore_engine, title="Restore snapshot", annotations=REPLACES)

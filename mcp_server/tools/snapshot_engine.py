@@ -29,8 +29,7 @@ def make(backend: Backend) -> Tool:
         """Keep the complete state of the engine under a name: runs, events, timers, doubles, and its time.
 
         Use it before you try something: a fix of the code, an event, a jump in time. What is due happens
-        first, and open calls to apps are waited for. Up to 20 snapshots are kept, also over restarts with a
-        data file.
+        first, and open calls are waited for. Up to 20 are kept, with a data file over restarts too.
 
         Returns what was kept and all snapshots. Next: restore_engine.
         """

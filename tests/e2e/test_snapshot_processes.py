@@ -44,7 +44,7 @@ async def test_a_snapshot_survives_a_kill_and_a_run_goes_on_from_it_twice(tmp_pa
                 done = await server.call("poll_run_status", runIds=[run_id], timeout=30)
                 assert done["completed"] == 1
             empty = await server.call("reset_engine")
-            assert empty["lostRuns"] == [run_id]
+            assert empty["lost"]["newest"] == [run_id]
             assert "droppedSnapshots" not in empty
         finally:
             await server.process.kill()

@@ -77,7 +77,7 @@ async def test_a_state_is_kept_restored_and_told_of(asking):
     assert "1 app was synced again: the code that runs is the present one" in back["message"]
     assert "clockAhead" not in back
     assert back["clockBehind"].endswith("s")
-    assert (back["lostRuns"], back["lostCount"]) == ([later], 1)
+    assert back["lost"] == {"count": 1, "newest": [later]}
     assert back["state"] == taken["state"]
     (app,) = back["apps"]
     assert (app["name"], app["changed"]) == ("lab", False)
@@ -95,7 +95,7 @@ async def test_a_state_is_kept_restored_and_told_of(asking):
     asking.network.answer = None
 
     empty = await ask(asking.server, "reset_engine", {"keepSnapshots": False})
-    assert (empty["done"], empty["lostRuns"], empty["droppedSnapshots"]) == (True, [run_id], ["asleep"])
+    assert (empty["done"], empty["lost"]["newest"], empty["droppedSnapshots"]) == (True, [run_id], ["asleep"])
     assert "The engine is empty" in empty["message"]
     assert empty["message"].endswith("1 run is gone.")
     listed = await ask(asking.server, "list_functions")
@@ -133,7 +133,7 @@ async def test_an_app_that_does_not_answer_is_named_and_nothing_changes(asking):
         assert run_id in answer["next"]
     asking.gate.set()
     await asking.settle(run_id)
-    assert (await ask(asking.server, "restore_engine", {"name": "empty"}))["lostRuns"] == [run_id]
+    assert (await ask(asking.server, "restore_engine", {"name": "empty"}))["lost"]["newest"] == [run_id]
 
 
 async def test_a_run_that_is_waited_for_is_known_to_be_gone_at_once(docs, new_app):
