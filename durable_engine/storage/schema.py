@@ -369,7 +369,7 @@ def check(connection: sqlite3.Connection) -> None:
         wanted = ".".join(map(str, MIN_SQLITE))
         raise StorageError(f"SQLite {sqlite3.sqlite_version} is too old; {wanted} or newer is needed.")
     has_tables = connection.execute("SELECT 1 FROM sqlite_master LIMIT 1").fetchone() is not None
-    if has_tables and not is_ours(connection):
+    if has_tables and _pragma(connection, "application_id") != APPLICATION_ID:
         raise StorageError(
             "The data file is a database of another program.", hint="Start with another --data file."
         )
@@ -379,11 +379,6 @@ def check(connection: sqlite3.Connection) -> None:
             f"The data file has version {version}; this program knows versions up to {len(MIGRATIONS)}.",
             hint="Update Stepcue, or start with another --data file.",
         )
-
-
-def is_ours(connection: sqlite3.Connection) -> bool:
-    """Whether a file holds the tables of this program, of some version."""
-    return _pragma(connection, "application_id") == APPLICATION_ID
 
 
 def migrate(connection: sqlite3.Connection) -> None:

@@ -13,7 +13,7 @@ from typing import Final
 from durable_engine.errors import SchemaVersionError, StorageError
 from durable_engine.model.event import HTTP_REQUEST
 from durable_engine.model.snapshot import SnapshotView, StateSummary
-from durable_engine.storage.schema import check, is_ours, migrate
+from durable_engine.storage.schema import APPLICATION_ID, check, migrate
 from durable_engine.storage.setting_table import CLOCK_SHIFT_MS
 from durable_engine.storage.snapshot_store import SnapshotStore
 from durable_engine.storage.tables import Tables
@@ -152,7 +152,7 @@ def _times(snapshot: sqlite3.Connection) -> tuple[int, int]:
     check(snapshot)
     settings = Tables(snapshot).settings
     times = settings.number(_TAKEN_ENGINE_MS), settings.number(_TAKEN_WALL_MS)
-    if not is_ours(snapshot) or 0 in times:
+    if _number(snapshot, "PRAGMA application_id") != APPLICATION_ID or 0 in times:
         raise StorageError("it says no time")
     return times
 
