@@ -67,13 +67,8 @@ class Engine:
         self._signals = Signals()
         self._keeper = RegistryKeeper(database, clock, self._signals.work_changed)
         self._apps = AppSync(client, self._keeper, clock)
-        self._dispatcher = Dispatcher(
-            database,
-            Executor(database, client, self._gateway, clock, self._registry),
-            clock,
-            self._signals,
-            self._registry,
-        )
+        executor = Executor(database, client, self._gateway, clock, self._registry)
+        self._dispatcher = Dispatcher(database, executor, clock, self._signals, self._registry)
         self._transactions = transactions = Transactions(database, clock, self._signals, self._registry)
         self._reception = Reception(
             clock, transactions, self._registry, max_event_bytes=config.max_event_bytes
