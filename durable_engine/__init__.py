@@ -61,10 +61,12 @@ from durable_engine.model.records import (
 )
 from durable_engine.model.replay import Divergence, InputChange, ReplayDifference, ReplayReport, StepLabel
 from durable_engine.model.rerun import RerunReceipt, StepOutcome
+from durable_engine.model.snapshot import Replaced, SnapshotView, StateSummary, SyncedAgain, Taken
 from durable_engine.model.status import RunStatus, StepKind, StepStatus
 from durable_engine.model.views import AppView, FailedAttempt, Hold, Inventory, RunView, StepView, WaitingFor
 from durable_engine.repeating import Edits
 from durable_engine.replaying import Replaying
+from durable_engine.snapshots import Snapshots
 from durable_engine.time_control import Advance, Fired, TimeControl
 from durable_engine.unsupported import UnsupportedUse
 
@@ -126,6 +128,7 @@ __all__ = [
     "PlannedEvent",
     "RateLimit",
     "RealClock",
+    "Replaced",
     "ReplayDifference",
     "ReplayReport",
     "Replaying",
@@ -141,9 +144,12 @@ __all__ = [
     "Scope",
     "Singleton",
     "SingletonMode",
+    "SnapshotView",
+    "Snapshots",
     "Span",
     "SpanStatus",
     "StartedRun",
+    "StateSummary",
     "StepComparison",
     "StepCoverage",
     "StepKind",
@@ -151,6 +157,8 @@ __all__ = [
     "StepOutcome",
     "StepStatus",
     "StepView",
+    "SyncedAgain",
+    "Taken",
     "Throttle",
     "TimeControl",
     "Trigger",

@@ -51,6 +51,7 @@ class Doubling:
             check_life(life_ms)
         elif lasts_ms is not None:
             raise InvalidInputError("A double of one run lasts as long as the run; it cannot expire before.")
+        await self._database.ready()
         now_ms = self._clock.now_ms()
 
         def store(tables: Tables) -> Double:
@@ -88,6 +89,7 @@ class Doubling:
             FunctionNotFoundError, AppNotFoundError: as `Engine.invoke_function`.
         """
         function_id = self._function_id(function, app)
+        await self._database.ready()
         now_ms = self._clock.now_ms()
 
         def remove(tables: Tables) -> tuple[Double, ...]:

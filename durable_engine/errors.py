@@ -14,10 +14,13 @@ Failures of user code are values (`Reply`, `StepError`), never exceptions. The t
     │  ├─ RunNotFoundError
     │  ├─ EventNotFoundError
     │  ├─ FunctionNotFoundError
+    │  ├─ SnapshotNotFoundError
     │  └─ AppNotFoundError
     ├─ ConflictError
     │  ├─ IllegalTransitionError
     │  ├─ StaleCallError
+    │  ├─ StillCalledError             .run_ids: whose apps have not answered
+    │  ├─ SnapshotExistsError
     │  └─ RunAlreadyEndedError
     ├─ SyncError                       an app could not be synced
     ├─ ReplayError                     an app did not answer a replay as it should
@@ -99,6 +102,10 @@ class AppNotFoundError(NotFoundError):
     """No synced app has this name or URL."""
 
 
+class SnapshotNotFoundError(NotFoundError):
+    """No snapshot has this name."""
+
+
 class ConflictError(DurableEngineError):
     """The request contradicts the present state."""
 
@@ -109,6 +116,18 @@ class IllegalTransitionError(ConflictError):
 
 class StaleCallError(ConflictError):
     """A call to an app does not count any more: its run has ended, or the call was made again."""
+
+
+class StillCalledError(ConflictError):
+    """Calls to apps are open that did not end in time; `run_ids` are a few of their runs."""
+
+    def __init__(self, message: str, *, run_ids: Sequence[str] = (), hint: str = "") -> None:
+        super().__init__(message, hint=hint)
+        self.run_ids = tuple(run_ids)
+
+
+class SnapshotExistsError(ConflictError):
+    """A snapshot has this name already, or there are too many."""
 
 
 class RunAlreadyEndedError(ConflictError):

@@ -126,6 +126,8 @@ class Executor:
         self._clock = clock
         self._registry = registry
         self._stand_ins = StandIns()
+        self.goes_on = True
+        """Whether a commit takes the item that is due next."""
 
     async def execute(self, work: Work) -> Done:
         """Do the work, commit its outcome and take what is due next; a late commit writes nothing."""
@@ -209,7 +211,8 @@ class Executor:
             repair_stalled(tables, registry, [item.run_id, *settled.resumed], settled, now_ms=now_ms)
             # With all slots taken, calls with lanes and those without have every other one that becomes free.
             lanes_first = item.lane_id is None
-            taken = take_due(tables, registry, now_ms=now_ms, limit=1, lanes_first=lanes_first)
+            limit = 1 if self.goes_on else 0
+            taken = take_due(tables, registry, now_ms=now_ms, limit=limit, lanes_first=lanes_first)
             return Done(
                 settled=settled,
                 taken=taken[0] if taken else None,

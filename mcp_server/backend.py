@@ -18,6 +18,7 @@ from durable_engine import (
     Replaying,
     RunControl,
     RunView,
+    Snapshots,
     StepKind,
     TimeControl,
 )
@@ -176,6 +177,11 @@ class Backend(Protocol):
     @property
     def records(self) -> Recorded:
         """Looks up events and functions."""
+        ...
+
+    @property
+    def snapshots(self) -> Snapshots:
+        """Keeps the whole state, and comes back to it."""
         ...
 
     async def inventory(self) -> Inventory:

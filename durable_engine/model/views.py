@@ -148,7 +148,7 @@ class RunView:
     """Set for a run whose time is skipped: the id of the run with which its time of its own began."""
     skipped_ms: int = 0
     """How much of its time was skipped, so that its times are that much ahead of real ones."""
-    clock_shift_ms: int = 0
+    clock_shift_ms: int = field(default=0, compare=False)
     """How far the engine's clock is ahead of the real one, because somebody has moved it."""
     doubles: tuple[DoubleUse, ...] = ()
     """Each use of a mock or a fault in this run, in order."""

@@ -26,9 +26,12 @@ from mcp_server.tools import (
     poll_run_status,
     read_doc,
     rerun,
+    reset_engine,
+    restore_engine,
     run_fault_matrix,
     search_docs,
     send_event,
+    snapshot_engine,
     test_function,
 )
 
@@ -56,6 +59,9 @@ def all_tools(backend: Backend, docs: DocsIndex, config: ServerConfig) -> dict[T
             explain.make(backend, config),
             mock_step.make(backend),
             clear_mocks.make(backend),
+            snapshot_engine.make(backend),
+            restore_engine.make(backend),
+            reset_engine.make(backend),
         ],
         "docs": [
             search_docs.make(docs),

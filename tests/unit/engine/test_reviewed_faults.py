@@ -265,7 +265,7 @@ async def test_given_arguments_reach_a_step_whose_run_has_a_large_state() -> Non
     async def script(body: dict[str, Any]) -> httpx.Response:
         memos: Any = body["steps"]
         if body["use_api"]:
-            state = await engine.run_state(body["ctx"]["run_id"])
+            state = await engine.records.state(body["ctx"]["run_id"])
             assert state is not None
             memos = state[1]
         if body["ctx"]["step_id"] == "hash-last":
