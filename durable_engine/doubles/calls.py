@@ -90,6 +90,7 @@ class StandIns:
         if held is None:
             return Settled()
         chosen, step = played.chosen, played.chosen.step
+        run_ms = _run_ms(tables, item, now_ms=now_ms)
         use = Use(
             double=chosen.double,
             outcome=chosen.outcome,
@@ -100,13 +101,13 @@ class StandIns:
             deliveries=played.deliveries,
             committed=played.reply,
         )
-        entry = use_entry(use, now_ms=now_ms)
+        entry = use_entry(use, now_ms=run_ms)
         tables.doubles.use(chosen.double.id)
         tables.history.append(entry)
         if played.reply is None:
-            due_ms = held.due_ms
+            due_ms = held.due_ms + run_ms - now_ms
             if played.delay_ms is not None:
-                due_ms = now_ms + played.delay_ms
+                due_ms = run_ms + played.delay_ms
                 self._late[item.id] = _Late(entry, played.deliveries[0])
             tables.queue.retry(ItemRetry(item_id=item.id, due_ms=due_ms, attempt=held.attempt))
             return Settled()
@@ -155,5 +156,11 @@ def _commit_late(
     tables: Tables, registry: Registry, *, item: QueueItem, late: _Late, commit: Commit, now_ms: int
 ) -> Settled:
     if tables.queue.held(item.id, item.lease) is not None:
-        tables.history.append(late_entry(late.use, late.reply, now_ms=now_ms))
+        run_ms = _run_ms(tables, item, now_ms=now_ms)
+        tables.history.append(late_entry(late.use, late.reply, now_ms=run_ms))
     return commit(tables, registry, reply=late.reply, now_ms=now_ms)
+
+
+def _run_ms(tables: Tables, item: QueueItem, *, now_ms: int) -> int:
+    run = tables.runs.get_lean(item.run_id)
+    return now_ms if run is None else run.at(now_ms)

@@ -26,8 +26,8 @@ def stand_in(tables: Tables, facts: CallFacts, reply: Reply) -> Reply:
     new = {op.step.id for op in reply.ops if isinstance(op, _WAITS) and _is_new(facts, op.step.id)}
     if not new:
         return reply
-    run, now_ms = facts.run, facts.now_ms
-    found = tables.doubles.for_run(run.id, run.function_id, now_ms=now_ms)
+    run = facts.run
+    found = tables.doubles.for_run(run.id, run.function_id, now_ms=facts.engine_ms)
     ops: list[Op] = []
     for op in reply.ops:
         if not isinstance(op, _WAITS) or op.step.id not in new:

@@ -1,0 +1,72 @@
+"""Where the time of a run and that of the engine meet: what went wrong there once."""
+
+from __future__ import annotations
+
+import datetime
+from typing import Any
+
+import inngest
+import pytest
+from support.sdk_app import lab, new_client, wall_ms
+
+from durable_engine import Conditions, ManualClock, NewEvent
+from durable_engine.model.double import MockEvent, NewDouble
+from durable_engine.scenarios.document import read_scenario
+from durable_engine.scenarios.runner import run_scenario
+
+pytestmark = pytest.mark.anyio
+
+SKIP = Conditions(skips_time=True)
+HOUR_MS = 3_600_000
+DAY_MS = 24 * HOUR_MS
+
+
+def _clock() -> ManualClock:
+    return ManualClock(wall_ms(), wall=wall_ms)
+
+
+def _nap_and_work(client: inngest.Inngest) -> Any:
+    @client.create_function(fn_id="nap", trigger=inngest.TriggerEvent(event="t/nap"))
+    async def nap(ctx: inngest.Context) -> str:
+        async def work() -> str:
+            return "done"
+
+        await ctx.step.sleep("month", datetime.timedelta(days=30))
+        return await ctx.step.run("work", work)
+
+    return nap
+
+
+async def test_a_slow_reply_is_slow_in_the_time_of_the_run() -> None:
+    client = new_client()
+    async with lab(client, [_nap_and_work(client)], clock=_clock()) as it:
+        verdict = await run_scenario(
+            it.engine,
+            read_scenario(
+                {"event": "t/nap", "faults": [{"stepId": "work", "kind": "slow_reply", "delay": "2h"}]}
+            ),
+        )
+        run = verdict.run
+        assert run is not None
+        assert run.output == "done"
+        assert run.skipped_ms == pytest.approx(30 * DAY_MS + 2 * HOUR_MS, abs=5_000)
+        entries = await it.engine._database.read(lambda tables: tables.history.of_run(run.id))
+        times = [entry.at_ms for entry in entries]
+        assert times == sorted(times)
+
+
+async def test_a_standing_double_counts_its_time_like_the_engine_for_waits_too() -> None:
+    client = new_client()
+
+    @client.create_function(fn_id="waits", trigger=inngest.TriggerEvent(event="t/waits"))
+    async def waits(ctx: inngest.Context) -> Any:
+        await ctx.step.sleep("month", datetime.timedelta(days=30))
+        found = await ctx.step.wait_for_event("go", event="t/go", timeout=datetime.timedelta(days=9))
+        return found and found.data
+
+    async with lab(client, [waits], clock=_clock()) as it:
+        await it.engine.doubles.add(
+            NewDouble(outcomes=(MockEvent(data={"n": 1}),), step="go", function="waits"), lasts_ms=HOUR_MS
+        )
+        receipt = await it.engine.send_event(NewEvent(name="t/waits"), under=SKIP)
+        assert (await it.settle(receipt.started[0].run_id)).output == {"n": 1}
