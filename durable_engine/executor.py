@@ -94,7 +94,7 @@ def take_due(
 def next_due_ms(tables: Tables, *, now_ms: int, only_timers: bool = False) -> int | None:
     """Return when there is work to take again, which may be now."""
     times = [tables.queue.next_due_ms(only_timers=only_timers), tables.appointments.next_due_ms()]
-    times.append(tables.timelines.next_planned_ms())
+    times.append(tables.timelines.next_planned_ms(now_ms=now_ms))
     if not only_timers:
         times.append(next_admission_ms(tables, now_ms=now_ms))
     return min((time for time in times if time is not None), default=None)

@@ -44,11 +44,13 @@ _PLANNED: Final = """
 SELECT position, name, data, is_signal, after_step, after_ms, sent_ms FROM planned_event
 WHERE timeline_id = ? ORDER BY position
 """
-# Jumps bring it nearer; where time is not skipped, somebody has to look when it has come.
+# Jumps bring it nearer; where time is not skipped, somebody has to look when it has come. One whose time has
+# come and that is not sent waits for a call, whose end sends it: nobody has to look for that.
 _NEXT_PLANNED: Final = """
 SELECT min(run.queued_ms + planned_event.after_ms - timeline.offset_ms)
 FROM timeline JOIN planned_event ON planned_event.timeline_id = timeline.id JOIN run ON run.id = timeline.id
 WHERE after_ms IS NOT NULL AND sent_ms IS NULL
+    AND run.queued_ms + planned_event.after_ms - timeline.offset_ms > ?
 """
 _SENT: Final = "UPDATE planned_event SET sent_ms = ? WHERE timeline_id = ? AND position = ?"
 
@@ -117,11 +119,11 @@ class TimelineTable:
         """Return the events that were planned, sent or not."""
         return [_read(row) for row in self._connection.execute(_PLANNED, (timeline_id,))]
 
-    def next_planned_ms(self) -> int | None:
-        """Return when an event that was planned for a time is to be sent, in the engine's time."""
+    def next_planned_ms(self, *, now_ms: int) -> int | None:
+        """Return when an event that was planned for a time to come is to be sent, in the engine's time."""
         if self._exist is False:
             return None
-        due: int | None = self._connection.execute(_NEXT_PLANNED).fetchone()[0]
+        due: int | None = self._connection.execute(_NEXT_PLANNED, (now_ms,)).fetchone()[0]
         return due
 
     def note_sent(self, timeline_id: str, position: int, *, at_ms: int) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import datetime
 from typing import Any
 
@@ -9,7 +10,7 @@ import inngest
 import pytest
 from support.sdk_app import lab, new_client, wall_ms
 
-from durable_engine import Conditions, ManualClock, NewEvent
+from durable_engine import Conditions, ManualClock, NewEvent, PlannedEvent, RealClock, RunStatus
 from durable_engine.model.double import MockEvent, NewDouble
 from durable_engine.scenarios.document import read_scenario
 from durable_engine.scenarios.runner import run_scenario
@@ -70,3 +71,43 @@ async def test_a_standing_double_counts_its_time_like_the_engine_for_waits_too()
         )
         receipt = await it.engine.send_event(NewEvent(name="t/waits"), under=SKIP)
         assert (await it.settle(receipt.started[0].run_id)).output == {"n": 1}
+
+
+async def test_a_planned_event_whose_time_has_come_while_the_app_works_keeps_nothing_busy() -> None:
+    client, gate, entered = new_client(), asyncio.Event(), asyncio.Event()
+
+    @client.create_function(fn_id="busy", trigger=inngest.TriggerEvent(event="t/busy"))
+    async def busy(ctx: inngest.Context) -> str:
+        entered.set()
+        await gate.wait()
+        return "done"
+
+    async with lab(client, [busy], clock=RealClock()) as it:
+        conditions = Conditions(events=(PlannedEvent(name="t/x", after_ms=1),))
+        receipt = await it.engine.send_event(NewEvent(name="t/busy"), under=conditions)
+        await entered.wait()
+        looks = 0
+        run_once = it.engine._dispatcher.run_once
+
+        async def counted() -> int | None:
+            nonlocal looks
+            looks += 1
+            return await run_once()
+
+        it.engine._dispatcher.run_once = counted  # type: ignore[method-assign]
+        await asyncio.sleep(0.5)
+        gate.set()
+        run = await it.settle(receipt.started[0].run_id)
+        assert run.status is RunStatus.COMPLETED
+        assert looks < 10
+
+
+async def test_a_planned_event_does_not_keep_busy_what_rests_with_a_paused_function() -> None:
+    client = new_client()
+    async with lab(client, [_nap_and_work(client)], clock=RealClock()) as it:
+        conditions = Conditions(events=(PlannedEvent(name="t/x", after_ms=DAY_MS),))
+        await it.engine.send_event(NewEvent(name="t/nap"), under=conditions)
+        await it.engine.settle()
+        await it.engine.pause_function("nap")
+        advance = await it.engine.time.advance(by_ms=31 * DAY_MS, patience_s=3)
+        assert advance.is_complete
