@@ -40,7 +40,8 @@ def skip_ahead(tables: Tables, registry: Registry, *, now_ms: int) -> Settled:
                 _jump(tables, timeline, now_ms=now_ms)
                 break
             tables.timelines.note_sent(timeline.id, planned.position, at_ms=now_ms + timeline.offset_ms)
-            whole.add(_send(tables, registry, timeline, planned, now_ms=now_ms))
+            run = tables.runs.get_lean(run_ids[0])
+            whole.add(_send(tables, registry, timeline, planned, cause=run, now_ms=now_ms))
     return whole
 
 
@@ -97,7 +98,13 @@ def _has_come(
 
 
 def _send(
-    tables: Tables, registry: Registry, timeline: Timeline, planned: PlannedEvent, *, now_ms: int
+    tables: Tables,
+    registry: Registry,
+    timeline: Timeline,
+    planned: PlannedEvent,
+    *,
+    cause: Run | None,
+    now_ms: int,
 ) -> Settled:
     settlement = Settlement(tables, registry, now_ms=now_ms)
     if planned.is_signal:
@@ -121,7 +128,8 @@ def _send(
             ts_ms=now_ms + timeline.offset_ms,
             received_ms=now_ms,
             source="test",
-        )
+        ),
+        cause=cause,  # what else it starts would otherwise begin when that time has come for the engine
     )
 
 

@@ -105,9 +105,32 @@ async def test_a_planned_event_whose_time_has_come_while_the_app_works_keeps_not
 async def test_a_planned_event_does_not_keep_busy_what_rests_with_a_paused_function() -> None:
     client = new_client()
     async with lab(client, [_nap_and_work(client)], clock=RealClock()) as it:
-        conditions = Conditions(events=(PlannedEvent(name="t/x", after_ms=DAY_MS),))
+        conditions = Conditions(events=(PlannedEvent(name="t/x", after_ms=31 * DAY_MS),))
         await it.engine.send_event(NewEvent(name="t/nap"), under=conditions)
-        await it.engine.settle()
+        await it.engine.time.advance(by_ms=26 * DAY_MS, patience_s=10)
         await it.engine.pause_function("nap")
-        advance = await it.engine.time.advance(by_ms=31 * DAY_MS, patience_s=3)
+        advance = await it.engine.time.advance(by_ms=6 * DAY_MS, patience_s=3)
         assert advance.is_complete
+
+
+async def test_a_planned_event_starts_other_functions_at_once_too() -> None:
+    client = new_client()
+
+    @client.create_function(fn_id="waits", trigger=inngest.TriggerEvent(event="t/waits"))
+    async def waits(ctx: inngest.Context) -> Any:
+        found = await ctx.step.wait_for_event("go", event="t/go", timeout=datetime.timedelta(days=9))
+        return found and "found"
+
+    @client.create_function(fn_id="hears", trigger=inngest.TriggerEvent(event="t/go"))
+    async def hears(ctx: inngest.Context) -> str:
+        return "heard"
+
+    async with lab(client, [waits, hears], clock=_clock()) as it:
+        conditions = Conditions(skips_time=True, events=(PlannedEvent(name="t/go", after_ms=7 * DAY_MS),))
+        receipt = await it.engine.send_event(NewEvent(name="t/waits"), under=conditions)
+        run = await it.settle(receipt.started[0].run_id)
+        assert run.output == "found"
+        other = await it.engine._database.read(
+            lambda tables: tables.runs.open_of_function(it.engine.records.function("hears").id)
+        )
+        assert other == []
