@@ -186,10 +186,10 @@ class TimeControl:
                 until_ms = _target(from_ms, by_ms=by_ms, to_ms=to_ms)
             elif not to_end:
                 due_ms = tables.timelines.next_due_ms(timeline_id, endless_ms=DEFAULT_TIMEOUT_MS)
-                if due_ms is None:
+                if due_ms is None or tables.timelines.is_busy(timeline_id, now_ms=now_ms):
                     raise InvalidInputError(
-                        f"Nothing comes due for run {run_id}: it is being called, or waits for something "
-                        "that only the outside can send.",
+                        f"Nothing comes due for run {run_id}: it is being called, or waits for its turn or for "
+                        "something that only the outside can send.",
                         hint=f"Call get_run_status runId={run_id} to see what it waits for.",
                     )
                 until_ms = run.at(due_ms)
@@ -197,6 +197,8 @@ class TimeControl:
             tables.timelines.limit(timeline_id, until_ms)
             return Settled()
 
+        if by_ms is None and to_ms is None and not to_end and await self._is_called(run_id):
+            await self._settled_within(patience_s)  # what comes next is what the call asks for
         await self._transactions.commit(change)
         ((from_ms, until_ms, first),) = asked
         await self._settled_within(patience_s)
@@ -223,6 +225,9 @@ class TimeControl:
     async def _next_due_ms(self) -> int | None:
         now_ms = self._clock.now_ms()
         return await self._database.transact(lambda tables: next_due_ms(tables, now_ms=now_ms))
+
+    async def _is_called(self, run_id: str) -> bool:
+        return await self._database.read(lambda tables: tables.queue.is_called(run_id))
 
     async def _settled_within(self, patience_s: float) -> None:
         waits = (

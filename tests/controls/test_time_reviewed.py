@@ -134,3 +134,25 @@ async def test_a_planned_event_starts_other_functions_at_once_too() -> None:
             lambda tables: tables.runs.open_of_function(it.engine.records.function("hears").id)
         )
         assert other == []
+
+
+async def test_skip_to_what_comes_next_waits_for_the_call_that_is_open() -> None:
+    client, gate, entered = new_client(), asyncio.Event(), asyncio.Event()
+
+    @client.create_function(fn_id="work", trigger=inngest.TriggerEvent(event="t/work"))
+    async def work(ctx: inngest.Context) -> str:
+        entered.set()
+        await gate.wait()
+        await ctx.step.sleep("nap", datetime.timedelta(days=1))
+        await ctx.step.sleep("nap-2", datetime.timedelta(days=1))
+        return "up"
+
+    async with lab(client, [work], clock=RealClock()) as it:
+        run_id = await it.start("t/work")
+        await entered.wait()
+        skip = asyncio.create_task(it.engine.time.skip(run_id, patience_s=10))
+        await asyncio.sleep(0.05)
+        gate.set()
+        advance = await skip
+        assert advance.now_ms - advance.from_ms == pytest.approx(DAY_MS, abs=5_000)
+        assert [fired.step_name for fired in advance.fired] == ["nap"]
