@@ -188,8 +188,8 @@ class TimeControl:
                 due_ms = tables.timelines.next_due_ms(timeline_id, endless_ms=DEFAULT_TIMEOUT_MS)
                 if due_ms is None or tables.timelines.is_busy(timeline_id, now_ms=now_ms):
                     raise InvalidInputError(
-                        f"Nothing comes due for run {run_id}: it is being called, or waits for its turn or for "
-                        "something that only the outside can send.",
+                        f"Nothing comes due for run {run_id}: it is being called, or waits for its turn "
+                        "or for something that only the outside can send.",
                         hint=f"Call get_run_status runId={run_id} to see what it waits for.",
                     )
                 until_ms = run.at(due_ms)

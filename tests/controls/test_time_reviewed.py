@@ -156,3 +156,31 @@ async def test_skip_to_what_comes_next_waits_for_the_call_that_is_open() -> None
         advance = await skip
         assert advance.now_ms - advance.from_ms == pytest.approx(DAY_MS, abs=5_000)
         assert [fired.step_name for fired in advance.fired] == ["nap"]
+
+
+async def test_an_invoked_run_that_was_debounced_has_the_time_of_its_parent() -> None:
+    client = new_client()
+
+    @client.create_function(
+        fn_id="calm",
+        trigger=inngest.TriggerEvent(event="t/calm"),
+        debounce=inngest.Debounce(period=datetime.timedelta(hours=2)),
+    )
+    async def calm(ctx: inngest.Context) -> str:
+        await ctx.step.sleep("long", datetime.timedelta(hours=10))
+        return "calm"
+
+    @client.create_function(fn_id="parent", trigger=inngest.TriggerEvent(event="t/parent"))
+    async def parent(ctx: inngest.Context) -> Any:
+        first = ctx.step.invoke("ask", function=calm, timeout=datetime.timedelta(days=5))
+        return await first
+
+    async with lab(client, [calm, parent], clock=_clock()) as it:
+        run_id = await it.start("t/parent")
+        await it.engine.settle()
+        await it.engine.time.skip(run_id, by_ms=HOUR_MS, patience_s=5)
+        await it.pass_time(3 * 3600)
+        advance = await it.engine.time.skip(run_id, to_end=True, patience_s=5)
+        run = await it.settle(run_id)
+        assert run.output == "calm", run
+        assert advance.has_ended
