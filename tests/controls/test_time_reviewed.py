@@ -13,6 +13,7 @@ from support.sdk_app import lab, new_client, wall_ms
 from durable_engine import Conditions, ManualClock, NewEvent, PlannedEvent, RealClock, RunStatus
 from durable_engine.model.double import MockEvent, NewDouble
 from durable_engine.scenarios.document import read_scenario
+from durable_engine.scenarios.matrix import run_matrix
 from durable_engine.scenarios.runner import run_scenario
 
 pytestmark = pytest.mark.anyio
@@ -184,3 +185,39 @@ async def test_an_invoked_run_that_was_debounced_has_the_time_of_its_parent() ->
         run = await it.settle(run_id)
         assert run.output == "calm", run
         assert advance.has_ended
+
+
+async def test_a_matrix_of_a_singleton_does_not_let_its_runs_cancel_each_other() -> None:
+    client = new_client()
+
+    @client.create_function(
+        fn_id="single",
+        trigger=inngest.TriggerEvent(event="t/single"),
+        singleton=inngest.Singleton(mode="cancel"),
+    )
+    async def single(ctx: inngest.Context) -> str:
+        async def work() -> str:
+            return "done"
+
+        return await ctx.step.run("work", work)
+
+    async with lab(client, [single], clock=_clock()) as it:
+        matrix = await run_matrix(it.engine, read_scenario({"event": "t/single"}), timeout_s=30)
+        assert {cell.difference for cell in matrix.cells if cell.kind != "step_fails"} == {None}
+
+
+async def test_a_matrix_says_when_a_control_keeps_its_runs_from_starting() -> None:
+    client = new_client()
+
+    @client.create_function(
+        fn_id="once", trigger=inngest.TriggerEvent(event="t/once"), idempotency="event.data.id"
+    )
+    async def once(ctx: inngest.Context) -> str:
+        return "done"
+
+    async with lab(client, [once], clock=_clock()) as it:
+        scenario = read_scenario({"event": "t/once", "data": {"id": 1}})
+        matrix = await run_matrix(it.engine, scenario, timeout_s=30)
+        assert matrix.problem is not None
+        assert "idempotency" in matrix.problem
+        assert matrix.cells == ()
