@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import datetime
+from dataclasses import replace
 from typing import Any
 
 import inngest
@@ -11,7 +12,10 @@ import pytest
 from support.sdk_app import lab, new_client, wall_ms
 
 from durable_engine import Conditions, ManualClock, NewEvent, PlannedEvent, RealClock, RunStatus
+from durable_engine.lifecycle.app_time import AppTime, in_run_time
 from durable_engine.model.double import MockEvent, NewDouble
+from durable_engine.model.op import Invoke, Sleep, StepRef, WaitForEvent, WaitForSignal
+from durable_engine.model.reply import Ops
 from durable_engine.scenarios.document import read_scenario
 from durable_engine.scenarios.matrix import run_matrix
 from durable_engine.scenarios.runner import run_scenario
@@ -221,3 +225,34 @@ async def test_a_matrix_says_when_a_control_keeps_its_runs_from_starting() -> No
         assert matrix.problem is not None
         assert "idempotency" in matrix.problem
         assert matrix.cells == ()
+
+
+async def test_dates_until_which_an_app_waits_are_moved_like_those_of_sleeps() -> None:
+    wall = 1_800_000_000_123
+    clock = AppTime(sent_ms=wall, answered_ms=wall + 20, lead_ms=30 * DAY_MS)
+    ref = StepRef(id="1", name="wait")
+    week = _iso(wall + 5 + 7 * DAY_MS)
+    moved = _iso(wall + 5 + 37 * DAY_MS)
+    ops = (
+        WaitForEvent(step=ref, event_name="t/x", expression=None, timeout=week),
+        WaitForSignal(step=ref, signal="s", timeout=week),
+        Invoke(step=ref, function="f", data={}, user={}, timeout=week),
+    )
+    reply = in_run_time(Ops(ops=ops, sdk_version=2), clock)
+    assert isinstance(reply, Ops)
+    assert [op.timeout for op in reply.ops] == [moved] * 3  # type: ignore[union-attr]
+    same = Ops(ops=tuple(replace(op, timeout=timeout) for op in ops for timeout in ("7d", None)))
+    assert in_run_time(same, clock) == same
+
+
+async def test_a_date_at_the_end_of_all_time_is_no_fault() -> None:
+    wall = 1_800_000_000_990
+    clock = AppTime(sent_ms=wall, answered_ms=wall + 20, lead_ms=30 * DAY_MS)
+    never = Sleep(step=StepRef(id="1", name="wait"), until="9999-12-31T23:59:59.999Z")
+    reply = Ops(ops=(never,))
+    assert in_run_time(reply, clock) == reply
+
+
+def _iso(ms: int) -> str:
+    moment = datetime.datetime.fromtimestamp(0, datetime.UTC) + datetime.timedelta(milliseconds=ms)
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
