@@ -199,7 +199,7 @@ class Executor:
             registry = self._registry()
             settled = work(tables, registry, now_ms=now_ms)
             leave(tables, item, now_ms=now_ms)
-            settled.add(skip_ahead(tables, registry, now_ms=now_ms))
+            settled.add(skip_ahead(tables, registry, now_ms=now_ms, of_run=item.run_id))
             repair_stalled(tables, registry, [item.run_id, *settled.resumed], settled, now_ms=now_ms)
             # With all slots taken, calls with lanes and those without have every other one that becomes free.
             lanes_first = item.lane_id is None

@@ -24,10 +24,14 @@ _MOST_AT_ONCE: Final = 100
 """Events sent for one run in one transaction; what is left is sent in the next one."""
 
 
-def skip_ahead(tables: Tables, registry: Registry, *, now_ms: int) -> Settled:
-    """Let every time that may jump do so, if nothing is left to do in it."""
+def skip_ahead(tables: Tables, registry: Registry, *, now_ms: int, of_run: str | None = None) -> Settled:
+    """Let every time that may jump do so, if nothing is left to do in it; or only that `of_run`.
+
+    The end of a call concerns no other time: to look at all of them then would cost every step of every run
+    more with each test that is under way, or that rests.
+    """
     whole = Settled()
-    for timeline in tables.timelines.all():
+    for timeline in tables.timelines.all() if of_run is None else tables.timelines.of_run(of_run):
         for _ in range(_MOST_AT_ONCE):
             run_ids = tables.timelines.open_runs(timeline.id)
             if not run_ids:

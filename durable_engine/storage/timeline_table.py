@@ -13,6 +13,10 @@ from durable_engine.model.run import Timeline
 _OPEN_RUNS: Final = "SELECT id FROM run WHERE timeline_id = :id AND status IN ('QUEUED', 'RUNNING')"
 _INSERT: Final = "INSERT INTO timeline (id, offset_ms, until_ms) VALUES (?, ?, ?)"
 _ALL: Final = "SELECT id, offset_ms, until_ms FROM timeline ORDER BY id"
+_OF_RUN: Final = """
+SELECT timeline.id, timeline.offset_ms, until_ms FROM run JOIN timeline ON timeline.id = run.timeline_id
+WHERE run.id = ?
+"""
 _CLOSE: Final = "DELETE FROM timeline WHERE id = ?"
 _LIMIT: Final = "UPDATE timeline SET until_ms = ? WHERE id = ?"
 _IS_BUSY: Final = f"""
@@ -69,6 +73,12 @@ class TimelineTable:
         found = [Timeline(**dict(row)) for row in self._connection.execute(_ALL)]
         self._exist = bool(found)
         return found
+
+    def of_run(self, run_id: str) -> list[Timeline]:
+        """Return the time that a run has of its own, if it goes its own way now; costs nothing as `all`."""
+        if self._exist is False:
+            return []
+        return [Timeline(**dict(row)) for row in self._connection.execute(_OF_RUN, (run_id,))]
 
     def open(self, timeline: Timeline) -> None:
         """Let a run, which belongs to it already, have a time of its own."""

@@ -256,3 +256,37 @@ async def test_a_date_at_the_end_of_all_time_is_no_fault() -> None:
 def _iso(ms: int) -> str:
     moment = datetime.datetime.fromtimestamp(0, datetime.UTC) + datetime.timedelta(milliseconds=ms)
     return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+async def test_a_step_costs_the_same_however_many_tests_rest() -> None:
+    client = new_client()
+
+    @client.create_function(fn_id="plain", trigger=inngest.TriggerEvent(event="t/plain"))
+    async def plain(ctx: inngest.Context) -> None:
+        async def work() -> None:
+            return None
+
+        for index in range(20):
+            await ctx.step.run(f"step-{index}", work)
+
+    @client.create_function(fn_id="rest", trigger=inngest.TriggerEvent(event="t/rest"))
+    async def rest(ctx: inngest.Context) -> None:
+        await ctx.step.wait_for_event("wait", event="t/never", timeout=datetime.timedelta(days=365))
+
+    async with lab(client, [plain, rest], clock=_clock()) as it:
+
+        async def statements() -> int:
+            seen: list[str] = []
+            await it.engine._database.transact(
+                lambda tables: tables._connection.set_trace_callback(seen.append)
+            )
+            run = await it.settle(await it.start("t/plain"))
+            await it.engine._database.transact(lambda tables: tables._connection.set_trace_callback(None))
+            assert run.status is RunStatus.COMPLETED
+            return len(seen)
+
+        before = await statements()
+        for _ in range(20):
+            await it.engine.send_event(NewEvent(name="t/rest"), under=SKIP)
+        await it.engine.settle()
+        assert await statements() < 3 * before
