@@ -11,7 +11,7 @@ import inngest
 import pytest
 from support.sdk_app import lab, new_client, wall_ms
 
-from durable_engine import Conditions, ManualClock, NewEvent, PlannedEvent, RealClock, RunStatus
+from durable_engine import Cause, Conditions, ManualClock, NewEvent, PlannedEvent, RealClock, RunStatus
 from durable_engine.lifecycle.app_time import AppTime, in_run_time
 from durable_engine.model.double import MockEvent, NewDouble
 from durable_engine.model.op import Invoke, Sleep, StepRef, WaitForEvent, WaitForSignal
@@ -290,3 +290,35 @@ async def test_a_step_costs_the_same_however_many_tests_rest() -> None:
             await it.engine.send_event(NewEvent(name="t/rest"), under=SKIP)
         await it.engine.settle()
         assert await statements() < 3 * before
+
+
+async def test_an_explanation_counts_in_the_time_of_the_run() -> None:
+    client = new_client()
+
+    @client.create_function(
+        fn_id="waits",
+        trigger=inngest.TriggerEvent(event="t/waits"),
+        timeouts=inngest.Timeouts(finish=datetime.timedelta(days=500)),
+    )
+    async def waits(ctx: inngest.Context) -> None:
+        await ctx.step.sleep("month", datetime.timedelta(days=30))
+        await ctx.step.wait_for_event(
+            "go", event="t/go", if_exp="async.data.n == 1", timeout=datetime.timedelta(days=365)
+        )
+
+    events = (PlannedEvent(name="t/other", after_ms=40 * DAY_MS),)
+    async with lab(client, [waits], clock=_clock()) as it:
+        receipt = await it.engine.send_event(NewEvent(name="t/waits"), under=Conditions(events=events))
+        run_id = receipt.started[0].run_id
+        await it.engine.settle()
+        await it.engine.time.skip(run_id, by_ms=35 * DAY_MS, patience_s=5)
+        sent = await it.engine.send_event(NewEvent(name="t/go", data={"n": 2}))
+        run = await it.settle(run_id)
+
+        about_run = await it.engine.explainer.run(run_id)
+        assert about_run.cause is Cause.EVENT_NOT_MATCHED
+        assert about_run.happens_next.at_ms == pytest.approx(run.queued_ms + 395 * DAY_MS, abs=5_000)
+        (fact,) = [fact.text for fact in about_run.evidence if fact.kind == "not-matched"]
+        assert "just now" in fact
+        about_event = await it.engine.explainer.event(sent.event.id)
+        assert not [fact for fact in about_event.evidence if "began after" in fact.text]
