@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 from pydantic.alias_generators import to_camel
 
 from durable_engine.durations import parse_duration_ms
-from durable_engine.errors import InvalidInputError
+from durable_engine.errors import InvalidDurationError, InvalidEventError, InvalidInputError
+from durable_engine.intake import accept
 from durable_engine.model.double import (
     Fault,
     FaultKind,
@@ -20,12 +21,25 @@ from durable_engine.model.double import (
     NewDouble,
     Outcome,
 )
+from durable_engine.model.event import NewEvent
 from durable_engine.model.plan import PlannedEvent
 from durable_engine.model.status import RunStatus, StepStatus
 from durable_engine.scenarios.model import Expectations, Scenario, StepExpectation, Value
 
+_OBJECT = "ErrorDocument"
 _OUTCOMES = ("result", "error", "event", "timeout")
 _Name = Annotated[str, Field(min_length=1, max_length=1_000)]
+
+
+def _duration(text: str) -> str:
+    try:
+        parse_duration_ms(text)
+    except InvalidDurationError as fault:
+        raise ValueError(str(fault)) from None
+    return text
+
+
+_Duration = Annotated[str, AfterValidator(_duration)]
 
 
 class _Part(BaseModel):
@@ -59,7 +73,7 @@ class OutcomeDocument(_Part):
 
     result: Any = None
     error: str | ErrorDocument | None = None
-    event: dict[str, Any] | None = None
+    event: EventDocument | None = None
     timeout: Literal[True] | None = None
 
     @model_validator(mode="after")
@@ -72,7 +86,8 @@ class OutcomeDocument(_Part):
     def outcome(self) -> Outcome:
         """Return what it does."""
         if self.gives("event"):
-            return _event(self.event or {})
+            event = self.event or EventDocument()
+            return MockEvent(data=event.data, name=event.name, id=event.id, ts_ms=event.ts)
         if self.gives("timeout"):
             return MockTimeout()
         if isinstance(self.error, str):
@@ -94,7 +109,7 @@ class MockDocument(_Part):
     function_id: _Name | None = None
     result: Any = None
     error: str | ErrorDocument | None = None
-    event: dict[str, Any] | None = None
+    event: EventDocument | None = None
     timeout: Literal[True] | None = None
     sequence: Annotated[list[OutcomeDocument], Field(min_length=1, max_length=100)] | None = None
 
@@ -128,7 +143,7 @@ class FaultDocument(_Part):
     step_id: _Name | None = None
     index: int | None = None
     times: int = 1
-    delay: str | None = None
+    delay: _Duration | None = None
     function_id: _Name | None = None
 
     def double(self) -> NewDouble:
@@ -150,7 +165,7 @@ class SentDocument(_Part):
     signal: _Name | None = None
     data: Any = None
     after_step: _Name | None = None
-    after: str | None = None
+    after: _Duration | None = None
 
     @model_validator(mode="after")
     def _one(self) -> SentDocument:
@@ -160,6 +175,11 @@ class SentDocument(_Part):
             raise ValueError("the data of an event is an object")
         if self.after_step is not None and self.after is not None:
             raise ValueError("give afterStep or after, not both")
+        if self.name is not None:
+            try:
+                accept(NewEvent(name=self.name, data=self.data or {}), now_ms=0)
+            except InvalidEventError as fault:
+                raise ValueError(str(fault)) from None
         return self
 
     def planned(self) -> PlannedEvent:
@@ -266,31 +286,37 @@ def read_scenario(document: object) -> Scenario:
         raise InvalidInputError(f"The test cannot be read: {'; '.join(_words(fault))}.") from None
 
 
-def _event(written: dict[str, Any]) -> MockEvent:
-    read = EventDocument.model_validate(written)
-    return MockEvent(data=read.data, name=read.name, id=read.id, ts_ms=read.ts)
-
-
 def _words(fault: ValidationError) -> Sequence[str]:
-    return [f"{_place(error['loc'])}: {_sentence(error)}" for error in fault.errors()[:5]]
+    errors = fault.errors()
+    # An object that was given where text may stand as well is to be mended as an object.
+    objects = {error["loc"][: error["loc"].index(_OBJECT)] for error in errors if _OBJECT in error["loc"]}
+    meant = [error for error in errors if error["loc"][-1:] != ("str",) or error["loc"][:-1] not in objects]
+    return [f"{_place(error['loc'])}: {_sentence(error)}" for error in meant[:5]]
 
 
 def _place(location: Sequence[int | str]) -> str:
     place = ""
-    for part in location:
+    for part in _written(location):
         place += f"[{part}]" if isinstance(part, int) else f".{part}" if place else part
     return place or "test"
+
+
+def _written(location: Sequence[int | str]) -> Sequence[int | str]:
+    parts = [part for part in location if part != _OBJECT]
+    return parts[:-1] if parts[-1:] == ["str"] else parts
 
 
 def _sentence(error: Any) -> str:
     if error["type"] == "extra_forbidden":
         allowed = _ALLOWED.get(_owner(error["loc"]), "see the page of test_function")
         return f"there is no such field; {allowed}"
+    if error["type"] == "model_type":
+        return f"it has to be an object{' or text' if _OBJECT in error['loc'] else ''}"
     return str(error["msg"]).removeprefix("Value error, ")
 
 
 def _owner(location: Sequence[int | str]) -> str:
-    names = [part for part in location[:-1] if isinstance(part, str)]
+    names = [part for part in _written(location)[:-1] if isinstance(part, str)]
     return "steps" if "steps" in names else names[-1] if names else ""
 
 
@@ -302,6 +328,7 @@ _ALLOWED = {
     "": _fields(ScenarioDocument),
     "mocks": _fields(MockDocument),
     "sequence": _fields(OutcomeDocument),
+    "event": _fields(EventDocument),
     "error": _fields(ErrorDocument),
     "faults": _fields(FaultDocument),
     "events": _fields(SentDocument),

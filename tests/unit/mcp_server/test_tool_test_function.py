@@ -77,3 +77,45 @@ async def test_an_event_that_starts_nothing_is_a_failed_test(server):
     answer = await ask(server, "test_function", {"event": "t/sign-up"})
     assert not answer["passed"]
     assert "no function listens to 't/sign-up'" in answer["message"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (
+            {"mocks": [{"stepId": "survey", "event": {"dat": {}}}]},
+            "mocks[0].event.dat: there is no such field",
+        ),
+        ({"mocks": [{"stepId": "survey", "event": {"dat": {}}}]}, "allowed: data, name, id, ts"),
+        (
+            {"mocks": [{"stepId": "mail", "error": {"mesage": "x"}}]},
+            "mocks[0].error.mesage: there is no such field; allowed: message, name",
+        ),
+        ({"mocks": [{"stepId": "mail", "error": 7}]}, "mocks[0].error: it has to be an object or text."),
+        ({"expect": {"steps": {"mail": 7}}}, "expect.steps.mail: it has to be an object."),
+        ({"events": [{"name": "t/answer", "after": "soon"}]}, "events[0].after: 'soon' is not a duration"),
+        ({"faults": [{"kind": "slow_reply", "delay": "-1s"}]}, "faults[0].delay: '-1s' is negative"),
+        ({"events": [{"name": "inngest/function.finished"}]}, "events[0]: event name is reserved"),
+        (
+            {"events": [{"name": "t/a", "data": {"x": "y" * 4_000_000}}]},
+            "events[0]: Event is over the max size",
+        ),
+    ],
+)
+async def test_what_is_wrong_is_named_with_its_place_and_what_is_allowed(server, arguments, words):
+    text = await refused(server, "test_function", {"event": "t/signup", **arguments})
+    assert words in text, text
+
+
+async def test_an_answer_with_very_many_checks_keeps_its_size_and_shows_those_that_failed(server):
+    arguments = {
+        "event": "t/signup",
+        "mocks": [{"stepId": "mail", "result": "sent"}],
+        "expect": {"notRan": [f"other-{index}" for index in range(3_000)], "ran": ["a" * 100_000, "absent"]},
+    }
+    answer = await ask(server, "test_function", arguments)
+    assert len(str(answer)) < 30_000
+    assert not answer["passed"]
+    assert "2 of 3003 checks failed" in answer["message"]
+    assert [check["passed"] for check in answer["checks"][:3]] == [False, False, True]
+    assert "checks are left out, those that passed first" in answer["truncated"]
