@@ -96,6 +96,9 @@ def _message(matrix: Matrix, suspects: list[Suspect], unharmed: int) -> str:
     run = matrix.baseline
     if matrix.problem is not None:
         return f"No fault was tried: {one_line(matrix.problem, 400)}."
+    if not matrix.cells:
+        why = "the time was over" if matrix.left_out else "the function has no call that these faults can hit"
+        return f"No fault was tried: {why}."
     name = "" if run is None else f" of {one_line(run.function_slug, 100)!r}"
     begun = ""
     if run is not None and run.status is not RunStatus.COMPLETED:
