@@ -322,3 +322,25 @@ async def test_an_explanation_counts_in_the_time_of_the_run() -> None:
         assert "just now" in fact
         about_event = await it.engine.explainer.event(sent.event.id)
         assert not [fact for fact in about_event.evidence if "began after" in fact.text]
+
+
+async def test_a_bulk_cancellation_reaches_runs_that_began_in_skipped_time() -> None:
+    client = new_client()
+
+    @client.create_function(fn_id="child", trigger=inngest.TriggerEvent(event="t/child"))
+    async def child(ctx: inngest.Context) -> None:
+        await ctx.step.wait_for_event("wait", event="t/never", timeout=datetime.timedelta(days=365))
+
+    @client.create_function(fn_id="parent", trigger=inngest.TriggerEvent(event="t/parent"))
+    async def parent(ctx: inngest.Context) -> None:
+        await ctx.step.sleep("month", datetime.timedelta(days=30))
+        await ctx.step.invoke("ask", function=child)
+
+    async with lab(client, [child, parent], clock=_clock()) as it:
+        receipt = await it.engine.send_event(NewEvent(name="t/parent"), under=SKIP)
+        run = await it.settle(receipt.started[0].run_id)
+        await it.clock.advance(60)  # type: ignore[union-attr]
+        cancelled = await it.engine.control.cancel_many(
+            it.engine.records.function("child").id, started_before_ms=it.clock.now_ms()
+        )
+        assert list(run.child_run_ids) == cancelled
