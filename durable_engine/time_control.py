@@ -207,8 +207,12 @@ class TimeControl:
     async def _walk(self, target_ms: int) -> None:
         await self._signals.settled()
         while (due_ms := await self._next_due_ms()) is not None and due_ms <= target_ms:
+            if self._signals.is_stopping:  # nothing is waited for any more, so that no order can be kept
+                return
             await self._move_to(due_ms)
             await self._signals.settled()
+        if self._signals.is_stopping:
+            return
         await self._move_to(target_ms)
         await self._signals.settled()
 

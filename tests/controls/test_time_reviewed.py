@@ -344,3 +344,27 @@ async def test_a_bulk_cancellation_reaches_runs_that_began_in_skipped_time() -> 
             it.engine.records.function("child").id, started_before_ms=it.clock.now_ms()
         )
         assert list(run.child_run_ids) == cancelled
+
+
+async def test_time_stops_to_move_when_the_process_is_about_to_stop() -> None:
+    client, gate, entered = new_client(), asyncio.Event(), asyncio.Event()
+
+    @client.create_function(fn_id="stuck", trigger=inngest.TriggerEvent(event="t/stuck"))
+    async def stuck(ctx: inngest.Context) -> str:
+        await ctx.step.sleep("nap", datetime.timedelta(days=1))
+        entered.set()
+        await gate.wait()
+        return "up"
+
+    async with lab(client, [stuck], clock=RealClock()) as it:
+        run_id = await it.start("t/stuck")
+        await it.settle(run_id)
+        advancing = asyncio.create_task(it.engine.time.advance(by_ms=3 * DAY_MS, patience_s=20))
+        await entered.wait()
+        it.engine.release_waiters()
+        advance = await advancing
+        assert not advance.is_complete
+        assert advance.now_ms - advance.from_ms == pytest.approx(DAY_MS, abs=5_000)
+        assert advance.open_calls == (run_id,)
+        gate.set()
+        await it.engine.wait_for_runs([run_id], timeout_s=1)
