@@ -368,3 +368,16 @@ async def test_time_stops_to_move_when_the_process_is_about_to_stop() -> None:
         assert advance.open_calls == (run_id,)
         gate.set()
         await it.engine.wait_for_runs([run_id], timeout_s=1)
+
+
+async def test_a_run_that_only_the_outside_can_move_ends_the_test_at_once() -> None:
+    client = new_client()
+
+    @client.create_function(fn_id="waits", trigger=inngest.TriggerEvent(event="t/waits"))
+    async def waits(ctx: inngest.Context) -> None:
+        await ctx.step.wait_for_event("go", event="t/go", timeout=datetime.timedelta(days=365))
+
+    async with lab(client, [waits], clock=_clock()) as it:  # the clock stands still: no patience ends
+        verdict = await run_scenario(it.engine, read_scenario({"event": "t/waits"}))
+        assert not verdict.passed
+        assert verdict.is_at_rest
