@@ -256,10 +256,12 @@ class TimeControl:
             count = tables.history.count_since(first, _FIRED, timeline_id=timeline_id)
             due_ms = next_due_ms(tables, now_ms=now_ms)
             reached_ms = now_ms
+            called = tables.queue.called_runs(limit=_MOST_CALLS)
             if run is not None and timeline_id is not None:
                 due_ms = tables.timelines.next_due_ms(timeline_id, endless_ms=DEFAULT_TIMEOUT_MS)
                 due_ms = None if due_ms is None else run.at(due_ms)
                 reached_ms = run.ended_ms or run.at(now_ms)
+                called = list(filter(tables.queue.is_called, tables.timelines.open_runs(timeline_id)))
             is_short = target_ms is None or reached_ms < target_ms
             return Advance(
                 from_ms=from_ms,
@@ -270,7 +272,7 @@ class TimeControl:
                 next_due_ms=due_ms,
                 shift_ms=shift_ms,
                 engine_ms=now_ms,
-                open_calls=tuple(tables.queue.called_runs(limit=_MOST_CALLS)) if is_short else (),
+                open_calls=tuple(called[:_MOST_CALLS]) if is_short else (),
                 run_id=run_id,
                 has_ended=run is not None and run.status.is_terminal,
             )

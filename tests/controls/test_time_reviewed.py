@@ -381,3 +381,27 @@ async def test_a_run_that_only_the_outside_can_move_ends_the_test_at_once() -> N
         verdict = await run_scenario(it.engine, read_scenario({"event": "t/waits"}))
         assert not verdict.passed
         assert verdict.is_at_rest
+
+
+async def test_the_open_calls_of_other_runs_are_not_those_of_a_run_that_skips() -> None:
+    client, gate, entered = new_client(), asyncio.Event(), asyncio.Event()
+
+    @client.create_function(fn_id="busy", trigger=inngest.TriggerEvent(event="t/busy"))
+    async def busy(ctx: inngest.Context) -> None:
+        entered.set()
+        await gate.wait()
+
+    @client.create_function(fn_id="waits", trigger=inngest.TriggerEvent(event="t/waits"))
+    async def waits(ctx: inngest.Context) -> None:
+        await ctx.step.wait_for_event("go", event="t/go", timeout=datetime.timedelta(days=365))
+
+    async with lab(client, [busy, waits], clock=RealClock()) as it:
+        run_id = await it.start("t/waits")
+        await it.settle(run_id)
+        other = await it.start("t/busy")
+        await entered.wait()
+        advance = await it.engine.time.skip(run_id, to_end=True, patience_s=0.2)
+        assert not advance.is_complete
+        assert advance.open_calls == ()
+        gate.set()
+        await it.settle(other)
