@@ -197,11 +197,15 @@ class TimeControl:
             tables.timelines.limit(timeline_id, until_ms)
             return Settled()
 
-        if by_ms is None and to_ms is None and not to_end and await self._is_called(run_id):
-            await self._settled_within(patience_s)  # what comes next is what the call asks for
-        await self._transactions.commit(change)
+        over = asyncio.ensure_future(self._clock.patience(patience_s))
+        try:
+            if by_ms is None and to_ms is None and not to_end and await self._is_called(run_id):
+                await self._settled_before(over)  # what comes next is what the call asks for
+            await self._transactions.commit(change)
+            await self._settled_before(over)
+        finally:
+            over.cancel()
         ((from_ms, until_ms, first),) = asked
-        await self._settled_within(patience_s)
         return await self._told(first, from_ms=from_ms, target_ms=until_ms, run_id=run_id)
 
     async def _walk(self, target_ms: int) -> None:
@@ -233,16 +237,12 @@ class TimeControl:
     async def _is_called(self, run_id: str) -> bool:
         return await self._database.read(lambda tables: tables.queue.is_called(run_id))
 
-    async def _settled_within(self, patience_s: float) -> None:
-        waits = (
-            asyncio.create_task(self._signals.settled()),
-            asyncio.create_task(self._clock.patience(patience_s)),
-        )
+    async def _settled_before(self, over: asyncio.Future[None]) -> None:
+        settled = asyncio.ensure_future(self._signals.settled())
         try:
-            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait((settled, over), return_when=asyncio.FIRST_COMPLETED)
         finally:
-            for wait in waits:
-                wait.cancel()
+            settled.cancel()
 
     async def _told(
         self, first: int, *, from_ms: int, target_ms: int | None, run_id: str | None = None

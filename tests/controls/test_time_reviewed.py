@@ -405,3 +405,29 @@ async def test_the_open_calls_of_other_runs_are_not_those_of_a_run_that_skips() 
         assert advance.open_calls == ()
         gate.set()
         await it.settle(other)
+
+
+async def test_the_patience_of_a_skip_holds_for_all_that_it_waits_for() -> None:
+    client, gates = new_client(), [asyncio.Event(), asyncio.Event()]
+    entered: asyncio.Queue[None] = asyncio.Queue()
+
+    @client.create_function(fn_id="busy", trigger=inngest.TriggerEvent(event="t/busy"))
+    async def busy(ctx: inngest.Context) -> None:
+        gate = gates[gates[0].is_set()]
+        entered.put_nowait(None)
+        await gate.wait()
+        await ctx.step.sleep("day", datetime.timedelta(days=1))
+
+    async with lab(client, [busy], clock=_clock()) as it:
+        run_id = await it.start("t/busy")
+        await entered.get()
+        skip = asyncio.create_task(it.engine.time.skip(run_id, patience_s=5))
+        await it.clock.somebody_waits()  # type: ignore[union-attr]
+        await it.clock.advance(3)
+        gates[0].set()
+        await entered.get()  # the call after the sleep, which time has jumped over
+        await it.clock.advance(2)
+        advance = await asyncio.wait_for(skip, 5)
+        assert [fired.step_name for fired in advance.fired] == ["day"]
+        gates[1].set()
+        await it.settle(run_id)
