@@ -11,13 +11,12 @@ import inngest
 import pytest
 from support.sdk_app import lab, new_client, wall_ms
 
-from durable_engine import Cause, Conditions, ManualClock, NewEvent, PlannedEvent, RealClock, RunStatus
+from durable_engine import Conditions, ManualClock, NewEvent, PlannedEvent, RealClock, RunStatus
 from durable_engine.lifecycle.app_time import AppTime, in_run_time
 from durable_engine.model.double import MockEvent, NewDouble
 from durable_engine.model.op import Invoke, Sleep, StepRef, WaitForEvent, WaitForSignal
 from durable_engine.model.reply import Ops
 from durable_engine.scenarios.document import read_scenario
-from durable_engine.scenarios.matrix import run_matrix
 from durable_engine.scenarios.runner import run_scenario
 
 pytestmark = pytest.mark.anyio
@@ -191,42 +190,6 @@ async def test_an_invoked_run_that_was_debounced_has_the_time_of_its_parent() ->
         assert advance.has_ended
 
 
-async def test_a_matrix_of_a_singleton_does_not_let_its_runs_cancel_each_other() -> None:
-    client = new_client()
-
-    @client.create_function(
-        fn_id="single",
-        trigger=inngest.TriggerEvent(event="t/single"),
-        singleton=inngest.Singleton(mode="cancel"),
-    )
-    async def single(ctx: inngest.Context) -> str:
-        async def work() -> str:
-            return "done"
-
-        return await ctx.step.run("work", work)
-
-    async with lab(client, [single], clock=_clock()) as it:
-        matrix = await run_matrix(it.engine, read_scenario({"event": "t/single"}), timeout_s=30)
-        assert {cell.difference for cell in matrix.cells if cell.kind != "step_fails"} == {None}
-
-
-async def test_a_matrix_says_when_a_control_keeps_its_runs_from_starting() -> None:
-    client = new_client()
-
-    @client.create_function(
-        fn_id="once", trigger=inngest.TriggerEvent(event="t/once"), idempotency="event.data.id"
-    )
-    async def once(ctx: inngest.Context) -> str:
-        return "done"
-
-    async with lab(client, [once], clock=_clock()) as it:
-        scenario = read_scenario({"event": "t/once", "data": {"id": 1}})
-        matrix = await run_matrix(it.engine, scenario, timeout_s=30)
-        assert matrix.problem is not None
-        assert "idempotency" in matrix.problem
-        assert matrix.cells == ()
-
-
 async def test_dates_until_which_an_app_waits_are_moved_like_those_of_sleeps() -> None:
     wall = 1_800_000_000_123
     clock = AppTime(sent_ms=wall, answered_ms=wall + 20, lead_ms=30 * DAY_MS)
@@ -258,94 +221,6 @@ def _iso(ms: int) -> str:
     return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-async def test_a_step_costs_the_same_however_many_tests_rest() -> None:
-    client = new_client()
-
-    @client.create_function(fn_id="plain", trigger=inngest.TriggerEvent(event="t/plain"))
-    async def plain(ctx: inngest.Context) -> None:
-        async def work() -> None:
-            return None
-
-        for index in range(20):
-            await ctx.step.run(f"step-{index}", work)
-
-    @client.create_function(fn_id="rest", trigger=inngest.TriggerEvent(event="t/rest"))
-    async def rest(ctx: inngest.Context) -> None:
-        await ctx.step.wait_for_event("wait", event="t/never", timeout=datetime.timedelta(days=365))
-
-    async with lab(client, [plain, rest], clock=_clock()) as it:
-
-        async def statements() -> int:
-            seen: list[str] = []
-            await it.engine._database.transact(
-                lambda tables: tables._connection.set_trace_callback(seen.append)
-            )
-            run = await it.settle(await it.start("t/plain"))
-            await it.engine._database.transact(lambda tables: tables._connection.set_trace_callback(None))
-            assert run.status is RunStatus.COMPLETED
-            return len(seen)
-
-        before = await statements()
-        for _ in range(20):
-            await it.engine.send_event(NewEvent(name="t/rest"), under=SKIP)
-        await it.engine.settle()
-        assert await statements() < 3 * before
-
-
-async def test_an_explanation_counts_in_the_time_of_the_run() -> None:
-    client = new_client()
-
-    @client.create_function(
-        fn_id="waits",
-        trigger=inngest.TriggerEvent(event="t/waits"),
-        timeouts=inngest.Timeouts(finish=datetime.timedelta(days=500)),
-    )
-    async def waits(ctx: inngest.Context) -> None:
-        await ctx.step.sleep("month", datetime.timedelta(days=30))
-        await ctx.step.wait_for_event(
-            "go", event="t/go", if_exp="async.data.n == 1", timeout=datetime.timedelta(days=365)
-        )
-
-    events = (PlannedEvent(name="t/other", after_ms=40 * DAY_MS),)
-    async with lab(client, [waits], clock=_clock()) as it:
-        receipt = await it.engine.send_event(NewEvent(name="t/waits"), under=Conditions(events=events))
-        run_id = receipt.started[0].run_id
-        await it.engine.settle()
-        await it.engine.time.skip(run_id, by_ms=35 * DAY_MS, patience_s=5)
-        sent = await it.engine.send_event(NewEvent(name="t/go", data={"n": 2}))
-        run = await it.settle(run_id)
-
-        about_run = await it.engine.explainer.run(run_id)
-        assert about_run.cause is Cause.EVENT_NOT_MATCHED
-        assert about_run.happens_next.at_ms == pytest.approx(run.queued_ms + 395 * DAY_MS, abs=5_000)
-        (fact,) = [fact.text for fact in about_run.evidence if fact.kind == "not-matched"]
-        assert "just now" in fact
-        about_event = await it.engine.explainer.event(sent.event.id)
-        assert not [fact for fact in about_event.evidence if "began after" in fact.text]
-
-
-async def test_a_bulk_cancellation_reaches_runs_that_began_in_skipped_time() -> None:
-    client = new_client()
-
-    @client.create_function(fn_id="child", trigger=inngest.TriggerEvent(event="t/child"))
-    async def child(ctx: inngest.Context) -> None:
-        await ctx.step.wait_for_event("wait", event="t/never", timeout=datetime.timedelta(days=365))
-
-    @client.create_function(fn_id="parent", trigger=inngest.TriggerEvent(event="t/parent"))
-    async def parent(ctx: inngest.Context) -> None:
-        await ctx.step.sleep("month", datetime.timedelta(days=30))
-        await ctx.step.invoke("ask", function=child)
-
-    async with lab(client, [child, parent], clock=_clock()) as it:
-        receipt = await it.engine.send_event(NewEvent(name="t/parent"), under=SKIP)
-        run = await it.settle(receipt.started[0].run_id)
-        await it.clock.advance(60)  # type: ignore[union-attr]
-        cancelled = await it.engine.control.cancel_many(
-            it.engine.records.function("child").id, started_before_ms=it.clock.now_ms()
-        )
-        assert list(run.child_run_ids) == cancelled
-
-
 async def test_time_stops_to_move_when_the_process_is_about_to_stop() -> None:
     client, gate, entered = new_client(), asyncio.Event(), asyncio.Event()
 
@@ -368,19 +243,6 @@ async def test_time_stops_to_move_when_the_process_is_about_to_stop() -> None:
         assert advance.open_calls == (run_id,)
         gate.set()
         await it.engine.wait_for_runs([run_id], timeout_s=1)
-
-
-async def test_a_run_that_only_the_outside_can_move_ends_the_test_at_once() -> None:
-    client = new_client()
-
-    @client.create_function(fn_id="waits", trigger=inngest.TriggerEvent(event="t/waits"))
-    async def waits(ctx: inngest.Context) -> None:
-        await ctx.step.wait_for_event("go", event="t/go", timeout=datetime.timedelta(days=365))
-
-    async with lab(client, [waits], clock=_clock()) as it:  # the clock stands still: no patience ends
-        verdict = await run_scenario(it.engine, read_scenario({"event": "t/waits"}))
-        assert not verdict.passed
-        assert verdict.is_at_rest
 
 
 async def test_the_open_calls_of_other_runs_are_not_those_of_a_run_that_skips() -> None:
