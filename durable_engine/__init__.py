@@ -4,9 +4,14 @@ This is the public face; everything else in the package is internal.
 """
 
 from durable_engine.clock import Clock, ManualClock, RealClock
+from durable_engine.comparison.json_diff import Change
+from durable_engine.comparison.runs import FirstDifference, RunComparison, StepComparison, compare
 from durable_engine.config import DEFAULT_DATA_FILE, DEFAULT_PORT, EngineConfig
+from durable_engine.control import RunControl
+from durable_engine.covering import Covering
 from durable_engine.engine import Engine
 from durable_engine.http_api.app import build_app
+from durable_engine.model.coverage import Branch, Coverage, Gap, GapKind, StepCoverage
 from durable_engine.model.double import (
     Delivery,
     Double,
@@ -18,6 +23,8 @@ from durable_engine.model.double import (
     MockResult,
     MockTimeout,
     NewDouble,
+    Outcome,
+    fits_kind,
 )
 from durable_engine.model.event import Event, EventReceipt, NewEvent, NotStarted, StartedRun, UnmetWait
 from durable_engine.model.explanation import (
@@ -52,8 +59,14 @@ from durable_engine.model.records import (
     Span,
     SpanStatus,
 )
+from durable_engine.model.replay import Divergence, InputChange, ReplayDifference, ReplayReport, StepLabel
+from durable_engine.model.rerun import RerunReceipt, StepOutcome
+from durable_engine.model.snapshot import Replaced, SnapshotView, StateSummary, SyncedAgain, Taken
 from durable_engine.model.status import RunStatus, StepKind, StepStatus
 from durable_engine.model.views import AppView, FailedAttempt, Hold, Inventory, RunView, StepView, WaitingFor
+from durable_engine.repeating import Edits
+from durable_engine.replaying import Replaying
+from durable_engine.snapshots import Snapshots
 from durable_engine.time_control import Advance, Fired, TimeControl
 from durable_engine.unsupported import UnsupportedUse
 
@@ -66,15 +79,21 @@ __all__ = [
     "App",
     "AppView",
     "Batch",
+    "Branch",
     "CancelOn",
     "Cause",
+    "Change",
     "Clock",
     "Concurrency",
     "Conditions",
+    "Coverage",
+    "Covering",
     "Debounce",
     "Delivery",
+    "Divergence",
     "Double",
     "DoubleUse",
+    "Edits",
     "Engine",
     "EngineConfig",
     "Event",
@@ -87,11 +106,15 @@ __all__ = [
     "Fault",
     "FaultKind",
     "Fired",
+    "FirstDifference",
     "FlowControl",
     "Forecast",
     "Function",
     "FunctionVerdict",
+    "Gap",
+    "GapKind",
     "Hold",
+    "InputChange",
     "Inventory",
     "ManualClock",
     "MockError",
@@ -101,9 +124,17 @@ __all__ = [
     "NewDouble",
     "NewEvent",
     "NotStarted",
+    "Outcome",
     "PlannedEvent",
     "RateLimit",
     "RealClock",
+    "Replaced",
+    "ReplayDifference",
+    "ReplayReport",
+    "Replaying",
+    "RerunReceipt",
+    "RunComparison",
+    "RunControl",
     "RunFilter",
     "RunMoment",
     "RunPage",
@@ -113,12 +144,21 @@ __all__ = [
     "Scope",
     "Singleton",
     "SingletonMode",
+    "SnapshotView",
+    "Snapshots",
     "Span",
     "SpanStatus",
     "StartedRun",
+    "StateSummary",
+    "StepComparison",
+    "StepCoverage",
     "StepKind",
+    "StepLabel",
+    "StepOutcome",
     "StepStatus",
     "StepView",
+    "SyncedAgain",
+    "Taken",
     "Throttle",
     "TimeControl",
     "Trigger",
@@ -126,4 +166,6 @@ __all__ = [
     "UnsupportedUse",
     "WaitingFor",
     "build_app",
+    "compare",
+    "fits_kind",
 ]

@@ -76,6 +76,7 @@ def commit_checkpoint(
             hint="Stop working on it.",
         )
     facts = _load_facts(tables, registry, held, reply, now_ms=now_ms)
+    stand_in(tables, facts, reply)  # what has run has run, which is noted
     settled = Settlement(tables, registry, now_ms=now_ms).apply(checkpoint(facts, reply))
     tables.queue.start_attempts_anew(held)
     return settled
@@ -90,6 +91,7 @@ def commit_report(
     silent for `silence_ms`. Anything else is for the engine to go on with.
     """
     facts = _load_facts(tables, registry, item, reply, now_ms=now_ms)
+    reply = stand_in(tables, facts, reply)
     settlement = Settlement(tables, registry, now_ms=now_ms)
     if isinstance(reply, Ops) and all(isinstance(op, StepRan) for op in reply.ops):
         changes = checkpoint(facts, reply)

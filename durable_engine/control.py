@@ -6,23 +6,18 @@ from collections.abc import Sequence
 from typing import Final
 
 from durable_engine.answers import commit_checkpoint
-from durable_engine.cancelling import cancellation, run_facts
+from durable_engine.cancelling import cancellation
 from durable_engine.clock import Clock
 from durable_engine.errors import InvalidInputError, RunAlreadyEndedError, StaleCallError
 from durable_engine.expressions import compile_expression
-from durable_engine.ids import new_ulid
-from durable_engine.lifecycle.rerun import repeat_run, steps_before
 from durable_engine.lifecycle.resume import signal_arrived
-from durable_engine.model.changes import Changes
-from durable_engine.model.function import Function
 from durable_engine.model.history import HistoryEntry, HistoryKind
 from durable_engine.model.json_value import JSONValue
 from durable_engine.model.reply import Ops
 from durable_engine.model.run import Run
-from durable_engine.model.status import StepKind
-from durable_engine.model.step import Step
-from durable_engine.registry import Registry, closest
-from durable_engine.settle import MAX_STATE_BYTES, Settled, Settlement
+from durable_engine.registry import Registry
+from durable_engine.repeating import Edits, Repeating
+from durable_engine.settle import Settled, Settlement
 from durable_engine.storage.database import Database
 from durable_engine.storage.tables import Tables
 from durable_engine.transactions import Transactions
@@ -30,7 +25,6 @@ from durable_engine.transactions import Transactions
 _AT_ONCE: Final = 100
 """Runs cancelled in one transaction: a bulk cancellation must not hold up everybody else."""
 _CANCELLED_BY: Final = "by request"
-_WITH_ARGUMENTS: Final = frozenset({StepKind.RUN, StepKind.AI, StepKind.SEND_EVENT})
 _EVENT: Final = frozenset({"event", "vars"})
 
 
@@ -41,6 +35,8 @@ class RunControl:
         self._database = database
         self._clock = clock
         self._transactions = transactions
+        self.repeating = Repeating(clock, transactions)
+        """Repeats runs with something edited."""
 
     async def cancel(self, run_id: str) -> None:
         """Cancel a run. A step that is being executed runs to its end; its result is dropped.
@@ -115,32 +111,8 @@ class RunControl:
             RunNotFoundError: no such run.
             InvalidInputError: the run has no such step, its function is gone, or its SDK takes no arguments.
         """
-        new_id = new_ulid(self._clock.now_ms())
-
-        def change(tables: Tables, registry: Registry, now_ms: int) -> Settled:
-            run = tables.runs.known(run_id)
-            facts = run_facts(tables, registry, run, now_ms=now_ms)
-            if facts.function.is_archived:
-                raise InvalidInputError(
-                    f"Function {facts.function.slug!r} of run {run_id} is not synced any more.",
-                    hint="Start its app again, or sync it.",
-                )
-            steps = tables.steps.all(run_id)
-            first = None if from_step is None else _step_named(steps, from_step)
-            if given is not None and first is not None:
-                _check_takes_input(registry, facts.function, first)
-            kept = [] if first is None else steps_before(steps, first)
-            if sum(len((step.memo or "").encode()) for step in kept) > MAX_STATE_BYTES:
-                raise InvalidInputError(
-                    "The results of the steps before are over the limit of 32 MiB for a run.",
-                    hint="Rerun from an earlier step, or from the start.",
-                )
-            changes = Changes()
-            repeat_run(changes, facts, run_id=new_id, kept=kept, first=first, given=given)
-            return Settlement(tables, registry, now_ms=now_ms).apply(changes)
-
-        await self._transactions.commit(change)
-        return new_id
+        edits = Edits(from_step=from_step, given=None if from_step is None else given)
+        return (await self.repeating.repeat(run_id, edits)).run_id
 
     async def send_signal(self, signal: str, data: JSONValue = None) -> str | None:
         """Wake the step that waits for a signal; returns the id of its run, None when nobody waits.
@@ -204,34 +176,6 @@ class RunControl:
         return app_names[0] if app_names else None
 
 
-def _check_takes_input(registry: Registry, function: Function, step: Step) -> None:
-    """As observed, the Python SDK takes the input of a step for its result."""
-    if step.kind not in _WITH_ARGUMENTS:
-        raise InvalidInputError(
-            f"Step {step.ref.name!r} runs no code of the app, so that it takes no arguments.",
-            hint="Rerun from it without an input, or from another step.",
-        )
-    app = registry.app(function.app_name)
-    if app.sdk.startswith("py:"):
-        raise InvalidInputError(
-            "The Python SDK cannot run a step with other arguments than those in the code.",
-            hint="Rerun from the step without an input, or invoke the function with other data.",
-        )
-
-
 def _cancel(tables: Tables, registry: Registry, run: Run, *, now_ms: int) -> Settled:
     changes = cancellation(tables, registry, run, reason=_CANCELLED_BY, now_ms=now_ms)
     return Settlement(tables, registry, now_ms=now_ms).apply(changes)
-
-
-def _step_named(steps: Sequence[Step], wanted: str) -> Step:
-    for step in steps:
-        name, index = step.ref.name, step.ref.index
-        labels = {f"{name}:{index}", f"{name}[{index}]"} if index else {name}
-        if wanted in {step.ref.id, *labels}:
-            return step
-    names = list(dict.fromkeys(step.ref.name for step in steps))
-    near = ", ".join(map(repr, closest(wanted, names)))
-    raise InvalidInputError(
-        f"The run has no step {wanted[:100]!r}.", hint=f"Its steps: {near}." if near else "It has no steps."
-    )

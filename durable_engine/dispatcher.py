@@ -9,7 +9,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import math
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from typing import Final
 
 from durable_engine.appointments import keep_due
@@ -47,6 +48,7 @@ class Dispatcher:
         self._signals = signals
         self._registry = registry
         self._open: set[asyncio.Task[None]] = set()
+        self._taking = asyncio.Lock()
         self._is_stopping = False
         self._asleep_until = math.inf
         """Due time that wakes the loop anyway; infinite while it is awake or has nothing to wait for."""
@@ -67,6 +69,26 @@ class Dispatcher:
 
     async def run_once(self) -> int | None:
         """Start everything that is due, as far as slots are free; return when the next item is due."""
+        async with self._taking:
+            return await self._take()
+
+    @asynccontextmanager
+    async def held(self) -> AsyncIterator[None]:
+        """Take no work in this block. Calls that are open go on; `no_calls` waits for them."""
+        async with self._taking:
+            self._executor.goes_on = False
+            try:
+                yield
+            finally:
+                self._executor.goes_on = True
+                self._signals.work_changed()
+
+    async def no_calls(self) -> None:
+        """Return when no call is open; for whoever holds the dispatcher."""
+        while self._open:
+            await asyncio.wait(set(self._open))
+
+    async def _take(self) -> int | None:
         now_ms = self._clock.now_ms()
         free = MAX_OPEN_CALLS - len(self._open)
         # With all slots taken calls wait, and each call that ends takes the next one itself. Timers never

@@ -12,6 +12,8 @@ from durable_engine.model.history import HistoryEntry, HistoryKind
 from durable_engine.model.json_value import JSONValue, to_json
 from durable_engine.model.op import RunReturned, StepErrored, StepRan
 from durable_engine.model.reply import Failed, Ops, Reply, Returned
+from durable_engine.model.status import StepKind
+from durable_engine.redaction import redacted_url
 
 _MOST_INPUT: Final = 8_000
 _MOST_TEXT: Final = 1_000
@@ -121,10 +123,16 @@ def _delivery(reply: Reply, step_id: str | None) -> tuple[str, str]:
         if isinstance(op, RunReturned):
             return "returned", _text(op.data)
         if isinstance(op, StepRan) and step_id in {None, op.step.id}:
-            return "ran", _text(op.data)
+            return "ran", _text(_shown(op))
         if isinstance(op, StepErrored) and step_id in {None, op.step.id}:
             return "errored", _text(op.error)
     return "planned", _text([op.step.name for op in reply.ops if not isinstance(op, RunReturned)])
+
+
+def _shown(op: StepRan) -> JSONValue:
+    if op.kind is StepKind.FETCH and isinstance(op.data, dict) and isinstance(op.data.get("url"), str):
+        return {**op.data, "url": redacted_url(op.data["url"])}
+    return op.data
 
 
 def _text(value: JSONValue) -> str:

@@ -104,6 +104,10 @@ class Endpoints:
         """Return what the endpoint has answered, if that is still remembered."""
         return self._responses.get(run_id)
 
+    def forget_responses(self) -> None:
+        """Forget what endpoints answered: the state of their runs is another one now."""
+        self._responses.clear()
+
     def _kept_chars(self) -> int:
         return sum(len(response.body) for response in self._responses.values())
 

@@ -11,10 +11,11 @@ from typing import Any, Final, Self
 from durable_engine.clock import Clock, RealClock
 from durable_engine.config import EngineConfig
 from durable_engine.control import RunControl
+from durable_engine.covering import Covering
 from durable_engine.dispatcher import Dispatcher
 from durable_engine.doubling import Doubling
 from durable_engine.endpoints import Endpoints
-from durable_engine.errors import InvalidFunctionError, RunAlreadyEndedError, RunNotFoundError
+from durable_engine.errors import InvalidFunctionError, RunNotFoundError
 from durable_engine.executor import Executor
 from durable_engine.explainer import Explainer
 from durable_engine.expressions import compile_expression
@@ -34,11 +35,15 @@ from durable_engine.reception import Reception
 from durable_engine.records import Records
 from durable_engine.registry import Registry, closest
 from durable_engine.registry_keeper import RegistryKeeper
+from durable_engine.replaying import Replaying
 from durable_engine.sdk.client import SDKClient
 from durable_engine.sdk.registration import is_serve_url, read_registration
 from durable_engine.settle import Settled
 from durable_engine.signals import Signals
+from durable_engine.snapshots import Snapshots
+from durable_engine.stillness import Stillness
 from durable_engine.storage.database import Database
+from durable_engine.storage.snapshot_store import store_for
 from durable_engine.storage.tables import Tables
 from durable_engine.time_control import TimeControl
 from durable_engine.transactions import Transactions
@@ -62,13 +67,8 @@ class Engine:
         self._signals = Signals()
         self._keeper = RegistryKeeper(database, clock, self._signals.work_changed)
         self._apps = AppSync(client, self._keeper, clock)
-        self._dispatcher = Dispatcher(
-            database,
-            Executor(database, client, self._gateway, clock, self._registry),
-            clock,
-            self._signals,
-            self._registry,
-        )
+        executor = Executor(database, client, self._gateway, clock, self._registry)
+        self._dispatcher = Dispatcher(database, executor, clock, self._signals, self._registry)
         self._transactions = transactions = Transactions(database, clock, self._signals, self._registry)
         self._reception = Reception(
             clock, transactions, self._registry, max_event_bytes=config.max_event_bytes
@@ -82,9 +82,25 @@ class Engine:
         self._pausing = Pausing(clock, self._keeper)
         self.endpoints = Endpoints(clock, transactions, self._keeper)
         """Takes what durable endpoints report."""
+        still = Stillness(database, clock, self._dispatcher, self._signals, moving=self.time.moving)
+        self.snapshots = Snapshots(
+            database,
+            clock,
+            still,
+            self._signals,
+            self._keeper,
+            self._apps,
+            store_for(config.data_file),
+            forget=self.endpoints.forget_responses,
+        )
+        """Keeps the whole state under a name, comes back to it, or to an empty one."""
         self.unsupported = Unsupported(clock.now_ms, self.control.note)
         self.records = Records(database, clock, self._registry)
         """Lists runs and events, and what belongs to one of them."""
+        self.replay = Replaying(database, client, clock, self._registry)
+        """Checks whether the code of an app still takes the way that a run took."""
+        self.coverage = Covering(database, clock, self._registry)
+        """Says what the recorded runs of a function have shown."""
         self.explainer = Explainer(database, clock, self._registry, self._apps.views)
         """Says why a run is where it is, and what an event did."""
         self._duties: list[asyncio.Task[None]] = []
@@ -233,6 +249,8 @@ class Engine:
             functions=self._keeper.registry.functions,
             apps=self._apps.views(),
             unsupported=self.unsupported.uses,
+            doubles=await self.doubles.standing(),
+            now_ms=self._clock.now_ms(),
             clock_shift_ms=self.time.shift_ms,
         )
 
@@ -314,24 +332,6 @@ class Engine:
         if app is not None:
             await self._keeper.remove(app)
         return app is not None
-
-    async def run_state(self, run_id: str) -> tuple[Sequence[str], Mapping[str, str]] | None:
-        """Return a run's events and its memos by step id, all as JSON text; None for no run.
-
-        Raises:
-            RunAlreadyEndedError: nobody needs that any more.
-        """
-
-        def load(tables: Tables) -> tuple[Sequence[str], Mapping[str, str]] | None:
-            run = tables.runs.find(run_id)
-            if run is None:
-                return None
-            if run.status.is_terminal:
-                raise RunAlreadyEndedError(f"Run {run_id} has ended: it is {run.status}.")
-            memos = tables.steps.memos(run_id) | tables.steps.given(run_id)
-            return [tables.events.payload(event_id) for event_id in tables.runs.event_ids(run)], memos
-
-        return await self._database.read(load)
 
     async def _view_runs(self, run_ids: Sequence[str]) -> dict[str, RunView]:
         now_ms, shift_ms = self._clock.now_ms(), self.time.shift_ms

@@ -14,12 +14,16 @@ Failures of user code are values (`Reply`, `StepError`), never exceptions. The t
     │  ├─ RunNotFoundError
     │  ├─ EventNotFoundError
     │  ├─ FunctionNotFoundError
+    │  ├─ SnapshotNotFoundError
     │  └─ AppNotFoundError
     ├─ ConflictError
     │  ├─ IllegalTransitionError
     │  ├─ StaleCallError
+    │  ├─ StillCalledError             .run_ids: whose apps have not answered
+    │  ├─ SnapshotExistsError
     │  └─ RunAlreadyEndedError
     ├─ SyncError                       an app could not be synced
+    ├─ ReplayError                     an app did not answer a replay as it should
     ├─ StorageError
     │  ├─ DataFileBusyError            another engine holds the data file
     │  └─ SchemaVersionError           the data file is newer than this program
@@ -98,6 +102,10 @@ class AppNotFoundError(NotFoundError):
     """No synced app has this name or URL."""
 
 
+class SnapshotNotFoundError(NotFoundError):
+    """No snapshot has this name."""
+
+
 class ConflictError(DurableEngineError):
     """The request contradicts the present state."""
 
@@ -110,12 +118,28 @@ class StaleCallError(ConflictError):
     """A call to an app does not count any more: its run has ended, or the call was made again."""
 
 
+class StillCalledError(ConflictError):
+    """Calls to apps are open that did not end in time; `run_ids` are a few of their runs."""
+
+    def __init__(self, message: str, *, run_ids: Sequence[str] = (), hint: str = "") -> None:
+        super().__init__(message, hint=hint)
+        self.run_ids = tuple(run_ids)
+
+
+class SnapshotExistsError(ConflictError):
+    """A snapshot has this name already, or there are too many."""
+
+
 class RunAlreadyEndedError(ConflictError):
     """The run has ended, so it cannot be changed any more."""
 
 
 class SyncError(DurableEngineError):
     """An app could not be synced; the message says what its endpoint answered."""
+
+
+class ReplayError(DurableEngineError):
+    """The code of an app could not be replayed; the message says what it answered."""
 
 
 class StorageError(DurableEngineError):

@@ -7,7 +7,7 @@ free: a run of sequential steps costs one transaction a step.
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Final, TypeVar
@@ -15,7 +15,7 @@ from typing import Final, TypeVar
 from durable_engine.admission import admit, leave, next_admission_ms
 from durable_engine.answers import commit_answer
 from durable_engine.clock import Clock
-from durable_engine.doubles.calls import StandIns
+from durable_engine.doubles.calls import Answer, StandIns
 from durable_engine.doubles.choosing import Chosen, prepare
 from durable_engine.errors import StorageError
 from durable_engine.gateway.client import GatewayClient
@@ -126,6 +126,8 @@ class Executor:
         self._clock = clock
         self._registry = registry
         self._stand_ins = StandIns()
+        self.goes_on = True
+        """Whether a commit takes the item that is due next."""
 
     async def execute(self, work: Work) -> Done:
         """Do the work, commit its outcome and take what is due next; a late commit writes nothing."""
@@ -143,8 +145,8 @@ class Executor:
         else:
             return await self._commit(item, partial(fire_timer, item=item))
         sent = None if work.call is None or work.call.endpoint is not None else work.call.memos
-        commit = partial(commit_answer, item=item, started_ms=started_ms, sent=sent)
-        return await self._commit(item, await self._stand_ins.commit_for(item, work.double, ask, commit))
+        answer = await self._stand_ins.answer(item, work.double, ask)
+        return await self._commit_answer(item, answer, started_ms=started_ms, sent=sent)
 
     async def _call(self, call: Call, *, offset_ms: int) -> Reply:
         sent_ms = self._clock.wall_ms()
@@ -189,6 +191,12 @@ class Executor:
             await self._store(put_back)
             return Done(settled=Settled())
 
+    async def _commit_answer(
+        self, item: QueueItem, answer: Answer, *, started_ms: int, sent: Iterable[str] | None = None
+    ) -> Done:
+        commit = partial(commit_answer, item=item, started_ms=started_ms, sent=sent)
+        return await self._commit(item, partial(answer, commit))
+
     async def _commit(self, item: QueueItem, work: Callable[..., Settled]) -> Done:
         """Run `work` in a transaction; a data file that fails for a while is tried again, as the answer
         of the app is in hand and asking for it again would run the user's code twice.
@@ -203,7 +211,8 @@ class Executor:
             repair_stalled(tables, registry, [item.run_id, *settled.resumed], settled, now_ms=now_ms)
             # With all slots taken, calls with lanes and those without have every other one that becomes free.
             lanes_first = item.lane_id is None
-            taken = take_due(tables, registry, now_ms=now_ms, limit=1, lanes_first=lanes_first)
+            limit = 1 if self.goes_on else 0
+            taken = take_due(tables, registry, now_ms=now_ms, limit=limit, lanes_first=lanes_first)
             return Done(
                 settled=settled,
                 taken=taken[0] if taken else None,

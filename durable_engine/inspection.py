@@ -9,7 +9,7 @@ from typing import Final
 
 from durable_engine.double_uses import body_counts, uses_in
 from durable_engine.model.decision import Control, EventDecision
-from durable_engine.model.double import HAS_CALL, DoubleUse
+from durable_engine.model.double import HAS_CALL, DoubleUse, FaultKind
 from durable_engine.model.event import NotStarted, StartedRun
 from durable_engine.model.history import HistoryEntry, HistoryKind
 from durable_engine.model.json_value import JSONObject, JSONValue, parse_stored
@@ -26,6 +26,7 @@ from durable_engine.storage.tables import Tables
 MAX_HANDLERS: Final = 5
 """Runs named that a failure has started: a function has one handler, and few listen to all failures."""
 _FAILURES: Final = frozenset({HistoryKind.CALL_FAILED, HistoryKind.STEP_ERRORED})
+PLANS: Final = frozenset({HistoryKind.STEP_PLANNED, HistoryKind.STEP_WAITING})
 _STEP_ENDS: Final = frozenset(
     {HistoryKind.STEP_COMPLETED, HistoryKind.STEP_FAILED, HistoryKind.STEP_TIMED_OUT}
 )
@@ -46,11 +47,19 @@ class _Known:
     pauses: frozenset[str]
     ended_here: frozenset[str | None] | None
     """Steps that ended in this run; None unless it repeats another one."""
+    planned: frozenset[str | None]
+    """Steps that were asked for before they were carried out."""
+    edited: Mapping[str | None, str]
+    """What was edited: `input` or `output`."""
     held: Mapping[str | None, WaitingFor]
     """Calls that wait for their turn."""
     doubled: Mapping[str | None, str]
-    """What doubles did last."""
+    """What doubles did last, in this run."""
+    doubled_before: Mapping[str | None, str]
+    """And in those that it repeats."""
     bodies: Mapping[str | None, int]
+    late: Mapping[str | None, int]
+    """When the answers count that a fault makes late."""
     now_ms: int
 
 
@@ -58,11 +67,9 @@ def view_run(tables: Tables, registry: Registry, run: Run, *, now_ms: int) -> Ru
     """Return a run as callers see it, with all times in its own time."""
     function = registry.by_id(run.function_id)
     history = tables.history.of_run(run.id)
-    children = tables.runs.children(run.id)
-    uses = uses_in(history)
-    known = _known(tables, run, history, uses, children, now_ms=now_ms)
-    steps = tuple(_view_step(step, known) for step in tables.steps.all(run.id))
     queue = [replace(item, due_ms=run.at(item.due_ms)) for item in tables.queue.of_run(run.id)]
+    known = _known(tables, run, history, queue, now_ms=now_ms)
+    steps = tuple(_view_step(step, known) for step in tables.steps.all(run.id))
     return RunView(
         id=run.id,
         status=run.status,
@@ -82,7 +89,7 @@ def view_run(tables: Tables, registry: Registry, run: Run, *, now_ms: int) -> Ru
         attempt=_attempt(queue, known.failures),
         max_attempts=function.max_attempts,
         parent_run_id=run.parent_run_id,
-        child_run_ids=tuple(children),
+        child_run_ids=tuple(tables.runs.children(run.id)),
         original_run_id=run.original_run_id,
         cancelled=_text_of(history, HistoryKind.RUN_CANCELLED, "reason"),
         notes=tuple(str(entry.detail["text"]) for entry in history if entry.kind is HistoryKind.NOTE),
@@ -93,28 +100,33 @@ def view_run(tables: Tables, registry: Registry, run: Run, *, now_ms: int) -> Ru
         is_endpoint=function.is_endpoint,
         timeline_id=run.timeline_id,
         skipped_ms=run.skipped_ms,
-        doubles=uses,
+        doubles=uses_in(history),
+        doubled_below=tuple(tables.history.doubled_below(run.id)) if known.children else (),
         unused_doubles=tuple(double for double in tables.doubles.of_scope(run.id) if not double.uses),
     )
 
 
 def _known(
-    tables: Tables,
-    run: Run,
-    history: Sequence[HistoryEntry],
-    uses: Sequence[DoubleUse],
-    children: Sequence[str],
-    *,
-    now_ms: int,
+    tables: Tables, run: Run, history: Sequence[HistoryEntry], queue: Sequence[QueueItem], *, now_ms: int
 ) -> _Known:
+    uses = uses_in(history)
+    children = map(tables.runs.get_lean, tables.runs.children(run.id))
     return _Known(
         failures=_failures(history),
-        children={child.parent_step_id: child.id for child in map(tables.runs.get_lean, children) if child},
+        children={child.parent_step_id: child.id for child in children if child},
         pauses=tables.pauses.steps_waiting(run.id),
         ended_here=_ended_steps(history) if run.original_run_id is not None else None,
+        planned=frozenset(entry.step_id for entry in history if entry.kind in PLANS),
+        edited={
+            entry.step_id: str(entry.detail["what"])
+            for entry in history
+            if entry.kind is HistoryKind.STEP_EDITED
+        },
         held={wait.step_id: wait for wait in _held(tables, run, now_ms=now_ms)},
         doubled={use.step_id: use.outcome for use in uses},
+        doubled_before=_doubled_before(tables, run),
         bodies=body_counts(history),
+        late=_late(uses, queue, now_ms=run.at(now_ms)),
         now_ms=run.at(now_ms),
     )
 
@@ -136,6 +148,28 @@ def _held(tables: Tables, run: Run, *, now_ms: int) -> Iterator[WaitingFor]:
             step_name=None if step is None else step.ref.label,
             reason=standing.reason,
         )
+
+
+def _doubled_before(tables: Tables, run: Run) -> dict[str | None, str]:
+    """Return what doubles did to steps in the runs that this one repeats, the newest of them counting."""
+    found: dict[str | None, str] = {}
+    original_id = run.original_run_id
+    while original_id is not None:
+        for use in reversed(uses_in(tables.history.of_run(original_id))):
+            found.setdefault(use.step_id, use.outcome)
+        original = tables.runs.get_lean(original_id)
+        original_id = None if original is None else original.original_run_id
+    return found
+
+
+def _late(uses: Sequence[DoubleUse], queue: Sequence[QueueItem], *, now_ms: int) -> dict[str | None, int]:
+    """Return when the answers count that are in hand, by the step of their call."""
+    slow = {(use.step_id, use.attempt) for use in uses if use.outcome == FaultKind.SLOW_REPLY}
+    return {
+        item.step_id: item.due_ms
+        for item in queue
+        if item.kind.is_call and item.due_ms > now_ms and (item.step_id, item.attempt) in slow
+    }
 
 
 def _holds(history: Sequence[HistoryEntry]) -> tuple[Hold, ...]:
@@ -209,6 +243,14 @@ def as_not_started(entry: EventDecision) -> NotStarted:
 
 def _view_step(step: Step, known: _Known) -> StepView:
     memo = parse_stored(step.memo)
+    # What was taken over from the original ended there, and is no part of this run's history.
+    is_taken_over = (
+        step.status.is_terminal
+        and known.ended_here is not None
+        and step.memo is not None
+        and step.ref.id not in known.ended_here
+        and known.edited.get(step.ref.id) != "output"
+    )
     return StepView(
         id=step.ref.id,
         name=step.ref.name,
@@ -226,12 +268,10 @@ def _view_step(step: Step, known: _Known) -> StepView:
         failures=tuple(known.failures.get(step.ref.id, ())),
         waiting_for=_step_wait(step, known),
         child_run_id=known.children.get(step.ref.id),
-        # What was taken over from the original ended there, and is no part of this run's history.
-        is_taken_over=step.status.is_terminal
-        and known.ended_here is not None
-        and step.memo is not None
-        and step.ref.id not in known.ended_here,
-        doubled=known.doubled.get(step.ref.id),
+        is_taken_over=is_taken_over,
+        edited=known.edited.get(step.ref.id),
+        group_id=step.group_id if step.ref.id in known.planned else None,
+        doubled=(known.doubled_before if is_taken_over else known.doubled).get(step.ref.id),
         body_runs=known.bodies[step.ref.id] if step.kind in HAS_CALL else None,
     )
 
@@ -249,6 +289,9 @@ def _output(step: Step, memo: JSONValue) -> JSONValue:
 
 
 def _step_wait(step: Step, known: _Known) -> WaitingFor | None:
+    if step.status is StepStatus.RUNNING and step.ref.id in known.late:
+        until_ms = known.late[step.ref.id]
+        return WaitingFor(kind="reply", until_ms=until_ms, step_id=step.ref.id, step_name=step.ref.label)
     if step.status is not StepStatus.WAITING:
         return known.held.get(step.ref.id) if step.status is StepStatus.QUEUED else None
     # A step that waits while its code may run again is waiting for its next attempt, unless that is
@@ -290,6 +333,8 @@ def _run_waits(
         kind = "start" if run.status is RunStatus.QUEUED else "retry"
         if kind == "retry" and is_endpoint and item.attempt == 0:
             kind = "report"  # the call that is made if the app says nothing more
+        if None in known.late:
+            kind = "reply"
         waits.append(WaitingFor(kind=kind, until_ms=item.due_ms))
     return tuple(waits)
 

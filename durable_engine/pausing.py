@@ -39,6 +39,7 @@ class Pausing:
             )
         if function.is_paused:
             return
+        await self._keeper.ready()
         now_ms = self._clock.now_ms()
 
         def limit(tables: Tables) -> None:
@@ -48,6 +49,7 @@ class Pausing:
 
     async def resume(self, function: Function) -> None:
         """Let a function's runs go on, and new ones start."""
+        await self._keeper.ready()
         now_ms = self._clock.now_ms()
 
         def let_go(tables: Tables) -> None:

@@ -65,6 +65,7 @@ class Reception:
         """
         if len(events) > MAX_EVENTS:
             raise InvalidEventError(f"{len(events)} events in one request; at most {MAX_EVENTS} are allowed")
+        await self._transactions.ready()
         now_ms = self._clock.now_ms()
         accepted = [
             accept(event, now_ms=now_ms, seed=seed, position=position, max_bytes=self._max_bytes)
@@ -106,6 +107,7 @@ class Reception:
             InvalidInputError: it is a durable endpoint.
             InvalidEventError: `data` cannot be an event's data.
         """
+        await self._transactions.ready()
         found = _startable(self._registry().find(function, app=app))
         event = self._event_for(found, NewEvent(name="checked", data=dict(data or {}), user=dict(user or {})))
         start_key = None if key is None else f"{_INVOKE_KEY}{key}"

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 from durable_engine.clock import Clock
-from durable_engine.errors import EventNotFoundError, InvalidInputError
+from durable_engine.errors import EventNotFoundError, InvalidInputError, RunAlreadyEndedError
 from durable_engine.inspection import not_started, view_run
 from durable_engine.model.event import SCHEDULED_TIMER, Event, NotStarted
 from durable_engine.model.function import App, Function
@@ -112,6 +112,24 @@ class Records:
             RunNotFoundError: no such run.
         """
         return await self._database.read(lambda tables: self._record(tables, tables.runs.known(run_id)))
+
+    async def state(self, run_id: str) -> tuple[Sequence[str], Mapping[str, str]] | None:
+        """Return a run's events and its memos by step id, all as JSON text; None for no run.
+
+        Raises:
+            RunAlreadyEndedError: nobody needs that any more.
+        """
+
+        def load(tables: Tables) -> tuple[Sequence[str], Mapping[str, str]] | None:
+            run = tables.runs.find(run_id)
+            if run is None:
+                return None
+            if run.status.is_terminal:
+                raise RunAlreadyEndedError(f"Run {run_id} has ended: it is {run.status}.")
+            memos = tables.steps.memos(run_id) | tables.steps.given(run_id)
+            return [tables.events.payload(event_id) for event_id in tables.runs.event_ids(run)], memos
+
+        return await self._database.read(load)
 
     async def jobs(self, run_id: str) -> tuple[QueueItem, ...]:
         """Return the work of a run that is due now or later; raises as `run`."""

@@ -33,11 +33,15 @@ class RegistryKeeper:
         self.registrations = 0
         """How many times an app has registered since the start."""
 
+    async def ready(self) -> None:
+        """Return when nobody is replacing state and time: for who asks for the time before a change."""
+        await self._database.ready()
+
     async def load(self) -> None:
         """Read what earlier syncs left in the data file; ticks that nobody kept meanwhile are skipped."""
 
         def load(tables: Tables) -> None:
-            functions = _snapshot(tables).functions
+            functions = read_registry(tables).functions
             plan_crons(tables, functions, now_ms=self._clock.now_ms(), skips_missed=True)
 
         await self._change(load)
@@ -62,7 +66,7 @@ class RegistryKeeper:
             now_ms = self._clock.now_ms()
             for function in functions:
                 place_anew(tables, function, before.get(function.id, NO_FLOW_CONTROL), now_ms=now_ms)
-            plan_crons(tables, _snapshot(tables).functions, now_ms=now_ms)
+            plan_crons(tables, read_registry(tables).functions, now_ms=now_ms)
             return True
 
         is_new = await self._change(write)
@@ -110,7 +114,7 @@ class RegistryKeeper:
 
         def write(tables: Tables) -> None:
             tables.registry.remove(app)
-            plan_crons(tables, _snapshot(tables).functions, now_ms=self._clock.now_ms())
+            plan_crons(tables, read_registry(tables).functions, now_ms=self._clock.now_ms())
 
         await self._change(write)
 
@@ -121,11 +125,12 @@ class RegistryKeeper:
 
         Both on their thread, so that no transaction comes between, also when nobody waits for this any more.
         """
+        await self.ready()
         before = self.registry
 
         def write(tables: Tables) -> T:
             result = work(tables)
-            self.registry = (after or _snapshot)(tables)
+            self.registry = (after or read_registry)(tables)
             return result
 
         try:
@@ -135,5 +140,6 @@ class RegistryKeeper:
             raise
 
 
-def _snapshot(tables: Tables) -> Registry:
+def read_registry(tables: Tables) -> Registry:
+    """Return the apps and functions that are stored."""
     return Registry(tables.registry.apps(), tables.registry.functions())

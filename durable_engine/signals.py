@@ -49,6 +49,10 @@ class Signals:
             for watch in self._watchers.get(run_id, ()):
                 watch.note_end(run_id)
 
+    def watched(self) -> list[str]:
+        """Return the ids of the runs that somebody waits for."""
+        return list(self._watchers)
+
     def release_watchers(self) -> None:
         """Let nobody wait any more, now or later: the process is about to stop."""
         self._is_stopping = True

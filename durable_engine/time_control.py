@@ -118,6 +118,11 @@ class TimeControl:
         """Return when a caller has waited so long, in real time."""
         await self._clock.patience(seconds)
 
+    @property
+    def moving(self) -> asyncio.Lock:
+        """Held while somebody moves the engine's time, or replaces it with the state."""
+        return self._one_at_a_time
+
     async def planned(self, run_id: str) -> list[PlannedEvent]:
         """Return the events that were planned for a run, sent or not."""
         return await self._database.read(lambda tables: tables.timelines.planned(run_id))

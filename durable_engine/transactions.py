@@ -27,8 +27,13 @@ class Transactions:
         self._signals = signals
         self._registry = registry
 
+    async def ready(self) -> None:
+        """Return when nobody is replacing state and time: for who asks for the time before `commit`."""
+        await self._database.ready()
+
     async def commit(self, change: Change) -> Settled:
         """Make a change, all of it or nothing, and wake whoever waits for what it did."""
+        await self.ready()
         now_ms = self._clock.now_ms()
 
         def work(tables: Tables) -> Settled:

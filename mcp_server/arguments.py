@@ -55,6 +55,15 @@ Timeout = Annotated[
     ),
 ]
 
+SnapshotName = Annotated[
+    str,
+    Field(
+        min_length=1,
+        max_length=64,
+        description='Letters, digits, dash, underscore, e.g. "before-fix".',
+    ),
+]
+
 Sdk = Annotated[
     Literal["typescript", "python", "go"],
     Field(description='Only what applies to this SDK, e.g. "python".'),

@@ -7,16 +7,47 @@ from typing import Protocol
 
 from durable_engine import (
     Conditions,
+    Covering,
+    Double,
     EventReceipt,
     Explanation,
     Function,
     Inventory,
     NewDouble,
     NewEvent,
+    Replaying,
+    RunControl,
     RunView,
+    Snapshots,
+    StepKind,
     TimeControl,
 )
 from durable_engine.scenarios.runner import Recorded
+
+
+class Doubles(Protocol):
+    """Mocks and faults that stand in for steps."""
+
+    async def add(
+        self,
+        double: NewDouble,
+        *,
+        app: str | None = None,
+        run_id: str | None = None,
+        lasts_ms: int | None = None,
+    ) -> Double:
+        """Let a double stand for a function, for an hour or `lasts_ms`, or for the open run `run_id`."""
+        ...
+
+    async def clear(
+        self, function: str | None = None, *, step: str | None = None, app: str | None = None
+    ) -> tuple[Double, ...]:
+        """Remove standing doubles, and return them as they stood."""
+        ...
+
+    async def seen_steps(self, function: str, *, app: str | None = None) -> Mapping[str, StepKind]:
+        """Return the steps that recent runs of a function came to, by name."""
+        ...
 
 
 class Explainer(Protocol):
@@ -45,6 +76,26 @@ class Backend(Protocol):
     All raise errors from `durable_engine.errors` with product text; `NotFoundError.nearest` and
     `DurableEngineError.hint` carry what to do next.
     """
+
+    @property
+    def doubles(self) -> Doubles:
+        """Mocks and faults."""
+        ...
+
+    @property
+    def control(self) -> RunControl:
+        """Changes runs, and repeats them."""
+        ...
+
+    @property
+    def coverage(self) -> Covering:
+        """Says what recorded runs have shown."""
+        ...
+
+    @property
+    def replay(self) -> Replaying:
+        """What checks replays."""
+        ...
 
     @property
     def explainer(self) -> Explainer:
@@ -108,6 +159,11 @@ class Backend(Protocol):
     @property
     def records(self) -> Recorded:
         """Looks up events and functions."""
+        ...
+
+    @property
+    def snapshots(self) -> Snapshots:
+        """Keeps the whole state, and comes back to it."""
         ...
 
     async def inventory(self) -> Inventory:

@@ -9,20 +9,19 @@ Stepcue runs Inngest durable workflows locally, in place of the Inngest Dev Serv
 real app, keeps every step, and lets you trigger, watch and debug runs."""
 
 _CORE = """\
-Workflow of a test:
 1. list_functions: which functions exist, what triggers them, whether the app is reachable. Nothing there? \
 Its answer says how to connect the app.
-2. send_event starts every function that listens to the event and returns the run ids; invoke_function \
-starts one function and waits for its result.
-3. poll_run_status waits for runs to end (up to 55 s a call; call it again for longer ones).
-4. get_run_status shows one run step by step: outputs, errors, retries, and what it waits for (a sleep, an \
-event, a retry) with how to satisfy it. A run that waits for an event goes on after send_event with it.
-A failed step is retried with backoff (4 retries unless configured), so a RUNNING run may show failures.
-Flow control (debounce, throttle, ...) may delay or drop a start: notStarted and held in send_event say why \
-and until when. pause_function stops a function."""
+2. send_event starts every function that listens to the event; invoke_function starts one and waits.
+3. poll_run_status waits for runs to end (up to 55 s a call); get_run_status shows one step by step.
+A failed step is retried with backoff (4 retries unless configured), so a RUNNING run may show failures. \
+Flow control may delay or drop a start: notStarted and held in send_event say why and until when."""
 
-_TESTING = """\
-explain says why a run waits, retries or failed, or why an event started nothing, with what to do."""
+_TESTING = r"""\ To test a function, test_function does it in one call: sleeps and waits take no time, steps
+are mocked, calls \ broken, events sent while it waits, the outcome checked. Steps that are not mocked run for
+real: mock what must \ not happen. run_fault_matrix finds steps that are not safe to run twice. advance_time
+ends waits of runs that \ are open. explain says why a run waits or failed, or why an event started nothing,
+and what to do. check_replay \ tells whether changed code still fits an open run; rerun repeats one from a
+step; compare_runs, get_coverage."""
 
 _READ_ONLY = """\
 This server is read-only: it shows functions and runs but starts none.

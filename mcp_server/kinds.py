@@ -16,7 +16,17 @@ CHANGES: Final = ToolAnnotations(
 )
 """Changes what is there, or ends it; a second time changes nothing more."""
 
+REPLACES: Final = ToolAnnotations(
+    read_only_hint=False, destructive_hint=True, idempotent_hint=True, open_world_hint=True
+)
+"""Puts another state in the place of what is there, and the user's code goes on from that."""
+
 ACTS: Final = ToolAnnotations(
     read_only_hint=False, destructive_hint=False, idempotent_hint=False, open_world_hint=True
 )
 """Adds events and runs. The user's code that runs then may reach anything it can reach."""
+
+PROBES: Final = ToolAnnotations(
+    read_only_hint=False, destructive_hint=False, idempotent_hint=True, open_world_hint=True
+)
+"""Changes nothing that is stored; the user's code that it calls may do so outside of steps."""

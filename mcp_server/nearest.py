@@ -11,14 +11,18 @@ def _plain(name: str) -> str:
 
 
 def nearest_names(name: str, known: Iterable[str], *, limit: int = 3) -> list[str]:
-    """Return up to `limit` of the known names, the most alike first; case and separators do not count."""
+    """Return up to `limit` of the known names, the most alike first; case and separators do not count.
+
+    What begins with the name is more alike than what only looks like it.
+    """
     by_plain: dict[str, str] = {}
     for candidate in known:
         by_plain.setdefault(_plain(candidate), candidate)
     wanted = _plain(name)
     close = difflib.get_close_matches(wanted, by_plain, n=limit, cutoff=0.55)
-    inside = [plain for plain in by_plain if len(wanted) > 2 and wanted in plain and plain not in close]
-    return [by_plain[plain] for plain in (close + inside)[:limit]]
+    inside = [plain for plain in by_plain if len(wanted) > 2 and wanted in plain]
+    begun = [plain for plain in inside if plain.startswith(wanted)]
+    return [by_plain[plain] for plain in list(dict.fromkeys([*begun, *close, *inside]))[:limit]]
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:

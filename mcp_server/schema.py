@@ -20,7 +20,7 @@ def tidy(schema: dict[str, Any]) -> dict[str, Any]:
 def short_output_schema(schema: dict[str, Any]) -> dict[str, Any]:
     """Return an output schema at its shortest: hosts do not show it to the model, but count its size.
 
-    Descriptions go, and references to plain objects become the objects.
+    Descriptions go, references to plain objects become the objects, and lists of them plain lists.
     """
     short = _without_prose(tidy(schema))
     parts = short.get("$defs", {})
@@ -35,7 +35,10 @@ def short_output_schema(schema: dict[str, Any]) -> dict[str, Any]:
 def _inlined(schema: dict[str, Any], plain: set[str]) -> dict[str, Any]:
     if schema.get("$ref") in plain:
         return dict(_PLAIN_OBJECT)
-    return {key: _each(value, lambda node: _inlined(node, plain)) for key, value in schema.items()}
+    inlined = {key: _each(value, lambda node: _inlined(node, plain)) for key, value in schema.items()}
+    if inlined.get("items") == _PLAIN_OBJECT:
+        del inlined["items"]
+    return inlined
 
 
 def _without_prose(schema: dict[str, Any]) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Final
 
 from durable_engine.double_uses import Use, late_entry, use_entry
@@ -23,13 +24,16 @@ from durable_engine.storage.tables import Tables
 Ask = Callable[[], Awaitable[Reply]]
 """Makes the real call."""
 Commit = Callable[..., Settled]
-"""`commit_answer` for this item, but for the reply."""
+"""`commit_answer` for the item, which lacks tables, registry, reply and time."""
+Answer = Callable[..., Settled]
+"""Stores an answer in a transaction: gets a `Commit`, tables, registry and time."""
 
 _BROKEN: Final = {
     FaultKind.UNREACHABLE: ("AppUnreachableError", "Unable to reach {whom}"),
     FaultKind.CALL_TIMEOUT: ("TimeoutError", "{whom} did not answer in time"),
     FaultKind.REPLY_LOST: ("ConnectionError", "The connection to {whom} broke during the call"),
 }
+_MOST_LATE: Final = 1_000
 _NOT_ASKED: Final = frozenset({FaultKind.UNREACHABLE, FaultKind.CALL_TIMEOUT, FaultKind.STEP_ERROR})
 
 
@@ -60,29 +64,29 @@ class StandIns:
     def __init__(self) -> None:
         self._late: dict[int, _Late] = {}
 
-    async def commit_for(self, item: QueueItem, chosen: Chosen | None, ask: Ask, commit: Commit) -> Commit:
-        """Answer the call for `item`, by the app or by a double; returns what stores the answer."""
+    async def answer(self, item: QueueItem, chosen: Chosen | None, ask: Ask) -> Answer:
+        """Answer the call for `item`, by the app or by a double."""
         late = self._late.pop(item.id, None)
         if late is not None:
-            return lambda tables, registry, *, now_ms: _commit_late(
-                tables, registry, item=item, late=late, commit=commit, now_ms=now_ms
-            )
+            return partial(_commit_late, item, late)
         if chosen is None:
-            reply = await ask()
-            return lambda tables, registry, *, now_ms: commit(tables, registry, reply=reply, now_ms=now_ms)
-        played = await play(chosen, ask)
-        return lambda tables, registry, *, now_ms: self._commit(
-            tables, registry, item=item, played=played, commit=commit, now_ms=now_ms
-        )
+            return partial(_commit_real, await ask())
+        return partial(self._commit, item, await play(chosen, ask))
+
+    def _keep(self, item: QueueItem, late: _Late) -> None:
+        # Those of runs that have ended meanwhile are never asked for.
+        for oldest in list(self._late)[: -_MOST_LATE + 1]:
+            del self._late[oldest]
+        self._late[item.id] = late
 
     def _commit(
         self,
-        tables: Tables,
-        registry: Registry,
-        *,
         item: QueueItem,
         played: Played,
         commit: Commit,
+        tables: Tables,
+        registry: Registry,
+        *,
         now_ms: int,
     ) -> Settled:
         """Store what a double did, its use included, in one transaction; a late call uses nothing up."""
@@ -90,7 +94,6 @@ class StandIns:
         if held is None:
             return Settled()
         chosen, step = played.chosen, played.chosen.step
-        run_ms = _run_ms(tables, item, now_ms=now_ms)
         use = Use(
             double=chosen.double,
             outcome=chosen.outcome,
@@ -101,14 +104,16 @@ class StandIns:
             deliveries=played.deliveries,
             committed=played.reply,
         )
-        entry = use_entry(use, now_ms=run_ms)
+        run = tables.runs.get_lean(item.run_id)
+        offset_ms = 0 if run is None else run.offset_ms
+        entry = use_entry(use, now_ms=now_ms + offset_ms)
         tables.doubles.use(chosen.double.id)
         tables.history.append(entry)
         if played.reply is None:
-            due_ms = held.due_ms + run_ms - now_ms
+            due_ms = held.due_ms + offset_ms
             if played.delay_ms is not None:
-                due_ms = run_ms + played.delay_ms
-                self._late[item.id] = _Late(entry, played.deliveries[0])
+                due_ms = now_ms + offset_ms + played.delay_ms
+                self._keep(item, _Late(entry, played.deliveries[0]))
             tables.queue.retry(ItemRetry(item_id=item.id, due_ms=due_ms, attempt=held.attempt))
             return Settled()
         settled = Settled()
@@ -152,15 +157,14 @@ def _broken(chosen: Chosen, kind: FaultKind) -> Reply:
     return failure(name or "Error", message)
 
 
+def _commit_real(reply: Reply, commit: Commit, tables: Tables, registry: Registry, *, now_ms: int) -> Settled:
+    return commit(tables, registry, reply=reply, now_ms=now_ms)
+
+
 def _commit_late(
-    tables: Tables, registry: Registry, *, item: QueueItem, late: _Late, commit: Commit, now_ms: int
+    item: QueueItem, late: _Late, commit: Commit, tables: Tables, registry: Registry, *, now_ms: int
 ) -> Settled:
-    if tables.queue.held(item.id, item.lease) is not None:
-        run_ms = _run_ms(tables, item, now_ms=now_ms)
-        tables.history.append(late_entry(late.use, late.reply, now_ms=run_ms))
-    return commit(tables, registry, reply=late.reply, now_ms=now_ms)
-
-
-def _run_ms(tables: Tables, item: QueueItem, *, now_ms: int) -> int:
     run = tables.runs.get_lean(item.run_id)
-    return now_ms if run is None else run.at(now_ms)
+    if run is not None and tables.queue.held(item.id, item.lease) is not None:
+        tables.history.append(late_entry(late.use, late.reply, now_ms=run.at(now_ms)))
+    return commit(tables, registry, reply=late.reply, now_ms=now_ms)

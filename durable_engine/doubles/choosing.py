@@ -54,4 +54,4 @@ def _fits(tables: Tables, double: Double, run: Run, target: Step | None) -> bool
         return double.step is not None and double.fits(target.ref.name, target.ref.id, target.ref.index)
     if double.step is not None:
         return False
-    return double.index is None or double.index == len(tables.steps.memos(run.id))
+    return double.index is None or double.index == tables.steps.ended(run.id)

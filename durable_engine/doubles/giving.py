@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from durable_engine.doubles.checks import check
 from durable_engine.errors import InvalidInputError
-from durable_engine.model.double import Double, NewDouble
+from durable_engine.model.double import Double, Fault, FaultKind, NewDouble
 from durable_engine.model.event import EventReceipt
 from durable_engine.registry import Registry
 from durable_engine.storage.tables import Tables
@@ -55,7 +55,12 @@ def attach(
     expires_ms: int | None = None,
     now_ms: int,
 ) -> Double:
-    """Store a double for a run (`scope` is its id), or a standing one, which needs `expires_ms`."""
+    """Store a double for a run (`scope` is its id), or a standing one, which needs `expires_ms`.
+
+    A restart as the last outcome happens once: it uses up no attempt, and would never end.
+    """
+    last = double.outcomes[-1]
+    restarts = isinstance(last, Fault) and last.kind is FaultKind.RESTART
     return tables.doubles.insert(
         Double(
             id=0,
@@ -63,7 +68,7 @@ def attach(
             step=double.step,
             index=double.index,
             outcomes=double.outcomes,
-            times=double.times,
+            times=len(double.outcomes) if restarts and double.times is None else double.times,
             scope=scope,
             created_ms=now_ms,
             expires_ms=expires_ms,

@@ -134,8 +134,8 @@ def _end_invoke(op: Invoke, outcome: Outcome) -> StepEnded | None:
     if isinstance(outcome, MockResult):
         return _end(op, {"data": outcome.data})
     if isinstance(outcome, MockError):
-        name, message = outcome.name or "Error", outcome.message
-        error: JSONObject = {"error": message, "name": name, "message": message}
+        message = outcome.message
+        error: JSONObject = {"error": message, "name": outcome.name or "Error", "message": message}
         return replace(_end(op, {"error": error}), error=error)
     if isinstance(outcome, MockTimeout):
         error = invoke_timeout_error()

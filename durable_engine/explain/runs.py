@@ -24,6 +24,7 @@ _BY_WEIGHT: Final[dict[str, Callable[[RunFacts, WaitingFor], Explanation]]] = {
     "sleep": waits.sleeping,
     "start": waits.for_start,
     "report": waits.for_report,
+    "reply": waits.for_reply,
 }
 """What to say of each kind of wait; of several, the first one here is the cause."""
 _SHOWN_WAITS: Final = 3

@@ -222,6 +222,20 @@ def for_report(facts: RunFacts, wait: WaitingFor) -> Explanation:
     )
 
 
+def for_reply(facts: RunFacts, wait: WaitingFor) -> Explanation:
+    """An injected fault makes an answer late."""
+    whose = "the function" if wait.step_name is None else f"step {quoted(wait.step_name)}"
+    left = "later" if wait.until_ms is None else f"in {span(facts.view.now_ms, wait.until_ms)}"
+    return Explanation(
+        cause=Cause.CALL_IN_FLIGHT,
+        message=f"The answer for {whose} is there, but an injected fault (slow_reply) makes it late: "
+        f"it counts {left}.",
+        now_ms=facts.view.now_ms,
+        happens_next=Forecast(text="the answer counts", at_ms=wait.until_ms),
+        what_to_do=(skip_time(facts.view),),
+    )
+
+
 def _times_out(wait: WaitingFor) -> Forecast:
     return Forecast(
         text="nothing until what it waits for comes; at the end the wait times out and the function goes on",

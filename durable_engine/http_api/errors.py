@@ -17,6 +17,7 @@ from durable_engine.errors import (
     EngineClosedError,
     InvalidInputError,
     NotFoundError,
+    ReplayError,
     StorageError,
     SyncError,
 )
@@ -31,6 +32,7 @@ STATUS: Final[Mapping[type[DurableEngineError], int]] = {
     NotFoundError: 404,
     ConflictError: 409,
     SyncError: 502,
+    ReplayError: 502,
     StorageError: 503,
     EngineClosedError: 503,
     ConfigError: 500,

@@ -41,7 +41,7 @@ def routes(engine: Engine) -> list[Route]:
 async def _state(engine: Engine, request: Request) -> tuple[Sequence[str], Mapping[str, str]]:
     run_id = _run_id(request)
     try:
-        state = await engine.run_state(run_id)
+        state = await engine.records.state(run_id)
     except RunAlreadyEndedError as fault:
         raise HTTPException(410, str(fault)) from None
     if state is None:

@@ -8,6 +8,7 @@ from dataclasses import replace
 from durable_engine.lifecycle.facts import RunFacts
 from durable_engine.lifecycle.start import start_run
 from durable_engine.model.changes import Changes, RunMode, StepWrite
+from durable_engine.model.event import Event
 from durable_engine.model.json_value import JSONValue, to_json
 from durable_engine.model.queue_item import ItemKind, NewItem
 from durable_engine.model.status import StepStatus
@@ -22,14 +23,20 @@ def repeat_run(
     kept: Sequence[Step] = (),
     first: Step | None = None,
     given: Sequence[JSONValue] | None = None,
+    event: Event | None = None,
 ) -> None:
     """Add a run that repeats `original` to `changes`; it belongs to no parent.
 
     `kept` are steps whose results it takes over, in the order in which they ended. `first` is the step it
-    then comes to, and `given` the arguments that this step gets instead of its own.
+    then comes to, and `given` the arguments that this step gets instead of its own. `event` is a new one that
+    starts it in the place of the original's.
     """
     now_ms = original.engine_ms
-    event, *others = original.load_events()
+    others: list[Event] = []
+    if event is None:
+        event, *others = original.load_events()
+    else:
+        changes.events.append(event)
     run = start_run(
         changes,
         original.function,

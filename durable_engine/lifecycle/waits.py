@@ -49,7 +49,7 @@ def wait_for_event(op: WaitForEvent, reading: Reading) -> None:
     due_ms = _timeout_ms(reading, op.step, op.timeout)
     if due_ms is None:
         return
-    detail: JSONObject = {"event": op.event_name, "expression": op.expression}
+    detail: JSONObject = {"event": op.event_name, "expression": op.expression, "timeout": op.timeout}
     if _wait_until(reading, op.step, StepKind.WAIT_FOR_EVENT, due_ms, detail=detail):
         facts = reading.facts
         match_path, match_key = wait_key(expression, facts.load_events()[0].as_payload)
@@ -81,7 +81,8 @@ def wait_for_signal(op: WaitForSignal, reading: Reading) -> None:
     due_ms = _timeout_ms(reading, op.step, op.timeout)
     if due_ms is None:
         return
-    if _wait_until(reading, op.step, StepKind.WAIT_FOR_SIGNAL, due_ms, detail={"signal": op.signal}):
+    detail: JSONObject = {"signal": op.signal, "timeout": op.timeout}
+    if _wait_until(reading, op.step, StepKind.WAIT_FOR_SIGNAL, due_ms, detail=detail):
         if rivals:  # not written yet
             reading.changes.pauses.remove(rivals[0])
         elif holder is not None:
@@ -116,7 +117,7 @@ def invoke(op: Invoke, reading: Reading) -> None:
     due_ms = _timeout_ms(reading, op.step, op.timeout)
     if due_ms is None:
         return
-    detail: JSONObject = {"function": op.function}
+    detail: JSONObject = {"function": op.function, "timeout": op.timeout}
     step = _wait_until(reading, op.step, StepKind.INVOKE, due_ms, detail=detail, given=op.data)
     if step is not None:
         reading.changes.invocations.append(
@@ -165,7 +166,7 @@ def _wait_until(
         reading.new_step(ref, kind, StepStatus.WAITING),
         started_ms=facts.now_ms,
         due_ms=due_ms,
-        detail=to_json(detail),
+        detail=to_json({**detail, "lasts_ms": due_ms - facts.now_ms}),  # `due_ms` goes when the wait ends
         input=to_json(given) if given is not None else None,
         attempts=1,
     )

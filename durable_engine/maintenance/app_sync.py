@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Iterable
 from dataclasses import replace
 from typing import Final
 
@@ -83,10 +84,33 @@ class AppSync:
     async def run_once(self) -> None:
         """Sync every known app; failures are noted, not raised."""
         self._forget_moved()
-        known = [app.url for app in self._keeper.registry.apps if app.is_syncable]
-        urls = {same_endpoint(url): url for url in [*known, *self._errors]}
         # Together, so that one app that hangs does not delay the others.
-        await asyncio.gather(*map(self._sync_again, urls.values()))
+        await asyncio.gather(*map(self._sync_again, self._urls()))
+
+    async def sync_now(self, more: Iterable[str], *, patience_s: float) -> dict[str, str | None]:
+        """Sync every known app, and those at `more`; returns what is wrong at each URL, None for nothing.
+
+        One that does not answer within `patience_s` seconds is left to the next round.
+        """
+        for app in self._keeper.registry.apps:
+            self._served.setdefault(app.url, app.id)
+        syncs = {url: asyncio.create_task(self._sync_again(url)) for url in self._urls(more)}
+        patience = asyncio.create_task(self._clock.patience(patience_s))
+        together = asyncio.create_task(_all_done(syncs.values()))
+        try:
+            await asyncio.wait({together, patience}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            unfinished = {url for url, sync in syncs.items() if not sync.done()}
+            for task in (patience, together, *syncs.values()):
+                task.cancel()
+        for url in unfinished:
+            self._note(url, f"The app at {url} has not answered the sync yet.")
+        self._forget_moved()
+        return {url: self._errors[url] for url in syncs if url in self._errors}
+
+    def _urls(self, more: Iterable[str] = ()) -> list[str]:
+        known = [app.url for app in self._keeper.registry.apps if app.is_syncable]
+        return list({same_endpoint(url): url for url in [*more, *known, *self._errors]}.values())
 
     def _forget_moved(self) -> None:
         """Forget where apps were that have registered from somewhere else since."""
@@ -193,3 +217,7 @@ class AppSync:
                 hint="Set the app's INNGEST_DEV to this server's address; INNGEST_DEV=1 means port 8288.",
             )
         await self._keeper.note_sync(url, error=None, now_ms=self._clock.now_ms())
+
+
+async def _all_done(syncs: Iterable[asyncio.Task[None]]) -> None:
+    await asyncio.gather(*syncs, return_exceptions=True)

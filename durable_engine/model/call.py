@@ -21,8 +21,8 @@ class Call:
     run_id: str
     function_id: str
     item_id: int
-    item_ref: str
-    """What the SDK sends back with steps that it reports during the call."""
+    item_ref: str | None
+    """What the SDK sends back with steps that it reports during the call; with None it reports none."""
     target: str | None
     attempt: int
     max_attempts: int

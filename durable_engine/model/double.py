@@ -93,7 +93,8 @@ class NewDouble:
 
     `step` is the step's id as in the code; None is the function's own call, which only faults can hit.
     `index` chooses one repeat of a step (from 0, in loops), or the call made after so many steps have ended;
-    None is each of them. After `times` uses in all, the real thing happens again.
+    None is each of them. After `times` uses in all, the real thing happens again; a restart that comes last
+    happens once unless `times` says more, as it uses up no attempt.
     `function` is a slug, UUID, or name; None means what is started with it.
     """
 
@@ -141,6 +142,11 @@ class Double:
     def label(self) -> str:
         """What messages call it."""
         return f"double {self.id} for {label_of(self.step, self.index)}"
+
+    @property
+    def words(self) -> tuple[str, ...]:
+        """What its outcomes are called, in order."""
+        return tuple(map(word_for, self.outcomes))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -200,6 +206,19 @@ def read_outcome(stored: JSONObject) -> Outcome:
     word = values.pop("kind")
     kind = _WORDS.get(word)
     return Fault(kind=FaultKind(word), **values) if kind is None else kind(**values)
+
+
+_FITTING: Final = {
+    StepKind.SLEEP: (MockResult,),
+    StepKind.WAIT_FOR_EVENT: (MockEvent, MockTimeout),
+    StepKind.WAIT_FOR_SIGNAL: (MockResult, MockTimeout),
+    StepKind.INVOKE: (MockResult, MockError, MockTimeout),
+}
+
+
+def fits_kind(outcome: Outcome, kind: StepKind) -> bool:
+    """Whether an outcome may stand in for a step of this kind; what a result holds is not looked at."""
+    return isinstance(outcome, _FITTING.get(kind, (MockResult, MockError, Fault)))
 
 
 HAS_CALL: Final = frozenset(

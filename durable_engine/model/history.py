@@ -24,6 +24,7 @@ class HistoryKind(StrEnum):
     STEP_COMPLETED = "step.completed"
     STEP_FAILED = "step.failed"
     STEP_TIMED_OUT = "step.timed_out"
+    STEP_EDITED = "step.edited"
     HELD = "call.held"
     DOUBLED = "step.doubled"
     NOTE = "run.note"

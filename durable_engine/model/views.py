@@ -33,7 +33,8 @@ class WaitingFor:
 
     `kind` is one of `sleep`, `event`, `signal`, `invoke`, `retry`, `start` (the run's event lies in the
     future), `report` (a durable endpoint handles the request that started the run by itself), `concurrency`
-    or `throttle` (its call waits for its turn, and `reason` says what holds it), `paused`.
+    or `throttle` (its call waits for its turn, and `reason` says what holds it), `paused`, `reply` (an
+    injected fault makes an answer late).
     `until_ms` is when the wait ends by itself, or for `throttle` at the earliest. The others are set where
     they apply.
     `is_displaced`: another step has taken over the signal, so that this wait can only time out.
@@ -69,8 +70,10 @@ class StepView:
     `id` is the SDK's hashed id, `name` the id in the user's code, `index` counts repeats of it from 0.
     `attempts` counts the attempts made so far. `output` is set on COMPLETED, `error` on FAILED and, for
     a step that is being retried, with the newest failure. `child_run_id` is the run that an INVOKE step
-    started. `is_taken_over`: the run repeats another one and has the result from there.
-    `doubled` names what a double did last in place of the step (`result`, `reply_lost`). `body_runs` is how
+    started. `is_taken_over`: the run repeats another one and has the result from there. `edited` says what it
+    has otherwise than that one: `input` or `output`.
+    `doubled` names what a double did last in place of the step (`result`, `reply_lost`), in the original run
+    if it is taken over. `body_runs` is how
     often the step's work was done, answers that were lost included, as far as the engine can know; None for
     steps that only wait.
     """
@@ -92,6 +95,9 @@ class StepView:
     waiting_for: WaitingFor | None = None
     child_run_id: str | None = None
     is_taken_over: bool = False
+    edited: str | None = None
+    group_id: int | None = None
+    """The same for steps that were asked for together."""
     doubled: str | None = None
     body_runs: int | None = None
 
@@ -142,12 +148,20 @@ class RunView:
     """Set for a run whose time is skipped: the id of the run with which its time of its own began."""
     skipped_ms: int = 0
     """How much of its time was skipped, so that its times are that much ahead of real ones."""
-    clock_shift_ms: int = 0
+    clock_shift_ms: int = field(default=0, compare=False)
     """How far the engine's clock is ahead of the real one, because somebody has moved it."""
     doubles: tuple[DoubleUse, ...] = ()
     """Each use of a mock or a fault in this run, in order."""
+    doubled_below: tuple[str, ...] = ()
+    """Ids of the first few runs below it, invoked by it or by those, in which doubles applied."""
     unused_doubles: tuple[Double, ...] = ()
     """Doubles that were given to this run and have not applied to anything."""
+
+    @property
+    def is_real(self) -> bool:
+        """Whether no double has touched it: neither here nor where its steps have their results from."""
+        taken_over = any(step.is_taken_over and step.doubled for step in self.steps)
+        return not (self.doubles or self.doubled_below or taken_over)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -168,11 +182,14 @@ class Inventory:
     """All synced functions and the apps they came from; `unsupported` is what apps asked for in vain.
 
     `ticks` says when schedules start their next run, in engine milliseconds, by (function id, schedule).
+    `doubles` are the standing doubles, `now_ms` is the time of the engine.
     """
 
     functions: tuple[Function, ...]
     apps: tuple[AppView, ...]
     unsupported: tuple[UnsupportedUse, ...] = ()
     ticks: Mapping[tuple[str, str], int] = field(default_factory=dict)
+    doubles: tuple[Double, ...] = ()
+    now_ms: int = 0
     clock_shift_ms: int = 0
     """How far the engine's clock is ahead of the real one."""

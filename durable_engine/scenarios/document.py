@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Final, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 from pydantic.alias_generators import to_camel
@@ -25,13 +24,10 @@ from durable_engine.model.event import NewEvent
 from durable_engine.model.plan import PlannedEvent
 from durable_engine.model.status import RunStatus, StepStatus
 from durable_engine.scenarios.model import Expectations, Scenario, StepExpectation, Value
-
-_OBJECT = "ErrorDocument"
-_OUTCOMES = ("result", "error", "event", "timeout")
-_Name = Annotated[str, Field(min_length=1, max_length=1_000)]
+from durable_engine.scenarios.wording import in_words
 
 
-def _duration(text: str) -> str:
+def _checked_duration(text: str) -> str:
     try:
         parse_duration_ms(text)
     except InvalidDurationError as fault:
@@ -39,7 +35,9 @@ def _duration(text: str) -> str:
     return text
 
 
-_Duration = Annotated[str, AfterValidator(_duration)]
+_OUTCOMES = ("result", "error", "event", "timeout", "fault")
+_Name = Annotated[str, Field(min_length=1, max_length=1_000)]
+_Duration = Annotated[str, Field(max_length=40), AfterValidator(_checked_duration)]
 
 
 class _Part(BaseModel):
@@ -58,6 +56,11 @@ class ErrorDocument(_Part):
     retriable: bool = True
     data: Any = None
 
+    @model_validator(mode="before")
+    @classmethod
+    def _from_text(cls, written: object) -> object:
+        return {"message": written} if isinstance(written, str) else written
+
 
 class EventDocument(_Part):
     """An event that ends a wait."""
@@ -72,32 +75,42 @@ class OutcomeDocument(_Part):
     """Exactly one of the things that a mock can do."""
 
     result: Any = None
-    error: str | ErrorDocument | None = None
+    error: ErrorDocument | None = None
     event: EventDocument | None = None
     timeout: Literal[True] | None = None
+    fault: FaultKind | None = None
+    delay: _Duration | None = None
 
     @model_validator(mode="after")
     def _one(self) -> OutcomeDocument:
         given = [name for name in _OUTCOMES if self.gives(name)]
         if len(given) != 1:
-            raise ValueError("give exactly one of result, error, event and timeout")
+            raise ValueError("give exactly one of result, error, event, timeout and fault")
+        if self.delay is not None and self.fault is not FaultKind.SLOW_REPLY:
+            raise ValueError("only the fault slow_reply has a delay")
         return self
 
     def outcome(self) -> Outcome:
         """Return what it does."""
-        if self.gives("event"):
-            event = self.event or EventDocument()
+        if self.event is not None:
+            event = self.event
             return MockEvent(data=event.data, name=event.name, id=event.id, ts_ms=event.ts)
         if self.gives("timeout"):
             return MockTimeout()
-        if isinstance(self.error, str):
-            return MockError(message=self.error)
+        if self.fault is not None:
+            return _fault(self.fault, self.delay)
         if self.error is not None:
             error = self.error
             return MockError(
                 message=error.message, name=error.name, is_retriable=error.retriable, data=error.data
             )
         return MockResult(data=self.result)
+
+
+class OutcomesDocument(_Part):
+    """What a double does, one after the other."""
+
+    outcomes: Annotated[list[OutcomeDocument], Field(min_length=1, max_length=100)]
 
 
 class MockDocument(_Part):
@@ -108,14 +121,14 @@ class MockDocument(_Part):
     times: int | None = None
     function_id: _Name | None = None
     result: Any = None
-    error: str | ErrorDocument | None = None
+    error: ErrorDocument | None = None
     event: EventDocument | None = None
     timeout: Literal[True] | None = None
     sequence: Annotated[list[OutcomeDocument], Field(min_length=1, max_length=100)] | None = None
 
     @model_validator(mode="after")
     def _one(self) -> MockDocument:
-        given = [name for name in (*_OUTCOMES, "sequence") if self.gives(name)]
+        given = [name for name in ("result", "error", "event", "timeout", "sequence") if self.gives(name)]
         if len(given) != 1:
             raise ValueError("give exactly one of result, error, event, timeout and sequence")
         return self
@@ -126,7 +139,7 @@ class MockDocument(_Part):
             outcomes = tuple(entry.outcome() for entry in self.sequence)
         else:
             written = {name: getattr(self, name) for name in _OUTCOMES if self.gives(name)}
-            outcomes = (OutcomeDocument.model_validate(written).outcome(),)
+            outcomes = (OutcomeDocument.model_construct(_fields_set={*written}, **written).outcome(),)
         return NewDouble(
             outcomes=outcomes,
             step=self.step_id,
@@ -148,9 +161,8 @@ class FaultDocument(_Part):
 
     def double(self) -> NewDouble:
         """Return the double."""
-        late = {} if self.delay is None else {"delay_ms": parse_duration_ms(self.delay)}
         return NewDouble(
-            outcomes=(Fault(kind=self.kind, **late),),
+            outcomes=(_fault(self.kind, self.delay),),
             step=self.step_id,
             index=self.index,
             times=self.times,
@@ -179,7 +191,7 @@ class SentDocument(_Part):
             try:
                 accept(NewEvent(name=self.name, data=self.data or {}), now_ms=0)
             except InvalidEventError as fault:
-                raise ValueError(str(fault)) from None
+                raise ValueError(f"cannot be sent: {fault}") from None
         return self
 
     def planned(self) -> PlannedEvent:
@@ -283,55 +295,35 @@ def read_scenario(document: object) -> Scenario:
             timeout_s=read.timeout,
         )
     except ValidationError as fault:
-        raise InvalidInputError(f"The test cannot be read: {'; '.join(_words(fault))}.") from None
+        raise InvalidInputError(f"The test cannot be read: {in_words(fault, _ALLOWED)}.") from None
 
 
-def _words(fault: ValidationError) -> Sequence[str]:
-    errors = fault.errors()
-    # An object that was given where text may stand as well is to be mended as an object.
-    objects = {error["loc"][: error["loc"].index(_OBJECT)] for error in errors if _OBJECT in error["loc"]}
-    meant = [error for error in errors if error["loc"][-1:] != ("str",) or error["loc"][:-1] not in objects]
-    return [f"{_place(error['loc'])}: {_sentence(error)}" for error in meant[:5]]
+def read_outcomes(outcomes: object) -> tuple[Outcome, ...]:
+    """Read what a double does, one after the other; raises as `read_scenario`."""
+    try:
+        read = OutcomesDocument.model_validate({"outcomes": outcomes})
+        return tuple(entry.outcome() for entry in read.outcomes)
+    except ValidationError as fault:
+        raise InvalidInputError(f"The outcomes cannot be read: {in_words(fault, _ALLOWED)}.") from None
 
 
-def _place(location: Sequence[int | str]) -> str:
-    place = ""
-    for part in _written(location):
-        place += f"[{part}]" if isinstance(part, int) else f".{part}" if place else part
-    return place or "test"
+def _fault(kind: FaultKind, delay: str | None) -> Fault:
+    return Fault(kind=kind) if delay is None else Fault(kind=kind, delay_ms=parse_duration_ms(delay))
 
 
-def _written(location: Sequence[int | str]) -> Sequence[int | str]:
-    parts = [part for part in location if part != _OBJECT]
-    return parts[:-1] if parts[-1:] == ["str"] else parts
-
-
-def _sentence(error: Any) -> str:
-    if error["type"] == "extra_forbidden":
-        allowed = _ALLOWED.get(_owner(error["loc"]), "see the page of test_function")
-        return f"there is no such field; {allowed}"
-    if error["type"] == "model_type":
-        return f"it has to be an object{' or text' if _OBJECT in error['loc'] else ''}"
-    return str(error["msg"]).removeprefix("Value error, ")
-
-
-def _owner(location: Sequence[int | str]) -> str:
-    names = [part for part in _written(location)[:-1] if isinstance(part, str)]
-    return "steps" if "steps" in names else names[-1] if names else ""
-
-
-def _fields(kind: type[_Part]) -> str:
-    return f"allowed: {', '.join(field.alias or name for name, field in kind.model_fields.items())}"
-
-
-_ALLOWED = {
-    "": _fields(ScenarioDocument),
-    "mocks": _fields(MockDocument),
-    "sequence": _fields(OutcomeDocument),
-    "event": _fields(EventDocument),
-    "error": _fields(ErrorDocument),
-    "faults": _fields(FaultDocument),
-    "events": _fields(SentDocument),
-    "expect": _fields(ExpectDocument),
-    "steps": _fields(StepDocument),
+_PLACES: Final[dict[str, type[_Part]]] = {
+    "": ScenarioDocument,
+    "mocks": MockDocument,
+    "sequence": OutcomeDocument,
+    "outcomes": OutcomeDocument,
+    "error": ErrorDocument,
+    "event": EventDocument,
+    "faults": FaultDocument,
+    "events": SentDocument,
+    "expect": ExpectDocument,
+    "steps": StepDocument,
+}
+_ALLOWED: Final = {
+    place: tuple(field.alias or name for name, field in kind.model_fields.items())
+    for place, kind in _PLACES.items()
 }

@@ -109,7 +109,7 @@ def _key(step_id: str) -> str:
 
 
 def _context(call: Call, *, request_id: str, use_api: bool) -> dict[str, object]:
-    return {
+    context: dict[str, object] = {
         "attempt": call.attempt,
         "disable_immediate_execution": call.plans_only,
         "env": NO_ENV,
@@ -117,10 +117,12 @@ def _context(call: Call, *, request_id: str, use_api: bool) -> dict[str, object]
         "generation_id": call.attempt + 1,
         "job_id": str(call.item_id),
         "max_attempts": call.max_attempts,
-        "qi_id": call.item_ref,  # with it SDKs may report steps while the call goes on (checkpoints)
         "request_id": request_id,
         "run_id": call.run_id,
         "stack": {"current": len(call.memos), "stack": list(call.memos)},
         "step_id": call.target or DISCOVERY_STEP,
         "use_api": use_api,
     }
+    if call.item_ref is not None:  # with it SDKs may report steps while the call goes on (checkpoints)
+        context["qi_id"] = call.item_ref
+    return context

@@ -4,6 +4,9 @@ Writes that arrive while a transaction is being committed share the next one (gr
 of work runs in a savepoint of its own, so that one that fails undoes only itself. `synchronous=NORMAL`
 in WAL mode survives the death of this process at any moment; a power cut may lose the last commits but
 never corrupts the file.
+
+The whole state can be replaced (`alone`): nobody else reads or writes meanwhile, and whoever comes then
+waits until it is done.
 """
 
 from __future__ import annotations
@@ -13,7 +16,7 @@ import logging
 import queue
 import sqlite3
 import threading
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, TypeVar
@@ -54,8 +57,10 @@ _PRAGMAS: Final = (
 class _Unit:
     """One piece of work for a connection's thread, and where its outcome goes."""
 
-    work: Callable[[Tables], Any]
+    work: Callable[[Any], Any]
     future: asyncio.Future[Any]
+    is_alone: bool = False
+    """Whether it gets the connection itself, outside of any transaction, and may replace all data."""
     result: Any = None
     error: BaseException | None = field(default=None)
 
@@ -77,14 +82,20 @@ class _Worker:
         self._thread.start()
 
     def submit(self, work: Callable[[Tables], T]) -> asyncio.Future[T]:
-        future: asyncio.Future[T] = self._loop.create_future()
-        self._units.put(_Unit(work, future))
-        return future
+        return self._put(work, is_alone=False)
+
+    def submit_alone(self, work: Callable[[sqlite3.Connection], T]) -> asyncio.Future[T]:
+        return self._put(work, is_alone=True)
 
     def stop(self) -> None:
         """Finish what was submitted and close the connection; blocks."""
         self._units.put(None)
         self._thread.join()
+
+    def _put(self, work: Callable[[Any], T], *, is_alone: bool) -> asyncio.Future[T]:
+        future: asyncio.Future[T] = self._loop.create_future()
+        self._units.put(_Unit(work, future, is_alone))
+        return future
 
     def _run(self) -> None:
         is_open = True
@@ -93,13 +104,17 @@ class _Worker:
             unit = self._units.get()
             while unit is not None:
                 group.append(unit)
-                if len(group) == _MAX_GROUP or self._units.empty():
+                if unit.is_alone or len(group) == _MAX_GROUP or self._units.empty():
                     break
                 unit = self._units.get()
             is_open = unit is not None
+            alone = group.pop() if group and group[-1].is_alone else None
             if group:
                 self._work(group)
                 self._loop.call_soon_threadsafe(_settle, group)
+            if alone is not None:
+                self._work_alone(alone)
+                self._loop.call_soon_threadsafe(_settle, [alone])
         self._connection.close()
 
     def _work(self, group: list[_Unit]) -> None:
@@ -119,10 +134,21 @@ class _Worker:
         try:
             unit.result = unit.work(self._tables)
         except Exception as error:  # noqa: BLE001 - handed to whoever asked
-            is_fault_of_file = isinstance(error, sqlite3.Error) and _primary_code(error) in _FILE_FAULTS
-            unit.error = _unusable(error) if is_fault_of_file else error
+            unit.error = _in_words(error)
             self._connection.execute("ROLLBACK TO unit")
         self._connection.execute("RELEASE unit")
+
+    def _work_alone(self, unit: _Unit) -> None:
+        try:
+            unit.result = unit.work(self._connection)
+        except Exception as error:  # noqa: BLE001 - handed to whoever asked
+            unit.error = _in_words(error)
+        self._tables = Tables(self._connection)  # what they remember may not be so any more
+
+
+def _in_words(error: Exception) -> Exception:
+    is_fault_of_file = isinstance(error, sqlite3.Error) and _primary_code(error) in _FILE_FAULTS
+    return _unusable(error) if is_fault_of_file else error
 
 
 def _primary_code(error: sqlite3.Error) -> int:
@@ -152,6 +178,9 @@ class Database:
         self._reader = reader
         self._lock = lock
         self._is_closed = False
+        self._is_ready = asyncio.Event()
+        self._is_ready.set()
+        self._one_alone = asyncio.Lock()
 
     @classmethod
     async def open(cls, path: Path | None) -> Database:
@@ -177,27 +206,66 @@ class Database:
 
     async def transact(self, work: Callable[[Tables], T]) -> T:
         """Run `work` in a transaction; it is committed when this returns, undone when it raises."""
-        if self._is_closed:
-            raise EngineClosedError("The engine is shutting down.")
+        await self.ready()
         return await self._writer.submit(work)
 
     async def read(self, work: Callable[[Tables], T]) -> T:
         """Run `work` on the newest committed state, without holding up writers."""
+        await self.ready()
+        return await (self._reader or self._writer).submit(work)
+
+    async def ready(self) -> None:
+        """Return when nobody is replacing the state, nor the time with it: usually at once.
+
+        Who asks for the time before a transaction does so after this, without waiting for anything between.
+        """
+        while not self._is_ready.is_set():
+            await self._is_ready.wait()
         if self._is_closed:
             raise EngineClosedError("The engine is shutting down.")
-        return await (self._reader or self._writer).submit(work)
+
+    async def alone(
+        self,
+        work: Callable[[sqlite3.Connection], T],
+        *,
+        then: Callable[[T], Awaitable[None]] | None = None,
+    ) -> T:
+        """Run `work` on the connection that writes, outside of any transaction, between all other work.
+
+        What was submitted before is done by then; what comes later waits until `then` has adapted what is
+        kept in memory. Must not be cancelled.
+        """
+        async with self._one_alone:
+            await self.ready()
+            self._is_ready.clear()
+            try:
+                if self._reader is not None:
+                    await self._reader.submit(_nothing)  # all earlier reads are done
+                result = await self._writer.submit_alone(work)
+                if self._reader is not None:
+                    await self._reader.submit_alone(_nothing)  # has its tables renewed
+                if then is not None:
+                    await then(result)
+                return result
+            finally:
+                self._is_ready.set()
 
     async def close(self) -> None:
         """Finish what was submitted, close the file and let others have it."""
         if self._is_closed:
             return
         self._is_closed = True
-        for worker in (self._reader, self._writer):
-            if worker is not None:
-                await asyncio.to_thread(worker.stop)
+        async with self._one_alone:  # what replaces the state is carried through
+            for worker in (self._reader, self._writer):
+                if worker is not None:
+                    await asyncio.to_thread(worker.stop)
         await asyncio.sleep(0)  # lets the results that the workers handed over reach their callers
         if self._lock is not None:
             self._lock.release()
+
+
+def _nothing(_: object) -> None:
+    """No work, but its turn."""
 
 
 def _take_lock(path: Path) -> FileLock:

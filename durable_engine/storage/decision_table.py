@@ -18,10 +18,18 @@ FROM event_decision JOIN function ON function.id = event_decision.function_id
 WHERE event_id = ? ORDER BY seq
 """
 _EVENTS_OF: Final = "SELECT event_id FROM event_decision WHERE appointment_id = ?"
+_COUNTS: Final = """
+SELECT control, count(*) FROM (
+    SELECT control FROM event_decision WHERE function_id = ? AND at_ms >= ? ORDER BY at_ms DESC LIMIT ?
+) GROUP BY control
+"""
 _CAME: Final = "UPDATE event_decision SET run_id = ? WHERE appointment_id = ?"
 _SLOT: Final = "SELECT slot_us FROM rate_limit WHERE function_id = ? AND key = ?"
 _SAVE_SLOT: Final = "INSERT OR REPLACE INTO rate_limit (function_id, key, slot_us) VALUES (?, ?, ?)"
 _KINDS: Final[dict[str, type[NotAdmitted]]] = {kind.kind: kind for kind in (Delay, Drop, Merge)}
+
+
+_MAX_COUNTED: Final = 10_000
 
 
 class DecisionTable:
@@ -49,6 +57,10 @@ class DecisionTable:
     def of_event(self, event_id: str) -> list[EventDecision]:
         """Return what was decided about an event, in order."""
         return [_read(row) for row in self._connection.execute(_OF_EVENT, (event_id,))]
+
+    def counts(self, function_id: str, *, since_ms: int) -> dict[str, int]:
+        """Return how often each control decided about events of a function, of the newest 10,000 times."""
+        return dict(self._connection.execute(_COUNTS, (function_id, since_ms, _MAX_COUNTED)).fetchall())
 
     def events_of(self, appointment_id: str) -> list[str]:
         """Return the ids of the events that are part of a start to come."""

@@ -17,6 +17,12 @@ SELECT run_id, at_ms, kind, step_id, attempt, detail FROM history WHERE run_id =
 """
 
 _HAS: Final = "SELECT 1 FROM history WHERE run_id = ? AND kind = ? LIMIT 1"
+_DOUBLED_BELOW: Final = """
+WITH RECURSIVE tree (id) AS (
+    SELECT id FROM run WHERE parent_run_id = ?
+    UNION ALL SELECT run.id FROM tree CROSS JOIN run ON run.parent_run_id = tree.id)
+SELECT id FROM tree WHERE EXISTS (SELECT 1 FROM history WHERE run_id = tree.id AND kind = ?) LIMIT 5
+"""
 _NEWEST: Final = "SELECT coalesce(max(seq), 0) FROM history"
 _SINCE: Final = """
 FROM history WHERE seq > :seq AND kind IN (SELECT value FROM json_each(:kinds))
@@ -44,6 +50,11 @@ class HistoryTable:
     def has(self, run_id: str, kind: HistoryKind) -> bool:
         """Whether something of this kind happened to the run."""
         return self._connection.execute(_HAS, (run_id, kind.value)).fetchone() is not None
+
+    def doubled_below(self, run_id: str) -> list[str]:
+        """Return the first few runs below a run, invoked by it or by those, in which doubles applied."""
+        values = (run_id, HistoryKind.DOUBLED.value)
+        return [row[0] for row in self._connection.execute(_DOUBLED_BELOW, values)]
 
     def of_run(self, run_id: str) -> list[HistoryEntry]:
         """Return the entries of a run in order."""

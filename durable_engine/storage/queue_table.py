@@ -99,7 +99,7 @@ _FIRST_ATTEMPT: Final = "UPDATE queue_item SET attempt = 0 WHERE id = ? AND atte
 _CLOSE_DEADLINE: Final = "DELETE FROM queue_item WHERE run_id = ? AND kind = 'deadline'"
 # The run has started by now: its first call went through the lane of starts, another one does not. And a sync
 # may have placed the run anew since the call was taken.
-_AGAIN: Final = """is_leased = 0, ready_ms = NULL,
+_AGAIN: Final = """is_leased = 0, ready_ms = NULL, double_id = NULL,
     lane_id = CASE WHEN kind IN ('discover', 'step')
         THEN (SELECT run.lane_id FROM run WHERE run.id = queue_item.run_id) END"""
 _RETRY: Final = f"""

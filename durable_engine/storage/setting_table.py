@@ -6,7 +6,7 @@ import sqlite3
 from typing import Final
 
 CLOCK_SHIFT_MS: Final = "clock_shift_ms"
-"""How far the engine's time was moved ahead of the real one, in milliseconds."""
+"""How far the engine's time is ahead of the real one, in milliseconds; negative after a restore."""
 
 _GET: Final = "SELECT value FROM setting WHERE name = ?"
 _SET: Final = "INSERT OR REPLACE INTO setting (name, value) VALUES (?, ?)"

@@ -7,7 +7,7 @@ from collections.abc import Collection
 from typing import Final
 
 from durable_engine.model.op import StepRef
-from durable_engine.model.status import StepKind, StepStatus
+from durable_engine.model.status import RunStatus, StepKind, StepStatus
 from durable_engine.model.step import Step
 
 _COLUMNS: Final = (
@@ -36,6 +36,7 @@ _OPEN_IN_GROUP: Final = """
 SELECT id FROM step WHERE run_id = ? AND group_id = ? AND status NOT IN ('COMPLETED', 'FAILED', 'CANCELLED')
 """
 _COUNT: Final = "SELECT count(*) FROM step WHERE run_id = ?"
+_ENDED: Final = "SELECT coalesce(max(position), 0) FROM step WHERE run_id = ?"
 _MEMOS: Final = "SELECT id, memo FROM step WHERE run_id = ? AND position IS NOT NULL ORDER BY position"
 _MEMOS_BESIDES: Final = """
 SELECT id, memo FROM step WHERE run_id = ? AND position IS NOT NULL AND group_id IS NOT ? ORDER BY position
@@ -53,6 +54,13 @@ _ABANDON: Final = """
 UPDATE step SET status = 'CANCELLED', ended_ms = ?, due_ms = NULL,
     detail = CASE WHEN kind IN ('FETCH', 'AI_GATEWAY') THEN NULL ELSE detail END
 WHERE run_id = ? AND status NOT IN ('COMPLETED', 'FAILED', 'CANCELLED')
+"""
+# The newest entry of a name comes last.
+_SEEN: Final = """
+SELECT step.name, step.kind
+FROM (SELECT id, queued_ms FROM run WHERE function_id = ? AND status = ?
+    ORDER BY queued_ms DESC LIMIT 100) AS new
+CROSS JOIN step ON step.run_id = new.id ORDER BY new.queued_ms, step.seq
 """
 _CHUNK: Final = 500  # below SQLite's limit of bound values
 
@@ -114,6 +122,11 @@ class StepTable:
         row = self._connection.execute(_NAME, (run_id, step_id)).fetchone()
         return None if row is None else str(row[0])
 
+    def seen(self, function_id: str) -> dict[str, StepKind]:
+        """Return the names and kinds of the steps in the newest runs of a function, of each status."""
+        rows = (self._connection.execute(_SEEN, (function_id, status.value)) for status in RunStatus)
+        return {row[0]: StepKind(row[1]) for found in rows for row in found}
+
     def open_in_group(self, run_id: str, group_id: int | None) -> frozenset[str]:
         """Return the ids of the group's steps that have not ended; none for no group."""
         if group_id is None:
@@ -124,6 +137,10 @@ class StepTable:
     def count(self, run_id: str) -> int:
         """Return how many steps a run has."""
         return int(self._connection.execute(_COUNT, (run_id,)).fetchone()[0])
+
+    def ended(self, run_id: str) -> int:
+        """Return how many steps of a run have a memo."""
+        return int(self._connection.execute(_ENDED, (run_id,)).fetchone()[0])
 
     def memos(self, run_id: str, *, without_group: int | None = None) -> dict[str, str]:
         """Return the memos (JSON text) by step id, in the order in which the steps ended.

@@ -65,4 +65,9 @@ CREATE TABLE event_effect (
 CREATE INDEX event_effect_by_event ON event_effect (event_id);
 """
 
-VERSION_4: Final = _TIME + _DOUBLES + _EFFECTS
+# How often flow control decided about events of a function.
+_COVERAGE: Final = """
+CREATE INDEX event_decision_by_function ON event_decision (function_id, at_ms);
+"""
+
+VERSION_4: Final = _TIME + _DOUBLES + _EFFECTS + _COVERAGE

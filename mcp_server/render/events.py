@@ -128,7 +128,7 @@ def _resumed(run: RunView, cut: Cutter, origin: str) -> EventRun:
 
 def _state(run: RunView, cut: Cutter, origin: str) -> dict[str, Any]:
     facts = run_facts(run, cut, failures=1, most_waits=1, most_failed=0, origin=origin)
-    kept = ("status", "duration", "output", "error", "waiting_for", "waits_omitted")
+    kept = ("status", "duration", "mocked", "unused_mocks", "output", "error", "waiting_for", "waits_omitted")
     state = {key: facts[key] for key in kept if key in facts}
     if facts["failures"] and run.ended_ms is None:
         state["last_failure"] = facts["failures"][-1]

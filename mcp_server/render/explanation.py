@@ -108,7 +108,7 @@ def _in_words(action: Action, explanation: Explanation, origin: str) -> str:
     if action.kind is ActionKind.SEND_EVENT:
         return _send_event(action)
     if action.kind is ActionKind.RUN_AGAIN and explanation.run is not None:
-        return how_to_run_again(explanation.run, origin)
+        return how_to_run_again(explanation.run)
     function = as_json(one_line(action.function_slug or "", 100))
     return {
         ActionKind.SEND_SIGNAL: f"{signal_command(action.signal or '', origin)} sends the signal",

@@ -60,6 +60,9 @@ ENGINE_ERRORS: Final[Mapping[str, str]] = {
     "the request in the app, or that server.",
     "AIGatewayError": "The AI provider that the step asked is at fault, or the request to it (the message "
     "quotes its answer): correct key, model or body in the app.",
+    # Doubles.
+    "DoubleMismatchError": "A mock or fault was given to a step that it does not fit (the message says what "
+    "does): call mock_step again for it, or clear_mocks.",
     # Stepcue itself.
     "StalledRunError": _OUR_FAULT,
     "InternalEngineError": _OUR_FAULT,
@@ -76,6 +79,8 @@ ENGINE_MESSAGES: Final[Mapping[str, str]] = {
 """The same for those that have the name `Error`, by the beginning of the message."""
 
 _APP: Final = "The error above is quoted from the app."
+_INJECTED: Final = "The failure was injected (see mocked): this is how the workflow takes it."
+_MOCKED: Final = "The error above is that of a mock (see mocked), not of the app."
 
 
 def failed_steps(run: RunView) -> list[StepView]:
@@ -101,6 +106,8 @@ def engine_fault(error: Mapping[str, Any] | None) -> str | None:
     """Return what an error of the engine means and what to do; None for one of the app's code."""
     if error is None or error.get("stack"):
         return None
+    if _is_injected(error):
+        return _INJECTED
     known = ENGINE_ERRORS.get(str(error.get("name") or ""))
     if known is not None:
         return known
@@ -108,15 +115,19 @@ def engine_fault(error: Mapping[str, Any] | None) -> str | None:
     return next((text for start, text in ENGINE_MESSAGES.items() if message.startswith(start)), None)
 
 
-def failed_next(run: RunView, *, origin: str) -> str:
+def _is_injected(error: Mapping[str, Any]) -> bool:
+    return ": an injected fault (" in str(error.get("message") or "")
+
+
+def failed_next(run: RunView) -> str:
     """Return whose fault it is that a run failed, what to do, and how to try again."""
     causes = causes_of(run)
-    return f"{_whose_fault(run, causes[0] if causes else None)} {how_to_run_again(run, origin)}"
+    return f"{_whose_fault(run, causes[0] if causes else None)} {how_to_run_again(run)}"
 
 
 def _whose_fault(run: RunView, cause: StepView | None) -> str:
     error = run.error if cause is None else cause.error
-    fault = engine_fault(error) or _APP
+    fault = engine_fault(error) or (_MOCKED if cause is not None and cause.doubled == "error" else _APP)
     if cause is None or cause.kind is not StepKind.INVOKE or cause.child_run_id is None:
         return fault
     child = f'get_run_status runId="{cause.child_run_id}"'
@@ -125,10 +136,10 @@ def _whose_fault(run: RunView, cause: StepView | None) -> str:
     return f"The run that the step invoked did not succeed: {child} shows why."
 
 
-def how_to_run_again(run: RunView, origin: str) -> str:
+def how_to_run_again(run: RunView) -> str:
     """Return how to start such a run anew, and how to repeat this one."""
     slug = repr(one_line(run.function_slug, 100))
-    rerun = f"POST {origin}/v2/runs/{run.id}/rerun"
+    rerun = f'rerun runId="{run.id}"'
     if run.is_archived:
         return f"Function {slug} is not synced any more: once its app is back, {rerun} repeats this run."
     start = f"invoke_function functionId={slug}"

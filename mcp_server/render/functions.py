@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
@@ -14,6 +14,7 @@ from mcp_server.clean import one_line
 from mcp_server.connect import how_to_connect
 from mcp_server.nearest import nearest_names
 from mcp_server.render.budget import first_fit, reply
+from mcp_server.render.doubles import standing_words
 from mcp_server.render.payload import Cutter
 from mcp_server.render.times import clock_ahead, iso
 from mcp_server.results.functions import AppInfo, FunctionInfo, ListFunctionsResult, PauseResult, TriggerInfo
@@ -98,8 +99,7 @@ def _answer(
         count=len(found),
         total=len(live),
         functions=[
-            _function(function, apps.get(function.app_name), inventory.ticks, cut)
-            for function in found[:rows]
+            _function(function, apps.get(function.app_name), inventory, cut) for function in found[:rows]
         ],
         apps=[_app(view, cut) for view in inventory.apps[:_MAX_APPS]],
         clock_ahead=clock_ahead(inventory.clock_shift_ms),
@@ -118,9 +118,7 @@ def _nearest(live: Sequence[Function], query: str) -> list[str]:
     return list(dict.fromkeys(by_name[name] for name in nearest_names(query, by_name)))
 
 
-def _function(
-    function: Function, app: AppView | None, ticks: Mapping[tuple[str, str], int], cut: Cutter
-) -> FunctionInfo:
+def _function(function: Function, app: AppView | None, inventory: Inventory, cut: Cutter) -> FunctionInfo:
     config = function.config
     flow = {key: config[key] for key in FLOW_CONTROL_KEYS if config.get(key)}
     return FunctionInfo(
@@ -128,7 +126,7 @@ def _function(
         name=cut.text(function.name),
         app_id=function.app_name,
         triggers=[
-            _trigger(trigger, cut, next_ms=ticks.get((function.id, trigger.cron or "")))
+            _trigger(trigger, cut, next_ms=inventory.ticks.get((function.id, trigger.cron or "")))
             for trigger in function.triggers
         ],
         retries=function.retries,
@@ -136,6 +134,10 @@ def _function(
         cancel_on=_configured(config.get("cancel"), cut),
         timeouts=_configured(config.get("timeouts"), cut),
         paused_since=iso(function.paused_ms),
+        standing_mocks=standing_words(
+            [double for double in inventory.doubles if double.function_id == function.id],
+            now_ms=inventory.now_ms,
+        ),
         reachable=app is not None and app.is_reachable,
         last_sync=None if app is None else iso(app.last_sync_ms),
     )

@@ -11,8 +11,23 @@ from typing import Any
 
 from mcp_server.clean import as_json
 
-_OURS = frozenset({"next", "how", "truncated", "notes", "warnings"})
-_PAYLOADS = frozenset({"output", "input", "eventData", "flowControl", "cancelOn", "timeouts", "details"})
+_OURS = frozenset(
+    {
+        "next",
+        "how",
+        "truncated",
+        "notes",
+        "suggestions",
+        "warning",
+        "warnings",
+        "mocked",
+        "unusedMocks",
+        "standingMocks",
+    }
+)
+_PAYLOADS = frozenset(
+    {"output", "input", "eventData", "flowControl", "cancelOn", "timeouts", "details", "was", "now"}
+)
 _PLAIN = re.compile(r"[\w .:/@*+()#~=&?%-]{1,200}", re.ASCII)
 
 

@@ -14,7 +14,7 @@ from mcp_server.render.payload import Cutter
 from mcp_server.render.runs import run_row
 from mcp_server.render.sentences import run_next
 from mcp_server.render.times import iso
-from mcp_server.results.runs import PollResult, RunFacts, UnknownRun
+from mcp_server.results.runs import PollResult, RunRow, UnknownRun
 
 _SHAPES = ((2_000, 5), (500, 5), (500, 1), (150, 1), (40, 1), (40, 0))
 """Characters of each payload, and waits of each run; at the end of them only statuses are left."""
@@ -66,8 +66,8 @@ def _answer(
     return reply(result)
 
 
-def _status(run: RunView) -> RunFacts:
-    return RunFacts(
+def _status(run: RunView) -> RunRow:
+    return RunRow(
         run_id=run.id,
         function_id=one_line(run.function_slug, 60),
         function_name=one_line(run.function_name, 60),
@@ -76,6 +76,7 @@ def _status(run: RunView) -> RunFacts:
         queued_at=iso(run.queued_ms) or "",
         event_id=run.event.id,
         event_name=one_line(run.event.name, 60),
+        mocked=None if run.is_real else "yes",
         step_count=len(run.steps),
     )
 

@@ -8,6 +8,7 @@ from mcp.types import CallToolResult
 
 from durable_engine import RunView
 from mcp_server.render.budget import first_fit, reply
+from mcp_server.render.doubles import MAX_USES, uses_of
 from mcp_server.render.payload import Cutter
 from mcp_server.render.runs import handler_runs, run_facts, step_of
 from mcp_server.render.sentences import run_next, run_sentence
@@ -73,6 +74,8 @@ def _detail(
         failure_handler_runs=handler_runs(run),
         batch_event_ids=list(run.event_ids[:_MAX_EVENT_IDS]) if len(run.event_ids) > 1 else None,
         notes=[*run.notes, *hold_notes(run)] or None,
+        doubles=uses_of(run, cut),
+        doubles_omitted=max(0, len(run.doubles) - MAX_USES) or None,
         steps=[step_of(step, cut, now_ms=run.now_ms, origin=origin) for step in page],
         next_cursor=str(end) if more else None,
         next=run_next(run, origin=origin),

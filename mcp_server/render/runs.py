@@ -7,11 +7,12 @@ from typing import Any
 
 from durable_engine import FailedAttempt, RunStatus, RunView, StepStatus, StepView
 from durable_engine.durations import format_duration
+from mcp_server.render.doubles import double_facts, mocked_and_fault
 from mcp_server.render.faults import failed_steps
 from mcp_server.render.payload import Cutter
 from mcp_server.render.times import clock_ahead, iso
 from mcp_server.render.waits import wait_of, waits_of
-from mcp_server.results.runs import FailedStep, Failure, HandlerRun, RunFacts, Step
+from mcp_server.results.runs import FailedStep, Failure, HandlerRun, RunRow, Step
 
 MAX_FAILURES = 3
 """Failed attempts shown of one step or run, the newest; their number says how many there were."""
@@ -57,6 +58,7 @@ def run_facts(
         "clock_ahead": clock_ahead(run.clock_shift_ms),
         "event_id": run.event.id,
         "event_name": run.event.name,
+        **double_facts(run),
         "error": None if run.status is RunStatus.CANCELLED else cut.error(run.error),
         "failed_steps": _failed_steps(run, cut, told=told, most=most_failed) or None,
         "cancelled": None if run.cancelled is None else cut.text(f"Cancelled {run.cancelled}."),
@@ -74,11 +76,11 @@ def run_facts(
     return facts
 
 
-def run_row(run: RunView, cut: Cutter, *, most_waits: int, origin: str = "") -> RunFacts:
+def run_row(run: RunView, cut: Cutter, *, most_waits: int, origin: str = "") -> RunRow:
     """Return a run without its steps."""
     few = min(1, most_waits)
     facts = run_facts(run, cut, failures=few, most_waits=most_waits, most_failed=few, origin=origin)
-    return RunFacts(**facts)
+    return RunRow(**facts)
 
 
 def handler_runs(run: RunView) -> list[HandlerRun] | None:
@@ -124,6 +126,7 @@ def newest_attempt(step: StepView) -> int:
 def step_of(step: StepView, cut: Cutter, *, now_ms: int, origin: str = "") -> Step:
     """Return one step with its payloads cut."""
     failures, omitted = failures_of(step.failures, cut, most=MAX_FAILURES, told=step.error)
+    mocked, fault = mocked_and_fault(step)
     facts: dict[str, Any] = {}
     if step.status is StepStatus.COMPLETED:
         facts["output"] = cut.value(step.output)
@@ -148,6 +151,10 @@ def step_of(step: StepView, cut: Cutter, *, now_ms: int, origin: str = "") -> St
         else wait_of(step.waiting_for, now_ms=now_ms, cut=cut, origin=origin),
         child_run_id=step.child_run_id,
         taken_over=step.is_taken_over or None,
+        edited=step.edited,
+        mocked=mocked,
+        fault=fault,
+        body_runs=None if step.doubled is None else step.body_runs,
         **facts,
     )
 

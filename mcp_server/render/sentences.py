@@ -19,6 +19,11 @@ _EXPLAINED = frozenset({"invoke", "concurrency", "throttle", "paused"})
 
 def run_sentence(run: RunView) -> str:
     """Return e.g. `Run 01J… of 'shop-pay' is RUNNING for 1.2s: waits for an event 'a/b'.`"""
+    doubled = "" if run.is_real else " Not all of it was real (see mocked)."
+    return f"{_run_sentence(run)}{doubled}"
+
+
+def _run_sentence(run: RunView) -> str:
     elapsed = elapsed_ms(run)
     took = "" if elapsed is None else format_duration(elapsed)
     if took and run.skipped_ms:
@@ -40,7 +45,7 @@ def run_next(run: RunView, *, origin: str = "") -> str | None:
     `origin` is where the engine listens.
     """
     if run.status is RunStatus.FAILED:
-        return f"{failed_next(run, origin=origin)} {_explain(run)} names the cause."
+        return f"{failed_next(run)} {_explain(run)} names the cause."
     if run.status.is_terminal:
         return None
     for wait in waits_of(run):

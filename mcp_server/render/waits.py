@@ -58,6 +58,7 @@ def describe_wait(waiting: WaitingFor, *, now_ms: int) -> str:
         "concurrency": "its turn (concurrency)",
         "throttle": "its turn (throttle)",
         "paused": "its function to be resumed",
+        "reply": "an answer that an injected fault makes late",
     }.get(waiting.kind, one_line(waiting.kind, 40))
     step = f" (step {one_line(waiting.step_name, 80)!r})" if waiting.step_name else ""
     remaining = _remaining(waiting.until_ms, now_ms)
@@ -112,6 +113,7 @@ def _how(waiting: WaitingFor, origin: str) -> str:
         "concurrency": f"It goes on when a call that is open now ends: {reason}.",
         "throttle": f"It starts at `until` at the earliest: {reason}.",
         "paused": "pause_function with resume=true lets it go on.",
+        "reply": "Nothing to do: the answer is there, and counts at `until` (injected fault slow_reply).",
         "report": "The app is handling the request; it is called again at `until` unless it reports before.",
     }.get(waiting.kind, "It ends by itself at `until`.")
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mcp_server.results.base import Detail, Model, Result
+from mcp_server.results.base import Detail, Result
 
 
 class PageHint(Detail):
@@ -12,7 +12,7 @@ class PageHint(Detail):
     title: str
 
 
-class SearchHitInfo(Model):
+class SearchHitInfo(Detail):
     """One section that fits the query; `section` and `path` are what read_doc takes."""
 
     path: str
@@ -38,7 +38,7 @@ class SearchDocsResult(Result):
     truncated: str | None = None
 
 
-class GrepMatchInfo(Model):
+class GrepMatchInfo(Detail):
     """One matching line of a page."""
 
     file: str
@@ -59,7 +59,7 @@ class GrepDocsResult(Result):
     truncated: str | None = None
 
 
-class HeadingInfo(Model):
+class HeadingInfo(Detail):
     """A heading of the page; `section` is what read_doc takes."""
 
     section: str
@@ -85,7 +85,7 @@ class ReadDocResult(Result):
     content: str
 
 
-class PageInfo(Model):
+class PageInfo(Detail):
     """One page of the table of contents."""
 
     path: str

@@ -23,6 +23,8 @@ class EventRun(Detail):
     held: str | None = None
     existed: bool | None = None
     duration: str | None = None
+    mocked: str | None = None
+    unused_mocks: list[str] | None = None
     output: AnyJSON = None
     error: ErrorInfo | None = None
     last_failure: Failure | None = None

@@ -16,7 +16,10 @@ class TriggerInfo(Detail):
 
 
 class FunctionInfo(Detail):
-    """One function, as its app's last sync described it; `paused_since` when a person paused it."""
+    """One function, as its app's last sync described it; `paused_since` when a person paused it.
+
+    `standingMocks` stand in for its steps in every run until they expire.
+    """
 
     id: str
     name: str
@@ -27,6 +30,7 @@ class FunctionInfo(Detail):
     cancel_on: AnyJSON = None
     timeouts: AnyJSON = None
     paused_since: str | None = None
+    standing_mocks: list[str] | None = None
     reachable: bool
     last_sync: str | None = None
 

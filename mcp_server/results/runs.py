@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import ClassVar, Literal
 
 from mcp_server.results.base import AnyJSON, Detail, Model, Result
+from mcp_server.results.doubles import DoubleUseInfo
 
 Status = Literal["QUEUED", "RUNNING", "COMPLETED", "FAILED", "CANCELLED"]
 StepState = Literal["QUEUED", "RUNNING", "WAITING", "COMPLETED", "FAILED", "CANCELLED"]
@@ -74,7 +75,9 @@ class HandlerRun(Detail):
 class Step(Detail):
     """One step of a run. `attempt` is the number of the newest call for it, from 0, as in `failures`;
     `attempts` how often the step itself was tried. `child_run_id`: the run that it invoked.
-    `taken_over`: a rerun has its result from the original run.
+    `taken_over`: a rerun has its result from the original run; `edited`: its input or output was edited.
+    `mocked` and `fault` name what stood in for the step, or hit its call, last; `bodyRuns` is how often the
+    app did its work then.
     """
 
     keeps_null: ClassVar[frozenset[str]] = frozenset({"output"})
@@ -98,6 +101,10 @@ class Step(Detail):
     waiting_for: Wait | None = None
     child_run_id: str | None = None
     taken_over: bool | None = None
+    edited: str | None = None
+    mocked: str | None = None
+    fault: str | None = None
+    body_runs: int | None = None
 
 
 class RunFacts(Model):
@@ -120,6 +127,8 @@ class RunFacts(Model):
     clock_ahead: str | None = None
     event_id: str
     event_name: str
+    mocked: str | None = None
+    unused_mocks: list[str] | None = None
     output: AnyJSON = None
     error: ErrorInfo | None = None
     failed_steps: list[FailedStep] | None = None
@@ -129,6 +138,10 @@ class RunFacts(Model):
     waiting_for: list[Wait] | None = None
     waits_omitted: int | None = None
     step_count: int
+
+
+class RunRow(Detail, RunFacts):
+    """A run among others, without its steps."""
 
 
 class RunDetail(RunFacts, Result):
@@ -145,6 +158,8 @@ class RunDetail(RunFacts, Result):
     failed_run_id: str | None = None
     failure_handler_runs: list[HandlerRun] | None = None
     notes: list[str] | None = None
+    doubles: list[DoubleUseInfo] | None = None
+    doubles_omitted: int | None = None
     steps: list[Step]
     truncated: str | None = None
     next_cursor: str | None = None
@@ -174,6 +189,6 @@ class PollResult(Result):
     cancelled: int
     running: int
     queued: int
-    runs: list[RunFacts]
+    runs: list[RunRow]
     not_found: list[UnknownRun] | None = None
     truncated: str | None = None

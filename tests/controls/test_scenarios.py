@@ -168,9 +168,12 @@ async def test_a_run_that_sleeps_in_real_time_is_not_said_to_need_the_outside(it
     ("document", "words"),
     [
         ({}, "give a functionId to invoke, or an event to send"),
-        ({"event": "a", "functionID": "x"}, "functionID: there is no such field; allowed: functionId, appId"),
-        ({"event": "a", "mocks": [{"stepId": "x"}]}, "mocks[0]: give exactly one of result, error"),
-        ({"event": "a", "mocks": [{"stepId": "x", "results": 1}]}, "allowed: stepId, index, times"),
+        (
+            {"event": "a", "functionID": "x"},
+            "functionID is no field here. Did you mean 'functionId'? Allowed: functionId, appId",
+        ),
+        ({"event": "a", "mocks": [{"stepId": "x"}]}, "mocks[0] give exactly one of result, error"),
+        ({"event": "a", "mocks": [{"stepId": "x", "results": 1}]}, "Allowed: stepId, index, times"),
         ({"event": "a", "faults": [{"kind": "boom"}]}, "faults[0].kind"),
         ({"event": "a", "faults": [{"kind": "slow_reply", "delay": "soon"}]}, "is not a duration"),
         ({"event": "a", "events": [{"name": "x", "signal": "y"}]}, "give the name of an event, or a signal"),
@@ -178,9 +181,9 @@ async def test_a_run_that_sleeps_in_real_time_is_not_said_to_need_the_outside(it
         ({"event": "a", "expect": {"status": "DONE"}}, "expect.status"),
         (
             {"event": "a", "expect": {"steps": {"x": {"result": 1}}}},
-            "allowed: status, output, error, attempts",
+            "Allowed: status, output, error, attempts",
         ),
-        ([], "test: "),
+        ([], "it must be an object"),
     ],
 )
 def test_a_test_that_cannot_be_read_names_the_place(document: Any, words: str) -> None:

@@ -9,7 +9,7 @@ import httpx
 import pytest
 from support.typescript import Lab
 
-from durable_engine import RunStatus
+from durable_engine import MockResult, NewDouble, RunStatus
 
 pytestmark = [
     pytest.mark.anyio,
@@ -86,3 +86,23 @@ async def test_it_waits_for_an_event_and_its_client_with_it(ts_lab: Lab) -> None
     waiting = asyncio.create_task(_outcome(ts_lab, answer))
     await ts_lab.send("ts/go", {"n": 3})
     assert (await waiting).json() == {"n": 3}
+
+
+async def test_mocks_stand_in_for_what_the_engine_goes_on_with(ts_lab: Lab) -> None:
+    before = len(await _ran(ts_lab, "slow"))
+    answer = await _ask(ts_lab, "/slow?n=1")
+    run_id = await _run_of(ts_lab, answer)
+    await ts_lab.engine.doubles.add(NewDouble(step="b", outcomes=(MockResult(data="B"),)), run_id=run_id)
+    await ts_lab.advance(3_600, run_id)
+    assert (await _outcome(ts_lab, answer)).json() == {"a": "a", "b": "B", "query": "1"}
+
+    function = (await ts_lab.engine.get_run(run_id)).function_slug
+    for step, value in (("a", "A"), ("nap", None), ("b", "B")):
+        double = NewDouble(function=function, step=step, outcomes=(MockResult(data=value),))
+        await ts_lab.engine.doubles.add(double)
+    answer = await _ask(ts_lab, "/slow?n=2")
+    run = await ts_lab.settle(await _run_of(ts_lab, answer))
+    # The app runs the steps before the first wait by itself, as nobody has asked it to plan.
+    assert (await _outcome(ts_lab, answer)).json() == {"a": "a", "b": "B", "query": "2"}
+    assert run.notes == ("Step 'a' ran for real before a double could stand in.",)
+    assert (await _ran(ts_lab, "slow"))[before:] == ["a", "a"]

@@ -108,7 +108,7 @@ async def test_a_run_that_failed_in_a_step_names_step_place_and_attempt() -> Non
     assert "Step 'charge' failed at test_explain_ends_story.py:" in answer["message"]
     assert facts(answer, "attempt") == ["attempt 1 of 1 failed, and no more followed"]
     assert answer["happensNext"] == {"what": "nothing: it has ended", "byItself": False}
-    assert "rerun repeats this one" in answer["whatToDo"][1]
+    assert f'rerun runId="{answer["runId"]}" repeats this one' in answer["whatToDo"][1]
     assert answer["docs"][0] == "guides/debug-a-failed-run"
 
 
@@ -461,7 +461,7 @@ async def test_a_run_that_was_cancelled_by_request_says_so() -> None:
 
         assert answer["cause"] == "cancelled-by-request"
         assert "It was cancelled just now by request." in answer["message"]
-        assert "rerun repeats this one" in answer["whatToDo"][0]
+        assert f'rerun runId="{answer["runId"]}" repeats this one' in answer["whatToDo"][0]
 
 
 async def test_a_time_out_that_cancelled_a_run_is_named_with_its_length() -> None:

@@ -9,6 +9,7 @@ from typing import Any
 
 import inngest
 import pytest
+from inngest.experimental.ai import openai
 from support.sdk_app import Lab, lab, new_client
 
 from durable_engine import (
@@ -18,6 +19,7 @@ from durable_engine import (
     MockTimeout,
     NewDouble,
     NewEvent,
+    RunFilter,
     RunStatus,
     RunView,
     StepKind,
@@ -253,6 +255,7 @@ async def test_a_double_of_a_run_applies_to_the_runs_that_it_invokes() -> None:
         assert run.output[1] == ["by the parent", "reserve", "mail"]
         child = await it.engine.get_run(run.child_run_ids[0])
         assert [use.outcome for use in child.doubles] == ["result"]
+        assert run.doubled_below == (child.id,)
         assert (await run_with(it, "order")).output[0] == "charge"
 
 
@@ -372,3 +375,101 @@ async def test_a_restart_in_the_middle_of_a_sequence_goes_on_with_it(tmp_path: P
         assert run.output[0] == "third"
         assert [use.attempt for use in run.doubles] == [0, 1, 2]
         assert shop.ran == {"reserve": 1, "mail": 1}
+
+
+async def test_repeats_in_parallel_share_a_sequence() -> None:
+    client = new_client()
+
+    @client.create_function(fn_id="fan", trigger=inngest.TriggerEvent(event="shop/fan"))
+    async def fan(ctx: inngest.Context) -> Any:
+        async def body() -> str:
+            return "real"
+
+        return await ctx.group.parallel(tuple(lambda: ctx.step.run("item", body) for _ in range(4)))
+
+    async with lab(client, [fan]) as it:
+        run = await run_with(it, "fan", mock("item", "x", "y", "z", times=3))
+        assert sorted(run.output) == ["real", "x", "y", "z"]
+        assert len(run.doubles) == 3
+
+
+async def test_a_double_waits_with_a_run_that_is_put_off() -> None:
+    shop = Shop()
+    trigger = inngest.TriggerEvent(event="shop/put-off")
+    debounce = inngest.Debounce(period=60_000)
+    create = shop.client.create_function(fn_id="put-off", trigger=trigger, debounce=debounce)
+    async with lab(shop.client, [create(shop._order)]) as it:
+        receipt = await it.engine.send_event(NewEvent(name="shop/put-off"), doubles=[mock("charge", "free")])
+        assert receipt.started == ()
+        await it.pass_time(70)
+        page = await it.engine.records.runs(RunFilter(), limit=2)
+        (record,) = page.runs
+        run = await it.settle(record.id)
+        assert run.output[0] == "free"
+
+        again = await it.settle(await it.engine.control.rerun(run.id))
+        assert again.output[0] == "charge"
+        assert again.is_real
+
+
+async def test_a_run_that_takes_over_a_mocked_result_says_so() -> None:
+    shop = Shop()
+    async with shop.lab() as it:
+        run = await run_with(it, "order", mock("charge", "free"))
+        assert not run.is_real
+        for _ in range(2):  # a rerun of a rerun, too
+            run = await it.settle(await it.engine.control.rerun(run.id, from_step="mail"))
+            assert run.output == ["free", "reserve", "mail"]
+            assert [step.doubled for step in run.steps] == ["result", None, None]
+            assert run.doubles == ()
+            assert not run.is_real
+
+
+async def test_a_known_start_takes_no_doubles() -> None:
+    shop = Shop()
+    async with shop.lab() as it:
+        await it.engine.invoke_function("order", key="k")
+        await it.engine.settle()
+        with pytest.raises(InvalidInputError, match="was started before"):
+            await it.engine.invoke_function("order", key="k", doubles=[mock("charge", 1)])
+
+
+async def test_questions_to_models_are_answered_without_asking_anybody() -> None:
+    client = new_client()
+    adapter = openai.Adapter(auth_key="sk-secret-key", base_url="http://127.0.0.1:1", model="m")
+
+    @client.create_function(fn_id="ask", retries=0, trigger=inngest.TriggerEvent(event="shop/ask"))
+    async def ask(ctx: inngest.Context) -> Any:
+        try:
+            return await ctx.step.ai.infer("model", adapter=adapter, body={"messages": []})
+        except inngest.StepError as error:
+            return [error.name, error.message]
+
+    async with lab(client, [ask]) as it:
+        answer = {"choices": [{"message": {"content": "because"}}]}
+        run = await run_with(it, "ask", mock("model", answer))
+        assert run.output == answer
+        (use,) = run.doubles
+        assert use.input["body"]["model"] == "m"
+        assert "sk-secret-key" not in str(use)
+        run = await run_with(it, "ask", mock("model", MockError(message="quota")))
+        assert run.output == ["AIGatewayError", "quota"]
+
+
+async def test_a_step_that_runs_before_its_double_is_there_is_noted() -> None:
+    client = new_client()
+    added: list[Any] = []
+
+    @client.create_function(fn_id="slow", trigger=inngest.TriggerEvent(event="shop/slow"))
+    async def slow(ctx: inngest.Context) -> Any:
+        async def body() -> str:
+            added.append(await it.engine.doubles.add(mock("step", "mocked", function="slow")))
+            return "real"
+
+        return await ctx.step.run("step", body)
+
+    async with lab(client, [slow]) as it:
+        run = await it.settle(await it.start("shop/slow"))
+        assert run.output == "real"
+        assert run.notes == ("Step 'step' ran for real before a double could stand in.",)
+        assert (await it.settle(await it.start("shop/slow"))).output == "mocked"

@@ -1,9 +1,11 @@
 // Serves the shared functions on the SDK given, on a free port, and says so on stderr.
 // GET /journal/RUN_ID tells how often the function and each of its step bodies ran.
+// GET /edition/NAME chooses the code that some functions have from now on.
 
 import http from "node:http";
 
 import controls from "./functions/controls.mjs";
+import edited from "./functions/edited.mjs";
 import errors from "./functions/errors.mjs";
 import flow from "./functions/flow.mjs";
 import options from "./functions/options.mjs";
@@ -31,7 +33,7 @@ export function start({ sdk, serve, createFunction, streaming, endpoints = () =>
     return { client, functions: modules.flatMap((functionsOf) => functionsOf(kit)) };
   };
   const serving = {
-    "/api/inngest": serve(app(APP_ID, [steps, parallel, waits, errors, remote, options, replay, controls])),
+    "/api/inngest": serve(app(APP_ID, [steps, parallel, waits, errors, remote, options, replay, controls, edited])),
     "/api/streaming": serve({ ...app(`${APP_ID}-streaming`, [steps, errors]), streaming }),
     "/api/flow": serve(app("flow", [flow])),
     ...endpoints(journal),
@@ -42,6 +44,9 @@ export function start({ sdk, serve, createFunction, streaming, endpoints = () =>
     if (pathname.startsWith("/journal/")) {
       response.setHeader("content-type", "application/json");
       response.end(JSON.stringify(journal.of(pathname.slice("/journal/".length))));
+    } else if (pathname.startsWith("/edition/")) {
+      journal.edition = pathname.slice("/edition/".length);
+      response.end();
     } else if (pathname in serving) {
       serving[pathname](request, response);
     } else {
@@ -54,6 +59,7 @@ export function start({ sdk, serve, createFunction, streaming, endpoints = () =>
 /** What ran, by run. */
 class Journal {
   #runs = new Map();
+  edition = "first";
 
   of(runId) {
     if (!this.#runs.has(runId)) this.#runs.set(runId, { calls: 0, ran: [] });

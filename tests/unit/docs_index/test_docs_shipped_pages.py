@@ -205,7 +205,7 @@ def test_typescript_code_uses_version_4_of_the_sdk() -> None:
         ("I renamed a step while a run was sleeping", "concepts/versioning"),
         ("deploy new code while runs are under way", "concepts/versioning"),
         ("list failed runs with curl", "reference/rest-api"),
-        ("rerun a failed run from a step", "reference/rest-api"),
+        ("rerun a failed run from a step", "tools/rerun"),
         ("app answers 401 signing key", "reference/signing-keys"),
         ("InvalidSignatureError", "reference/signing-keys"),
         ("node typescript app", "guides/typescript-app"),

@@ -322,3 +322,19 @@ async def test_a_run_that_an_event_pushes_over_a_limit_counts_as_ended_not_as_ca
         receipt = await lab.engine.send_event(NewEvent(name="t/go", data={"text": "x" * 200}))
         assert (receipt.resumed, receipt.cancelled) == ((lab.run_id,), ())
         assert (await lab.run()).error["name"] == "InngestErrStateOverflowed"
+
+
+async def test_after_a_restore_the_engine_calls_and_what_the_first_request_reports_is_refused(
+    lab: Lab,
+) -> None:
+    await lab.begin(_ran("a", 1))
+    await lab.engine.snapshots.take("one")
+    await lab.report(_ran("b", 2))
+    lab.answer = lambda _: _ops(DONE)
+    await lab.engine.snapshots.restore("one")
+
+    run = await lab.run()
+    assert (run.status, run.output) == (RunStatus.COMPLETED, RESPONSE)
+    assert [step.name for step in run.steps] == ["a"]
+    assert len(lab.calls) == 1
+    assert (await lab.report(_ran("c", 3))).status_code == 409

@@ -265,7 +265,7 @@ async def test_given_arguments_reach_a_step_whose_run_has_a_large_state() -> Non
     async def script(body: dict[str, Any]) -> httpx.Response:
         memos: Any = body["steps"]
         if body["use_api"]:
-            state = await engine.run_state(body["ctx"]["run_id"])
+            state = await engine.records.state(body["ctx"]["run_id"])
             assert state is not None
             memos = state[1]
         if body["ctx"]["step_id"] == "hash-last":
@@ -287,7 +287,7 @@ async def test_a_rerun_that_would_begin_over_the_state_limit_is_refused(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr("durable_engine.settle.MAX_STATE_BYTES", 100)
-    monkeypatch.setattr("durable_engine.control.MAX_STATE_BYTES", 100)
+    monkeypatch.setattr("durable_engine.repeating.MAX_STATE_BYTES", 100)
 
     async def script(_: dict[str, Any]) -> httpx.Response:
         return opcodes(sleep("nap", "1h"), step_run("big", "x" * 200))

@@ -234,7 +234,7 @@ async def test_a_rerun_tells_of_its_original_and_what_it_took_over(asking):
         assert failed["next"].startswith(
             "The error above is quoted from the app. After a fix, invoke_function"
         )
-        assert f"POST {ENGINE_ORIGIN}/v2/runs/{first.id}/rerun" in failed["next"]
+        assert f'rerun runId="{first.id}" repeats this one' in failed["next"]
         assert f"(rerun of {first.id}) is COMPLETED" in answer["message"]
         assert [step.get("takenOver") for step in answer["steps"]] == [True, None]
         assert all("takenOver" not in step for step in failed["steps"])

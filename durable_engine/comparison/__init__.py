@@ -1,0 +1,1 @@
+"""Pure: how two runs differ."""

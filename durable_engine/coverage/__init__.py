@@ -1,0 +1,1 @@
+"""Pure: what recorded runs have shown of a function, and what they have not."""

@@ -1,0 +1,1 @@
+"""Pure: what a run recorded, what the code asks for when it is replayed, and how the two differ."""

@@ -1,0 +1,36 @@
+"""Tool check_replay: whether the present code still takes the way that a run took."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from mcp.server.mcpserver.tools import Tool
+from mcp.types import CallToolResult
+from pydantic import Field
+
+from mcp_server.backend import Backend
+from mcp_server.errors import as_tool_errors
+from mcp_server.kinds import PROBES
+from mcp_server.render.replays import replay_answer
+from mcp_server.results.replays import ReplayResult
+from mcp_server.strict import define_tool
+
+Replayed = Annotated[
+    str, Field(max_length=64, description='Run to replay, e.g. "01JD4Z9QW3V8T5N2B7K1M6X0CR".')
+]
+
+
+def make(backend: Backend) -> Tool:
+    """Build the tool."""
+
+    async def check_replay(run_id: Replayed) -> Annotated[CallToolResult, ReplayResult]:
+        """Replay the app's current code against the recorded steps of a run, after a change for instance.
+
+        No step body runs; code outside of steps does, at each replay. Returns whether it is deterministic or
+        the first difference (missing, new, renamed, reordered step, random id, changed input, other end), ids
+        used twice, and ms per replay. Next: rerun.
+        """
+        with as_tool_errors():
+            return replay_answer(await backend.replay.check(run_id))
+
+    return define_tool(check_replay, title="Check replay", annotations=PROBES)

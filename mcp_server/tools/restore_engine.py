@@ -1,0 +1,41 @@
+"""Tool restore_engine: let the state be as in a snapshot again."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from mcp.server.mcpserver.tools import Tool
+from mcp.types import CallToolResult
+
+from durable_engine.errors import StillCalledError
+from mcp_server.arguments import SnapshotName, Timeout
+from mcp_server.backend import Backend
+from mcp_server.errors import as_tool_errors
+from mcp_server.kinds import REPLACES
+from mcp_server.render.snapshots import not_replaced_answer, restored_answer
+from mcp_server.results.snapshots import RestoreResult
+from mcp_server.strict import define_tool
+
+
+def make(backend: Backend) -> Tool:
+    """Build the tool."""
+
+    async def restore_engine(
+        name: SnapshotName, timeout: Timeout = 30
+    ) -> Annotated[CallToolResult, RestoreResult]:
+        """Let the whole engine be as in a snapshot: everything since is lost, and its clock goes back too.
+
+        Any number of fixes can be tried from one state: change the app's code, restore, advance_time,
+        compare. Open calls are waited for; apps are synced again. What steps did outside (mails, databases)
+        is not undone.
+
+        Returns what is back, what is gone, the engine's time and the apps. Next: advance_time.
+        """
+        with as_tool_errors():
+            try:
+                done = await backend.snapshots.restore(name, timeout_s=timeout)
+            except StillCalledError as refusal:
+                return not_replaced_answer(refusal, RestoreResult, now_ms=backend.time.now_ms)
+            return restored_answer(done)
+
+    return define_tool(restore_engine, title="Restore snapshot", annotations=REPLACES)
