@@ -193,6 +193,7 @@ async def _cell(bench: Bench, plain: Scenario, place: _Place, measure: _Measure)
     if run is None:
         failure = verdict.first_failure
         return replace(cell, difference="not started" if failure is None else failure.difference)
+    aimed = {step.id for step in run.steps if (step.name, step.index) == (place.step, place.index)}
     mocked = {step.id for step in run.steps if step.doubled in {"result", "error"}}
     ran_again = [step for step in run.steps if (step.body_runs or 0) > 1 and step.id not in mocked]
     return replace(
@@ -200,7 +201,7 @@ async def _cell(bench: Bench, plain: Scenario, place: _Place, measure: _Measure)
         ran_again=tuple(map(label_of, ran_again)),
         suspicions=tuple(_suspicions(run, ran_again)),
         difference=_difference(measure, run),
-        hit=any(use.is_fault or use.outcome == "error" for use in run.doubles),
+        hit=any(use.is_fault or (use.outcome == "error" and use.step_id in aimed) for use in run.doubles),
     )
 
 

@@ -60,6 +60,31 @@ async def test_a_matrix_says_when_a_control_keeps_its_runs_from_starting() -> No
         assert matrix.cells == ()
 
 
+async def test_a_mock_that_fails_is_not_taken_for_the_fault_of_a_place_that_was_never_reached() -> None:
+    client = new_client()
+
+    @client.create_function(fn_id="pair", trigger=inngest.TriggerEvent(event="t/pair"))
+    async def pair(ctx: inngest.Context) -> str:
+        async def work() -> None:
+            return None
+
+        try:
+            await ctx.group.parallel((lambda: ctx.step.run("a", work), lambda: ctx.step.run("b", work)))
+        except inngest.StepError:
+            return "caught"
+        return "done"
+
+    async with lab(client, [pair], clock=_clock()) as it:
+        mocks = [{"stepId": "a", "error": {"message": "no", "retriable": False}}]
+        scenario = read_scenario({"event": "t/pair", "mocks": mocks})
+        matrix = await run_matrix(it.engine, scenario, kinds=("restart",), timeout_s=30)
+        assert matrix.baseline is not None
+        assert matrix.baseline.output == "caught"
+        hits = {(cell.step, cell.index): cell.hit for cell in matrix.cells}
+        assert hits[(None, 1)] is False  # the function goes on when both have ended
+        assert hits[(None, 0)] is hits[(None, 2)] is True
+
+
 async def test_a_step_costs_the_same_however_many_tests_rest() -> None:
     client = new_client()
 
