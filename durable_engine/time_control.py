@@ -190,14 +190,7 @@ class TimeControl:
             if by_ms is not None or to_ms is not None:
                 until_ms = _target(from_ms, by_ms=by_ms, to_ms=to_ms)
             elif not to_end:
-                due_ms = tables.timelines.next_due_ms(timeline_id, endless_ms=DEFAULT_TIMEOUT_MS)
-                if due_ms is None or tables.timelines.is_busy(timeline_id, now_ms=now_ms):
-                    raise InvalidInputError(
-                        f"Nothing comes due for run {run_id}: it is being called, or waits for its turn "
-                        "or for something that only the outside can send.",
-                        hint=f"Call get_run_status runId={run_id} to see what it waits for.",
-                    )
-                until_ms = run.at(due_ms)
+                until_ms = run.at(_coming_ms(tables, run_id, timeline_id, now_ms=now_ms))
             asked.append((from_ms, until_ms, tables.history.newest()))
             tables.timelines.limit(timeline_id, until_ms)
             return Settled()
@@ -283,6 +276,17 @@ class TimeControl:
             )
 
         return await self._database.transact(load)
+
+
+def _coming_ms(tables: Tables, run_id: str, timeline_id: str, *, now_ms: int) -> int:
+    due_ms = tables.timelines.next_due_ms(timeline_id, endless_ms=DEFAULT_TIMEOUT_MS)
+    if due_ms is None or tables.timelines.is_busy(timeline_id, now_ms=now_ms):
+        raise InvalidInputError(
+            f"Nothing comes due for run {run_id}: it is being called, or waits for its turn or for something "
+            "that only the outside can send.",
+            hint=f"Call get_run_status runId={run_id} to see what it waits for.",
+        )
+    return due_ms
 
 
 def _target(from_ms: int, *, by_ms: int | None, to_ms: int | None) -> int:
