@@ -70,7 +70,7 @@ def cancelled_by(tables: Tables, registry: Registry, event: Event, *, now_ms: in
             continue
         if trigger.expression is not None:
             scope = tables.wait_scope(run, payload)
-            if not compile_expression(trigger.expression).matches(scope, now_ms=now_ms):
+            if not compile_expression(trigger.expression).matches(scope, now_ms=run.at(now_ms)):
                 continue
         reason = f"by event {event.name!r} ({event.id}), as cancelOn of its function asks"
         changes = cancellation(tables, registry, run, reason=reason, now_ms=now_ms)

@@ -72,9 +72,9 @@ class RunControl:
         condition = None if expression is None else compile_expression(expression, variables=_EVENT)
 
         def is_meant(tables: Tables, run: Run, now_ms: int) -> bool:
-            if run.status.is_terminal or run.queued_ms >= started_before_ms:
+            if run.status.is_terminal or run.received_ms >= started_before_ms:
                 return False
-            if started_after_ms is not None and run.queued_ms <= started_after_ms:
+            if started_after_ms is not None and run.received_ms <= started_after_ms:
                 return False
             if condition is None:
                 return True

@@ -94,7 +94,7 @@ def take_due(
 def next_due_ms(tables: Tables, *, now_ms: int, only_timers: bool = False) -> int | None:
     """Return when there is work to take again, which may be now."""
     times = [tables.queue.next_due_ms(only_timers=only_timers), tables.appointments.next_due_ms()]
-    times.append(tables.timelines.next_planned_ms())
+    times.append(tables.timelines.next_planned_ms(now_ms=now_ms))
     if not only_timers:
         times.append(next_admission_ms(tables, now_ms=now_ms))
     return min((time for time in times if time is not None), default=None)
@@ -207,7 +207,7 @@ class Executor:
             registry = self._registry()
             settled = work(tables, registry, now_ms=now_ms)
             leave(tables, item, now_ms=now_ms)
-            settled.add(skip_ahead(tables, registry, now_ms=now_ms))
+            settled.add(skip_ahead(tables, registry, now_ms=now_ms, of_run=item.run_id))
             repair_stalled(tables, registry, [item.run_id, *settled.resumed], settled, now_ms=now_ms)
             # With all slots taken, calls with lanes and those without have every other one that becomes free.
             lanes_first = item.lane_id is None

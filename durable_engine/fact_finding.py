@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Final
 
 from durable_engine.explain.ends import failed_steps
@@ -46,6 +47,7 @@ class FactFinding:
         view = view_run(self._tables, self._registry, run, now_ms=self._now_ms)
         function = self._registry.by_id(run.function_id)
         queue = self._tables.queue.of_run(run.id)
+        queue = [replace(item, due_ms=run.at(item.due_ms)) for item in queue]
         pauses = self._tables.appointments.of_kind(AppointmentKind.PAUSE, function.id)
         deadlines = [item.due_ms for item in queue if item.kind is ItemKind.DEADLINE]
         return RunFacts(
@@ -54,11 +56,11 @@ class FactFinding:
             app=next((app for app in self._apps if app.name == function.app_name), None),
             calls=tuple(_open_call(view, item) for item in queue if item.is_leased and item.kind.is_call),
             gate=self._gate(run),
-            seen=self._seen(view),
+            seen=self._seen(run, view),
             children=self._children(view, depth=depth),
-            starts=self._starts(view),
+            starts=self._starts(run, view),
             deadline_ms=min(deadlines, default=None),
-            pause_ends_ms=pauses[0].due_ms if function.is_paused and pauses else None,
+            pause_ends_ms=run.at(pauses[0].due_ms) if function.is_paused and pauses else None,
         )
 
     def about_event(self, event: Event) -> EventFacts:
@@ -100,7 +102,7 @@ class FactFinding:
                 return HeldGate(words=words, running=running, holders=tuple(holders))
         return None
 
-    def _seen(self, view: RunView) -> Mapping[str, SeenEvents]:
+    def _seen(self, run: Run, view: RunView) -> Mapping[str, SeenEvents]:
         began_ms = {step.id: step.started_ms or 0 for step in view.steps}
         found: dict[str, SeenEvents] = {}
         for wait in view.waiting_for:
@@ -108,7 +110,10 @@ class FactFinding:
                 continue
             wanted = EventFilter(name=wait.event_name, with_internal=True)
             ids = self._tables.events.newest(wanted, after=None, limit=_SEEN)
-            events = list(map(self._tables.events.get, ids))
+            events = [
+                replace(event, received_ms=run.at(event.received_ms))
+                for event in map(self._tables.events.get, ids)
+            ]
             since = tuple(event for event in events if event.received_ms >= began_ms[wait.step_id])
             similar = () if events else self._similar(wait.event_name)
             found[wait.step_id] = SeenEvents(since=since, before=tuple(events[len(since) :]), similar=similar)
@@ -128,7 +133,7 @@ class FactFinding:
         run = self._tables.runs.get(ids[0]) if depth and ids and ids[0] is not None else None
         return {} if run is None else {run.id: self.about_run(run, depth=depth - 1)}
 
-    def _starts(self, view: RunView) -> Mapping[str, int]:
+    def _starts(self, run: Run, view: RunView) -> Mapping[str, int]:
         found: dict[str, int] = {}
         for wait in view.waiting_for:
             function = self._registry.exact(wait.function_slug or "")
@@ -136,7 +141,7 @@ class FactFinding:
                 continue
             for coming in self._tables.appointments.of_kind(AppointmentKind.DEBOUNCE, function.id):
                 if wait.step_id is not None and coming.parent == (view.id, wait.step_id):
-                    found[wait.step_id] = coming.due_ms
+                    found[wait.step_id] = run.at(coming.due_ms)
         return found
 
     def _unmet(self, event: Event) -> tuple[UnmetWait, ...]:
@@ -144,10 +149,11 @@ class FactFinding:
         found: list[UnmetWait] = []
         for pause in self._tables.pauses.for_event(event.name, limit=_WAITS):
             step = self._tables.steps.get(pause.run_id, pause.step_id)
-            if step is None:
+            run = self._tables.runs.get_lean(pause.run_id)
+            if step is None or run is None:
                 continue
             reason = self._mismatch(pause.run_id, pause.expression, event)
-            if (step.started_ms or 0) > event.received_ms:
+            if (step.started_ms or 0) > run.at(event.received_ms):
                 reason = "the wait began after the event had come, and only later ones count"
             if reason is not None:
                 found.append(UnmetWait(run_id=pause.run_id, step_name=step.ref.name, reason=reason))
@@ -162,7 +168,7 @@ class FactFinding:
         if run is None or expression is None:
             return None
         scope = self._tables.wait_scope(run, event.as_payload())
-        return explain_mismatch(compile_expression(expression), scope, now_ms=self._now_ms)
+        return explain_mismatch(compile_expression(expression), scope, now_ms=run.at(self._now_ms))
 
 
 def _open_call(view: RunView, item: QueueItem) -> OpenCall:

@@ -84,12 +84,13 @@ class Settlement:
         event: Event,
         *,
         under: Conditions = Conditions(),  # noqa: B008 - frozen
+        cause: Run | None = None,
     ) -> Settled:
         """Store an event and everything that follows from it.
 
-        `under` are conditions for the runs that it starts.
+        `under` are conditions for the runs that it starts; those have the time of the run `cause`.
         """
-        self._next.append(partial(self._event, event, under=under))
+        self._next.append(partial(self._event, event, cause, under=under))
         return self.apply(Changes())
 
     def _write(self, changes: Changes) -> None:

@@ -17,6 +17,11 @@ class Signals:
         self._is_stopping = False
         self._watchers: dict[str, set[RunWatch]] = defaultdict(set)
 
+    @property
+    def is_stopping(self) -> bool:
+        """Whether nobody is to wait for anything any more."""
+        return self._is_stopping
+
     def work_changed(self) -> None:
         """Wake the dispatcher: something was enqueued, or a slot became free."""
         if not self._is_stopping:

@@ -80,7 +80,11 @@ def consider(tables: Tables, changes: Changes, start: Start) -> Run | None:
 
 
 def begin(tables: Tables, changes: Changes, start: Start) -> Run | None:
-    """Start a run that was put off: only an idempotency key or a singleton can still object."""
+    """Start a run that was put off: only an idempotency key or a singleton can still object.
+
+    The time of the run that invoked it may have got ahead meanwhile.
+    """
+    start = replace(start, timeline=_timeline(tables, start))
     drop = _repeated_key(tables, start)
     if drop is not None:
         decline(changes, start, drop)

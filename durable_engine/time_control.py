@@ -190,28 +190,31 @@ class TimeControl:
             if by_ms is not None or to_ms is not None:
                 until_ms = _target(from_ms, by_ms=by_ms, to_ms=to_ms)
             elif not to_end:
-                due_ms = tables.timelines.next_due_ms(timeline_id, endless_ms=DEFAULT_TIMEOUT_MS)
-                if due_ms is None:
-                    raise InvalidInputError(
-                        f"Nothing comes due for run {run_id}: it is being called, or waits for something "
-                        "that only the outside can send.",
-                        hint=f"Call get_run_status runId={run_id} to see what it waits for.",
-                    )
-                until_ms = run.at(due_ms)
+                until_ms = run.at(_coming_ms(tables, run_id, timeline_id, now_ms=now_ms))
             asked.append((from_ms, until_ms, tables.history.newest()))
             tables.timelines.limit(timeline_id, until_ms)
             return Settled()
 
-        await self._transactions.commit(change)
+        over = asyncio.ensure_future(self._clock.patience(patience_s))
+        try:
+            if by_ms is None and to_ms is None and not to_end and await self._is_called(run_id):
+                await self._settled_before(over)  # what comes next is what the call asks for
+            await self._transactions.commit(change)
+            await self._settled_before(over)
+        finally:
+            over.cancel()
         ((from_ms, until_ms, first),) = asked
-        await self._settled_within(patience_s)
         return await self._told(first, from_ms=from_ms, target_ms=until_ms, run_id=run_id)
 
     async def _walk(self, target_ms: int) -> None:
         await self._signals.settled()
         while (due_ms := await self._next_due_ms()) is not None and due_ms <= target_ms:
+            if self._signals.is_stopping:  # nothing is waited for any more, so that no order can be kept
+                return
             await self._move_to(due_ms)
             await self._signals.settled()
+        if self._signals.is_stopping:
+            return
         await self._move_to(target_ms)
         await self._signals.settled()
 
@@ -229,16 +232,15 @@ class TimeControl:
         now_ms = self._clock.now_ms()
         return await self._database.transact(lambda tables: next_due_ms(tables, now_ms=now_ms))
 
-    async def _settled_within(self, patience_s: float) -> None:
-        waits = (
-            asyncio.create_task(self._signals.settled()),
-            asyncio.create_task(self._clock.patience(patience_s)),
-        )
+    async def _is_called(self, run_id: str) -> bool:
+        return await self._database.read(lambda tables: tables.queue.is_called(run_id))
+
+    async def _settled_before(self, over: asyncio.Future[None]) -> None:
+        settled = asyncio.ensure_future(self._signals.settled())
         try:
-            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait((settled, over), return_when=asyncio.FIRST_COMPLETED)
         finally:
-            for wait in waits:
-                wait.cancel()
+            settled.cancel()
 
     async def _told(
         self, first: int, *, from_ms: int, target_ms: int | None, run_id: str | None = None
@@ -252,10 +254,12 @@ class TimeControl:
             count = tables.history.count_since(first, _FIRED, timeline_id=timeline_id)
             due_ms = next_due_ms(tables, now_ms=now_ms)
             reached_ms = now_ms
+            called = tables.queue.called_runs(limit=_MOST_CALLS)
             if run is not None and timeline_id is not None:
                 due_ms = tables.timelines.next_due_ms(timeline_id, endless_ms=DEFAULT_TIMEOUT_MS)
                 due_ms = None if due_ms is None else run.at(due_ms)
                 reached_ms = run.ended_ms or run.at(now_ms)
+                called = list(filter(tables.queue.is_called, tables.timelines.open_runs(timeline_id)))
             is_short = target_ms is None or reached_ms < target_ms
             return Advance(
                 from_ms=from_ms,
@@ -266,12 +270,23 @@ class TimeControl:
                 next_due_ms=due_ms,
                 shift_ms=shift_ms,
                 engine_ms=now_ms,
-                open_calls=tuple(tables.queue.called_runs(limit=_MOST_CALLS)) if is_short else (),
+                open_calls=tuple(called[:_MOST_CALLS]) if is_short else (),
                 run_id=run_id,
                 has_ended=run is not None and run.status.is_terminal,
             )
 
         return await self._database.transact(load)
+
+
+def _coming_ms(tables: Tables, run_id: str, timeline_id: str, *, now_ms: int) -> int:
+    due_ms = tables.timelines.next_due_ms(timeline_id, endless_ms=DEFAULT_TIMEOUT_MS)
+    if due_ms is None or tables.timelines.is_busy(timeline_id, now_ms=now_ms):
+        raise InvalidInputError(
+            f"Nothing comes due for run {run_id}: it is being called, or waits for its turn or for something "
+            "that only the outside can send.",
+            hint=f"Call get_run_status runId={run_id} to see what it waits for.",
+        )
+    return due_ms
 
 
 def _target(from_ms: int, *, by_ms: int | None, to_ms: int | None) -> int:

@@ -12,7 +12,7 @@ from typing import Final
 
 from durable_engine.durations import parse_date_ns
 from durable_engine.errors import InvalidDurationError
-from durable_engine.model.op import Op, Sleep
+from durable_engine.model.op import Invoke, Op, Sleep, WaitForEvent, WaitForSignal
 from durable_engine.model.reply import Ops, Reply
 
 _SECOND_MS: Final = 1_000
@@ -38,16 +38,25 @@ def in_run_time(reply: Reply, clock: AppTime) -> Reply:
 
 
 def _moved(op: Op, clock: AppTime) -> Op:
-    if not isinstance(op, Sleep):
-        return op
+    if isinstance(op, Sleep):
+        return replace(op, until=_moved_date(op.until, clock))
+    if isinstance(op, WaitForEvent | WaitForSignal | Invoke) and op.timeout is not None:
+        return replace(op, timeout=_moved_date(op.timeout, clock))
+    return op
+
+
+def _moved_date(text: str, clock: AppTime) -> str:
     try:
-        date_ms = parse_date_ns(op.until) // _NS_PER_MS
+        date_ms = parse_date_ns(text) // _NS_PER_MS
     except InvalidDurationError:  # a duration
-        return op
+        return text
     if not _is_from_now(date_ms, clock):
-        return op
-    moved = _EPOCH + timedelta(milliseconds=date_ms + clock.lead_ms)
-    return replace(op, until=moved.isoformat(timespec="milliseconds").replace("+00:00", "Z"))
+        return text
+    try:
+        moved = _EPOCH + timedelta(milliseconds=date_ms + clock.lead_ms)
+    except OverflowError:  # it means never, and is too far away to wait for anyway
+        return text
+    return moved.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def _is_from_now(date_ms: int, clock: AppTime) -> bool:

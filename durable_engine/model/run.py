@@ -64,6 +64,11 @@ class Run:
         return now_ms + self.offset_ms
 
     @property
+    def received_ms(self) -> int:
+        """When it was queued, in the engine's time."""
+        return self.queued_ms - (self.offset_ms - self.skipped_ms)
+
+    @property
     def timeline(self) -> Timeline | None:
         """The timeline as far as a run that this one starts needs it."""
         return None if self.timeline_id is None else Timeline(id=self.timeline_id, offset_ms=self.offset_ms)

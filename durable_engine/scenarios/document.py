@@ -8,7 +8,8 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 from pydantic.alias_generators import to_camel
 
 from durable_engine.durations import parse_duration_ms
-from durable_engine.errors import InvalidDurationError, InvalidInputError
+from durable_engine.errors import InvalidDurationError, InvalidEventError, InvalidInputError
+from durable_engine.intake import accept
 from durable_engine.model.double import (
     Fault,
     FaultKind,
@@ -19,6 +20,7 @@ from durable_engine.model.double import (
     NewDouble,
     Outcome,
 )
+from durable_engine.model.event import NewEvent
 from durable_engine.model.plan import PlannedEvent
 from durable_engine.model.status import RunStatus, StepStatus
 from durable_engine.scenarios.model import Expectations, Scenario, StepExpectation, Value
@@ -185,6 +187,11 @@ class SentDocument(_Part):
             raise ValueError("the data of an event is an object")
         if self.after_step is not None and self.after is not None:
             raise ValueError("give afterStep or after, not both")
+        if self.name is not None:
+            try:
+                accept(NewEvent(name=self.name, data=self.data or {}), now_ms=0)
+            except InvalidEventError as fault:
+                raise ValueError(f"cannot be sent: {fault}") from None
         return self
 
     def planned(self) -> PlannedEvent:

@@ -7,7 +7,7 @@ differs between those says nothing about faults.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
@@ -17,7 +17,7 @@ from durable_engine.model.status import RunStatus
 from durable_engine.model.views import RunView, StepView
 from durable_engine.scenarios.checking import label_of
 from durable_engine.scenarios.comparing import differences
-from durable_engine.scenarios.model import Expectations, Scenario
+from durable_engine.scenarios.model import Expectations, Scenario, Verdict
 from durable_engine.scenarios.runner import Bench, run_scenario
 
 STEP_FAILS: Final = "step_fails"
@@ -99,20 +99,46 @@ async def run_matrix(
                 cells=(),
                 problem=f"the run with nothing broken gives no measure: {why}",
             )
-        second = (await run_scenario(bench, plain)).run
-        measure = _Measure(baseline, frozenset(differences(baseline.output, second.output) if second else ()))
-        wanted = _places(baseline, scenario, kinds)
-        cells = await _fill(bench, plain, wanted[:MAX_CELLS], measure, over)
+        wanted = _places(baseline, scenario, list(dict.fromkeys(kinds)))
+        second = await _before(over, run_scenario(bench, plain))
+        if second is None:
+            return Matrix(baseline=baseline, cells=(), left_out=len(wanted))
+        if second.run is None:
+            failure = second.first_failure
+            why = "" if failure is None else f": {failure.difference}"
+            return Matrix(baseline=baseline, cells=(), problem=f"a second run is not started{why}")
+        measure = _Measure(baseline, frozenset(differences(baseline.output, second.run.output)))
+        function = bench.records.function(baseline.function_slug, app=baseline.app_name)
+        # Runs of a singleton at the same time would keep each other from starting, or cancel each other.
+        at_once = _AT_ONCE if function.flow.singleton is None else 1
+        cells = await _fill(bench, plain, wanted[:MAX_CELLS], measure, over, at_once=at_once)
         return Matrix(baseline=baseline, cells=cells, left_out=len(wanted) - len(cells))
     finally:
         over.cancel()
 
 
+async def _before(over: asyncio.Future[None], work: Coroutine[Any, Any, Verdict]) -> Verdict | None:
+    """Return what `work` brings, None when the time is over first."""
+    working = asyncio.ensure_future(work)
+    waits: set[asyncio.Future[Any]] = {working, over}
+    try:
+        await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+        return working.result() if working.done() else None
+    finally:
+        working.cancel()
+
+
 async def _fill(
-    bench: Bench, plain: Scenario, places: Sequence[_Place], measure: _Measure, over: asyncio.Future[None]
+    bench: Bench,
+    plain: Scenario,
+    places: Sequence[_Place],
+    measure: _Measure,
+    over: asyncio.Future[None],
+    *,
+    at_once: int,
 ) -> tuple[Cell, ...]:
     """Return the cells that could be filled before the time is over, in order."""
-    slots = asyncio.Semaphore(_AT_ONCE)
+    slots = asyncio.Semaphore(at_once)
 
     async def fill(place: _Place) -> Cell:
         async with slots:
@@ -167,6 +193,7 @@ async def _cell(bench: Bench, plain: Scenario, place: _Place, measure: _Measure)
     if run is None:
         failure = verdict.first_failure
         return replace(cell, difference="not started" if failure is None else failure.difference)
+    aimed = {step.id for step in run.steps if (step.name, step.index) == (place.step, place.index)}
     mocked = {step.id for step in run.steps if step.doubled in {"result", "error"}}
     ran_again = [step for step in run.steps if (step.body_runs or 0) > 1 and step.id not in mocked]
     return replace(
@@ -174,7 +201,7 @@ async def _cell(bench: Bench, plain: Scenario, place: _Place, measure: _Measure)
         ran_again=tuple(map(label_of, ran_again)),
         suspicions=tuple(_suspicions(run, ran_again)),
         difference=_difference(measure, run),
-        hit=any(use.is_fault or use.outcome == "error" for use in run.doubles),
+        hit=any(use.is_fault or (use.outcome == "error" and use.step_id in aimed) for use in run.doubles),
     )
 
 

@@ -20,6 +20,8 @@ from durable_engine.scenarios.model import Check, Scenario, Verdict
 from durable_engine.time_control import TimeControl
 
 _MOST_EVENTS: Final = 100
+_FROM_OUTSIDE: Final = frozenset({"event", "signal", "invoke", "paused"})
+"""Waits that nothing ends by itself, where time is skipped."""
 
 
 class Recorded(Protocol):
@@ -96,9 +98,15 @@ async def run_scenario(engine: Bench, scenario: Scenario) -> Verdict:
         run=run,
         event_id=receipt.event.id,
         other_run_ids=others,
-        is_at_rest=not run.status.is_terminal and bool(run.waiting_for),
+        is_at_rest=scenario.skips_time and _is_at_rest(run),
         notes=tuple(_notes(run, planned)),
     )
+
+
+def _is_at_rest(run: RunView) -> bool:
+    """Whether neither time nor a turn moves the run on."""
+    kinds = {wait.kind for wait in run.waiting_for}
+    return not run.status.is_terminal and bool(kinds) and kinds <= _FROM_OUTSIDE
 
 
 async def _start(engine: Bench, scenario: Scenario) -> EventReceipt:
@@ -183,9 +191,3 @@ def _notes(run: RunView, planned: Sequence[PlannedEvent]) -> list[str]:
             who = f"step {event.after_step!r}" if event.after_step else "the run"
             notes.append(f"{what} {event.name!r} was never sent: {who} never {after}.")
     return notes
-
-
-def _what_was_missing(event: PlannedEvent) -> str:
-    if event.after_step is not None:
-        return f"step {event.after_step!r} never ended"
-    return "the run never waited for it" if event.after_ms is None else "the run ended before that time"

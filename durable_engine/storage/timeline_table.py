@@ -13,6 +13,10 @@ from durable_engine.model.run import Timeline
 _OPEN_RUNS: Final = "SELECT id FROM run WHERE timeline_id = :id AND status IN ('QUEUED', 'RUNNING')"
 _INSERT: Final = "INSERT INTO timeline (id, offset_ms, until_ms) VALUES (?, ?, ?)"
 _ALL: Final = "SELECT id, offset_ms, until_ms FROM timeline ORDER BY id"
+_OF_RUN: Final = """
+SELECT timeline.id, timeline.offset_ms, until_ms FROM run JOIN timeline ON timeline.id = run.timeline_id
+WHERE run.id = ?
+"""
 _CLOSE: Final = "DELETE FROM timeline WHERE id = ?"
 _LIMIT: Final = "UPDATE timeline SET until_ms = ? WHERE id = ?"
 _IS_BUSY: Final = f"""
@@ -44,11 +48,13 @@ _PLANNED: Final = """
 SELECT position, name, data, is_signal, after_step, after_ms, sent_ms FROM planned_event
 WHERE timeline_id = ? ORDER BY position
 """
-# Jumps bring it nearer; where time is not skipped, somebody has to look when it has come.
+# Jumps bring it nearer; where time is not skipped, somebody has to look when it has come. One whose time has
+# come and that is not sent waits for a call, whose end sends it: nobody has to look for that.
 _NEXT_PLANNED: Final = """
 SELECT min(run.queued_ms + planned_event.after_ms - timeline.offset_ms)
 FROM timeline JOIN planned_event ON planned_event.timeline_id = timeline.id JOIN run ON run.id = timeline.id
 WHERE after_ms IS NOT NULL AND sent_ms IS NULL
+    AND run.queued_ms + planned_event.after_ms - timeline.offset_ms > ?
 """
 _SENT: Final = "UPDATE planned_event SET sent_ms = ? WHERE timeline_id = ? AND position = ?"
 
@@ -67,6 +73,12 @@ class TimelineTable:
         found = [Timeline(**dict(row)) for row in self._connection.execute(_ALL)]
         self._exist = bool(found)
         return found
+
+    def of_run(self, run_id: str) -> list[Timeline]:
+        """Return the time that a run has of its own, if it goes its own way now; costs nothing as `all`."""
+        if self._exist is False:
+            return []
+        return [Timeline(**dict(row)) for row in self._connection.execute(_OF_RUN, (run_id,))]
 
     def open(self, timeline: Timeline) -> None:
         """Let a run, which belongs to it already, have a time of its own."""
@@ -117,11 +129,11 @@ class TimelineTable:
         """Return the events that were planned, sent or not."""
         return [_read(row) for row in self._connection.execute(_PLANNED, (timeline_id,))]
 
-    def next_planned_ms(self) -> int | None:
-        """Return when an event that was planned for a time is to be sent, in the engine's time."""
+    def next_planned_ms(self, *, now_ms: int) -> int | None:
+        """Return when an event that was planned for a time to come is to be sent, in the engine's time."""
         if self._exist is False:
             return None
-        due: int | None = self._connection.execute(_NEXT_PLANNED).fetchone()[0]
+        due: int | None = self._connection.execute(_NEXT_PLANNED, (now_ms,)).fetchone()[0]
         return due
 
     def note_sent(self, timeline_id: str, position: int, *, at_ms: int) -> None:

@@ -7,6 +7,7 @@ from typing import Final
 
 from mcp.types import CallToolResult
 
+from durable_engine import RunStatus
 from durable_engine.scenarios.matrix import Cell, Matrix
 from mcp_server.clean import one_line
 from mcp_server.render.budget import first_fit, reply
@@ -95,8 +96,14 @@ def _message(matrix: Matrix, suspects: list[Suspect], unharmed: int) -> str:
     run = matrix.baseline
     if matrix.problem is not None:
         return f"No fault was tried: {one_line(matrix.problem, 400)}."
+    if not matrix.cells:
+        why = "the time was over" if matrix.left_out else "the function has no call that these faults can hit"
+        return f"No fault was tried: {why}."
     name = "" if run is None else f" of {one_line(run.function_slug, 100)!r}"
-    words = f"{len(matrix.cells)} runs{name}, each with one call broken: {unharmed} were unharmed"
+    begun = ""
+    if run is not None and run.status is not RunStatus.COMPLETED:
+        begun = f"The run with nothing broken is {run.status.value} itself. "
+    words = f"{begun}{len(matrix.cells)} runs{name}, each with one call broken: {unharmed} were unharmed"
     ended = sum(cell.difference is not None for cell in matrix.cells)
     words += f", {ended} ended otherwise." if ended else "."
     if suspects:
@@ -117,4 +124,7 @@ def _next(matrix: Matrix, suspects: list[Suspect]) -> str | None:
             "Make the step idempotent: derive an idempotency key from the run id and the step id, and pass "
             "it to whatever has the effect. A step that gives the same twice may still do its effect twice."
         )
+    run = matrix.baseline
+    if run is not None and run.status is not RunStatus.COMPLETED:
+        return f'explain runId="{run.id}" says why the run with nothing broken did not complete.'
     return "compare_runs with baselineRunId shows how a run of a row differs."

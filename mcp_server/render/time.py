@@ -77,8 +77,10 @@ def _next(moved: Advance, run: RunView | None) -> str | None:
         return f'advance_time to="{iso(moved.target_ms)}" goes on from here{open_calls}.'
     if moved.next_due_ms is None:
         return "Nothing is due any more: runs that are open wait for events, or for their app."
-    left = format_duration(max(0, moved.next_due_ms - moved.now_ms))
-    return f'Something is due next in {left}: advance_time by="{left.replace(" ", "")}" gets there.'
+    if moved.next_due_ms <= moved.now_ms:
+        return "Something is due right now: poll_run_status shows what becomes of it."
+    left = format_duration(moved.next_due_ms - moved.now_ms)
+    return f'Something is due next in {left}: advance_time to="{iso(moved.next_due_ms)}" gets there.'
 
 
 def _happening(fired: Fired) -> Happening:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
 from typing import Any, Final
 
@@ -18,31 +19,39 @@ from mcp_server.render.sentences import run_next, run_sentence
 from mcp_server.render.waits import wait_of, waits_of
 from mcp_server.results.tests import CheckResult, TestResult
 
-_SHAPES: Final = ((20, 1_000), (20, 200), (10, 100), (3, 60))
+_SHAPES: Final = ((20, 1_000, 100), (20, 200, 100), (10, 100, 50), (3, 60, 10))
+"""Steps, characters of a value, and checks that are shown."""
+_MOST_NOTES: Final = 20
 _MOST_WAITS: Final = 3
 
 
 def verdict_answer(verdict: Verdict, *, origin: str = "") -> CallToolResult:
     """Build the answer: the verdict first, then each check, then the run."""
-    return first_fit(partial(_answer, verdict, steps, limit, origin) for steps, limit in _SHAPES)
+    return first_fit(partial(_answer, verdict, *shape, origin) for shape in _SHAPES)
 
 
-def _answer(verdict: Verdict, steps: int, limit: int, origin: str) -> CallToolResult:
+def _answer(verdict: Verdict, steps: int, limit: int, most_checks: int, origin: str) -> CallToolResult:
     cut, run = Cutter(limit), verdict.run
+    checks: Sequence[Check] = verdict.checks
+    if len(checks) > most_checks:  # what failed matters
+        checks = sorted(checks, key=lambda check: check.passed)[:most_checks]
     failure = verdict.first_failure
     result = TestResult(
         message=_message(verdict),
         passed=verdict.passed,
         first_failure=None if failure is None else cut.text(_sentence(failure)),
-        checks=[_check(check, cut) for check in verdict.checks],
+        checks=[_check(check, cut) for check in checks],
         other_run_ids=list(verdict.other_run_ids) or None,
         event_id=verdict.event_id,
-        notes=[one_line(note, 300) for note in verdict.notes] or None,
+        notes=[one_line(note, 300) for note in verdict.notes[:_MOST_NOTES]] or None,
         next=_next(verdict, origin),
         **({} if run is None else _run_facts(run, cut, steps, origin)),
     )
     if run is not None and (cut.cuts or len(run.steps) > steps):
         result.truncated = f'Shortened; get_run_status runId="{run.id}" detail=full shows more.'
+    if len(checks) < len(verdict.checks):
+        more = f"{len(verdict.checks) - len(checks)} checks are left out, those that passed first."
+        result.truncated = f"{more} {result.truncated or ''}".strip()
     return reply(result)
 
 

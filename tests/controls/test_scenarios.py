@@ -153,7 +153,7 @@ async def test_what_was_never_used_or_sent_is_noted(it: Lab) -> None:
     )
 
 
-async def test_a_run_that_only_the_outside_can_move_ends_the_test_at_once(it: Lab) -> None:
+async def test_a_run_that_sleeps_in_real_time_is_not_said_to_need_the_outside(it: Lab) -> None:
     testing = asyncio.create_task(_run(it, time="real", timeout=5))
     await it.clock.somebody_waits(2)  # the sleep of the run, and the patience of the test
     await it.clock.advance(5)
@@ -161,7 +161,7 @@ async def test_a_run_that_only_the_outside_can_move_ends_the_test_at_once(it: La
     assert not verdict.passed
     assert verdict.run is not None
     assert verdict.run.status is RunStatus.RUNNING
-    assert verdict.is_at_rest
+    assert not verdict.is_at_rest
 
 
 @pytest.mark.parametrize(

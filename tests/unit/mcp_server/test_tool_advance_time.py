@@ -41,7 +41,10 @@ async def test_the_whole_engine_moves_and_says_what_happened(asking):
     assert (woken["what"], woken["functionId"], woken["stepName"]) == ("step completed", "lab-nap", "night")
     assert "is due next in 3d 23h" in answer["next"] or "is due next in 4d" in answer["next"]
 
-    answer = await ask(asking.server, "advance_time", {"by": "5d"})
+    # The call that the hint names does what it says.
+    to = answer["next"].partition('advance_time to="')[2].partition('"')[0]
+    assert to == answer["nextDue"]
+    answer = await ask(asking.server, "advance_time", {"to": to})
     assert [entry["what"] for entry in answer["happened"]] == ["wait timed out", "run completed"]
     assert "nextDue" not in answer
 

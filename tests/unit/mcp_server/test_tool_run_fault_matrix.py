@@ -67,3 +67,11 @@ async def test_what_cannot_be_measured_or_asked_for(it):
     assert "reply_lost" in text
     answer = await ask(it.server, "run_fault_matrix", {"functionId": "order", "timeout": 0})
     assert "No fault was tried" in answer["message"]
+
+
+async def test_a_function_that_fails_with_nothing_broken_is_not_called_unharmed_only(it):
+    arguments = {"functionId": "order", "mocks": [{"stepId": "charge", "result": 1}], "kinds": ["restart"]}
+    answer = await ask(it.server, "run_fault_matrix", arguments)  # its code needs data.id
+    assert answer["baselineStatus"] == "FAILED"
+    assert answer["message"].startswith("The run with nothing broken is FAILED itself. ")
+    assert answer["next"].startswith(f'explain runId="{answer["baselineRunId"]}"')

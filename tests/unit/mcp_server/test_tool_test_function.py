@@ -77,3 +77,30 @@ async def test_an_event_that_starts_nothing_is_a_failed_test(server):
     answer = await ask(server, "test_function", {"event": "t/sign-up"})
     assert not answer["passed"]
     assert "no function listens to 't/sign-up'" in answer["message"]
+
+
+@pytest.mark.parametrize(
+    ("event", "words"),
+    [
+        ({"name": "inngest/function.finished"}, "events[0] cannot be sent: event name is reserved"),
+        ({"name": " "}, "events[0] cannot be sent: event name is empty"),
+        ({"name": "t/a", "data": {"x": "y" * 4_000_000}}, "events[0] cannot be sent: Event is over"),
+    ],
+)
+async def test_a_planned_event_keeps_to_the_rules_for_events(server, event, words):
+    text = await refused(server, "test_function", {"event": "t/signup", "events": [event]})
+    assert words in text, text
+
+
+async def test_an_answer_with_very_many_checks_keeps_its_size_and_shows_those_that_failed(server):
+    arguments = {
+        "event": "t/signup",
+        "mocks": [{"stepId": "mail", "result": "sent"}],
+        "expect": {"notRan": [f"other-{index}" for index in range(3_000)], "ran": ["a" * 100_000, "absent"]},
+    }
+    answer = await ask(server, "test_function", arguments)
+    assert len(str(answer)) < 30_000
+    assert not answer["passed"]
+    assert "2 of 3003 checks failed" in answer["message"]
+    assert [check["passed"] for check in answer["checks"][:3]] == [False, False, True]
+    assert "checks are left out, those that passed first" in answer["truncated"]
