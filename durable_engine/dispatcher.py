@@ -107,6 +107,7 @@ class Dispatcher:
 
         kept, taken, due_ms = await self._database.transact(take)
         self._signals.runs_ended(kept.ended)
+        self._signals.times_rest(kept.rested)
         for work in taken:
             task = asyncio.create_task(self._execute(work))
             self._open.add(task)
@@ -148,6 +149,7 @@ class Dispatcher:
             except Exception as fault:  # noqa: BLE001 - a bug in one item must stop neither the loop nor hide
                 done = await self._executor.abandon(work.item, fault)
             self._signals.runs_ended(done.settled.ended)
+            self._signals.times_rest(done.settled.rested)
             work = done.taken
             if work is None or (done.next_due_ms is not None and done.next_due_ms < self._asleep_until):
                 self._signals.work_changed()

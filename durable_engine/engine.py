@@ -278,8 +278,8 @@ class Engine:
     ) -> Mapping[str, RunView]:
         """Return the runs once all have ended, or as they are after `timeout_s` seconds.
 
-        `or_idle`: also when no call is open and nothing is due, so that only time or the outside moves them.
-        Ids of no run are missing from the answer.
+        `or_idle`: also when only time or the outside moves them: nobody's call is open and nothing is due, or
+        nothing goes on in the times that they have of their own. Ids of no run are missing from the answer.
         """
         wanted = list(dict.fromkeys(run_ids))
         with self._signals.watch(wanted) as watch:
@@ -289,8 +289,8 @@ class Engine:
             for run_id in wanted:
                 if run_id not in views or views[run_id].status.is_terminal:
                     watch.note_end(run_id)
-            waits = [watch.over(), self._clock.patience(timeout_s), *([self.settle()] if or_idle else [])]
-            await _first_of(waits)
+            idle = [self.settle(), self.time.rested(wanted)] if or_idle else []
+            await _first_of([watch.over(), self._clock.patience(timeout_s), *idle])
         return await self._view_runs(wanted)
 
     def release_waiters(self) -> None:

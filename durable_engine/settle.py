@@ -51,6 +51,8 @@ class Settled:
     """Ids of the runs that ended, in whatever way."""
     cancelled: list[str] = field(default_factory=list)
     """Those of them that were cancelled."""
+    rested: list[str] = field(default_factory=list)
+    """Timelines in which nothing goes on by itself any more."""
 
     def add(self, other: Settled) -> None:
         """Add what another change of the same transaction did."""
@@ -59,6 +61,7 @@ class Settled:
         self.decisions += other.decisions
         self.ended += other.ended
         self.cancelled += other.cancelled
+        self.rested += other.rested
 
 
 class Settlement:

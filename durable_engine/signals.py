@@ -16,6 +16,7 @@ class Signals:
         self._idle = asyncio.Event()
         self._is_stopping = False
         self._watchers: dict[str, set[RunWatch]] = defaultdict(set)
+        self._rests: dict[str, asyncio.Event] = {}
 
     @property
     def is_stopping(self) -> bool:
@@ -49,6 +50,19 @@ class Signals:
             for watch in self._watchers.get(run_id, ()):
                 watch.note_end(run_id)
 
+    def times_rest(self, timeline_ids: Iterable[str]) -> None:
+        """Wake whoever waits for a time of some runs to come to rest: nothing in it goes on by itself."""
+        for timeline_id in timeline_ids:
+            if timeline_id in self._rests:
+                self._rests.pop(timeline_id).set()
+
+    def rest_of(self, timeline_id: str) -> asyncio.Event:
+        """Return what is set when a time comes to rest next; take it before looking whether it does now."""
+        rest = self._rests.setdefault(timeline_id, asyncio.Event())
+        if self._is_stopping:
+            rest.set()
+        return rest
+
     def watched(self) -> list[str]:
         """Return the ids of the runs that somebody waits for."""
         return list(self._watchers)
@@ -57,6 +71,7 @@ class Signals:
         """Let nobody wait any more, now or later: the process is about to stop."""
         self._is_stopping = True
         self._idle.set()
+        self.times_rest(list(self._rests))
         for watches in self._watchers.values():
             for watch in watches:
                 watch.give_up()

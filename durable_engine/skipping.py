@@ -36,12 +36,14 @@ def skip_ahead(tables: Tables, registry: Registry, *, now_ms: int, of_run: str |
             run_ids = tables.timelines.open_runs(timeline.id)
             if not run_ids:
                 tables.timelines.close(timeline)
+                whole.rested.append(timeline.id)
                 break
             if tables.timelines.is_busy(timeline.id, now_ms=now_ms):
                 break
             planned = _next_planned(tables, timeline, run_ids, now_ms=now_ms)
             if planned is None:
-                _jump(tables, timeline, now_ms=now_ms)
+                if not _jump(tables, timeline, now_ms=now_ms):
+                    whole.rested.append(timeline.id)
                 break
             tables.timelines.note_sent(timeline.id, planned.position, at_ms=now_ms + timeline.offset_ms)
             run = tables.runs.get_lean(run_ids[0])
@@ -49,8 +51,30 @@ def skip_ahead(tables: Tables, registry: Registry, *, now_ms: int, of_run: str |
     return whole
 
 
-def _jump(tables: Tables, timeline: Timeline, *, now_ms: int) -> None:
+def is_at_rest(tables: Tables, timeline_id: str, *, now_ms: int) -> bool:
+    """Whether nothing in a time goes on by itself now: its runs wait for the outside, or have ended."""
+    timeline = tables.timelines.find(timeline_id)
+    run_ids = tables.timelines.open_runs(timeline_id)
+    if timeline is None or not run_ids:
+        return True
+    if tables.timelines.is_busy(timeline_id, now_ms=now_ms):
+        return False
+    return (
+        _next_planned(tables, timeline, run_ids, now_ms=now_ms) is None
+        and _jump_ms(tables, timeline, now_ms=now_ms) is None
+    )
+
+
+def _jump(tables: Tables, timeline: Timeline, *, now_ms: int) -> bool:
     """Skip to what is due next, or to the end of what may be skipped, whichever comes first."""
+    by_ms = _jump_ms(tables, timeline, now_ms=now_ms)
+    if by_ms is not None:
+        tables.timelines.move(timeline.id, by_ms)
+    return by_ms is not None
+
+
+def _jump_ms(tables: Tables, timeline: Timeline, *, now_ms: int) -> int | None:
+    """Return by how much a time that has nothing left to do jumps now; None for one that stays."""
     began_ms = _began_ms(tables, timeline)
     times = [tables.timelines.next_due_ms(timeline.id, endless_ms=DEFAULT_TIMEOUT_MS)]
     times += [
@@ -63,7 +87,8 @@ def _jump(tables: Tables, timeline: Timeline, *, now_ms: int) -> None:
         until_ms = timeline.until_ms - timeline.offset_ms
         due_ms = until_ms if due_ms is None else min(due_ms, until_ms)
     if due_ms is not None and now_ms < due_ms <= now_ms + MAX_SKIPPED_MS - timeline.offset_ms:
-        tables.timelines.move(timeline.id, due_ms - now_ms)
+        return due_ms - now_ms
+    return None
 
 
 def _began_ms(tables: Tables, timeline: Timeline) -> int:

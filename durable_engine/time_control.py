@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 from durable_engine.clock import Clock
 from durable_engine.errors import InvalidInputError, RunAlreadyEndedError
@@ -17,7 +17,7 @@ from durable_engine.model.plan import PlannedEvent
 from durable_engine.registry import Registry
 from durable_engine.settle import Settled
 from durable_engine.signals import Signals
-from durable_engine.skipping import own_time
+from durable_engine.skipping import is_at_rest, own_time
 from durable_engine.storage.database import Database
 from durable_engine.storage.setting_table import CLOCK_SHIFT_MS
 from durable_engine.storage.tables import Tables
@@ -127,6 +127,19 @@ class TimeControl:
         """Return the events that were planned for a run, sent or not."""
         return await self._database.read(lambda tables: tables.timelines.planned(run_id))
 
+    async def rested(self, run_ids: Sequence[str]) -> None:
+        """Return when nothing goes on by itself in the times that these runs have of their own.
+
+        It never does while one of them is open that has none: that one goes on with the engine's time.
+        """
+        for run_id in run_ids:
+            run = await self._database.read(lambda tables, run_id=run_id: tables.runs.find(run_id))
+            if run is None or run.status.is_terminal:
+                continue
+            rest = self._signals.rest_of(run.timeline_id or "")
+            if run.timeline_id is None or not await self._is_at_rest(run.timeline_id):
+                await rest.wait()
+
     async def restore(self) -> None:
         """Move the clock to where it was when the data file was closed, as if it had gone on since."""
         shift_ms = await self._database.read(lambda tables: tables.settings.number(CLOCK_SHIFT_MS))
@@ -192,7 +205,7 @@ class TimeControl:
             elif not to_end:
                 until_ms = run.at(_coming_ms(tables, run_id, timeline_id, now_ms=now_ms))
             asked.append((from_ms, until_ms, tables.history.newest()))
-            tables.timelines.limit(timeline_id, until_ms)
+            _let_jump(tables, timeline_id, from_ms=from_ms, until_ms=until_ms, now_ms=now_ms)
             return Settled()
 
         over = asyncio.ensure_future(self._clock.patience(patience_s))
@@ -200,7 +213,7 @@ class TimeControl:
             if by_ms is None and to_ms is None and not to_end and await self._is_called(run_id):
                 await self._settled_before(over)  # what comes next is what the call asks for
             await self._transactions.commit(change)
-            await self._settled_before(over)
+            await self._before(over, self.rested([run_id]))
         finally:
             over.cancel()
         ((from_ms, until_ms, first),) = asked
@@ -235,12 +248,20 @@ class TimeControl:
     async def _is_called(self, run_id: str) -> bool:
         return await self._database.read(lambda tables: tables.queue.is_called(run_id))
 
+    async def _is_at_rest(self, timeline_id: str) -> bool:
+        now_ms = self._clock.now_ms()
+        return await self._database.transact(lambda tables: is_at_rest(tables, timeline_id, now_ms=now_ms))
+
     async def _settled_before(self, over: asyncio.Future[None]) -> None:
-        settled = asyncio.ensure_future(self._signals.settled())
+        await self._before(over, self._signals.settled())
+
+    async def _before(self, over: asyncio.Future[None], wait: Coroutine[Any, Any, None]) -> None:
+        """Wait, unless the patience is over first."""
+        waiting = asyncio.ensure_future(wait)
         try:
-            await asyncio.wait((settled, over), return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait((waiting, over), return_when=asyncio.FIRST_COMPLETED)
         finally:
-            settled.cancel()
+            waiting.cancel()
 
     async def _told(
         self, first: int, *, from_ms: int, target_ms: int | None, run_id: str | None = None
@@ -287,6 +308,15 @@ def _coming_ms(tables: Tables, run_id: str, timeline_id: str, *, now_ms: int) ->
             hint=f"Call get_run_status runId={run_id} to see what it waits for.",
         )
     return due_ms
+
+
+def _let_jump(tables: Tables, timeline_id: str, *, from_ms: int, until_ms: int | None, now_ms: int) -> None:
+    """Let a time jump up to `until_ms`. One that jumps by itself goes on to do so afterwards."""
+    timeline = tables.timelines.find(timeline_id)
+    if timeline is None or timeline.until_ms is not None or until_ms is None:
+        tables.timelines.limit(timeline_id, until_ms)
+    elif is_at_rest(tables, timeline_id, now_ms=now_ms):
+        tables.timelines.move(timeline_id, until_ms - from_ms)
 
 
 def _target(from_ms: int, *, by_ms: int | None, to_ms: int | None) -> int:

@@ -17,6 +17,7 @@ _OF_RUN: Final = """
 SELECT timeline.id, timeline.offset_ms, until_ms FROM run JOIN timeline ON timeline.id = run.timeline_id
 WHERE run.id = ?
 """
+_FIND: Final = "SELECT id, offset_ms, until_ms FROM timeline WHERE id = ?"
 _CLOSE: Final = "DELETE FROM timeline WHERE id = ?"
 _LIMIT: Final = "UPDATE timeline SET until_ms = ? WHERE id = ?"
 _IS_BUSY: Final = f"""
@@ -79,6 +80,11 @@ class TimelineTable:
         if self._exist is False:
             return []
         return [Timeline(**dict(row)) for row in self._connection.execute(_OF_RUN, (run_id,))]
+
+    def find(self, timeline_id: str) -> Timeline | None:
+        """Return a time that goes its own way now."""
+        row = self._connection.execute(_FIND, (timeline_id,)).fetchone()
+        return None if row is None else Timeline(**dict(row))
 
     def open(self, timeline: Timeline) -> None:
         """Let a run, which belongs to it already, have a time of its own."""

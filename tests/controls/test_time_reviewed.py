@@ -293,3 +293,37 @@ async def test_the_patience_of_a_skip_holds_for_all_that_it_waits_for() -> None:
         assert [fired.step_name for fired in advance.fired] == ["day"]
         gates[1].set()
         await it.settle(run_id)
+
+
+async def test_a_call_elsewhere_keeps_nobody_waiting_for_a_run_at_rest() -> None:
+    client, gate = new_client(), asyncio.Event()
+
+    @client.create_function(fn_id="hangs", trigger=inngest.TriggerEvent(event="t/hang"))
+    async def hangs(ctx: inngest.Context) -> None:
+        await gate.wait()
+
+    @client.create_function(fn_id="waits", trigger=inngest.TriggerEvent(event="t/wait"))
+    async def waits(ctx: inngest.Context) -> Any:
+        await ctx.step.sleep("nap", datetime.timedelta(days=2))
+        found = await ctx.step.wait_for_event("go", event="t/go", timeout=datetime.timedelta(days=365))
+        await ctx.step.sleep("after", datetime.timedelta(days=2))
+        return found and found.data
+
+    async with lab(client, [hangs, waits], clock=RealClock()) as it:
+        await it.start("t/hang")
+        scenario = read_scenario({"event": "t/wait", "timeout": 3_600})
+        async with asyncio.timeout(20):
+            verdict = await run_scenario(it.engine, scenario)
+        assert verdict.is_at_rest
+        assert verdict.run is not None
+        run_id = verdict.run.id
+
+        # Its time may be moved while it rests, and jumps by itself again when it goes on.
+        async with asyncio.timeout(20):
+            advance = await it.engine.time.skip(run_id, by_ms=86_400_000, patience_s=3_600)
+        assert advance.is_complete
+        assert advance.now_ms - advance.from_ms == pytest.approx(86_400_000, abs=5_000)
+        await it.send("t/go", {"n": 1})
+        run = (await it.engine.wait_for_runs([run_id], timeout_s=20))[run_id]
+        assert run.output == {"n": 1}
+        gate.set()
