@@ -14,6 +14,7 @@ from durable_engine.intake import MAX_TS_MS
 from durable_engine.lifecycle.waits import DEFAULT_TIMEOUT_MS
 from durable_engine.model.history import HistoryEntry, HistoryKind
 from durable_engine.model.plan import PlannedEvent
+from durable_engine.model.run import Run
 from durable_engine.registry import Registry
 from durable_engine.settle import Settled
 from durable_engine.signals import Signals
@@ -133,7 +134,7 @@ class TimeControl:
         It never does while one of them is open that has none: that one goes on with the engine's time.
         """
         for run_id in run_ids:
-            run = await self._database.read(lambda tables, run_id=run_id: tables.runs.find(run_id))
+            run = await self._find(run_id)
             if run is None or run.status.is_terminal:
                 continue
             rest = self._signals.rest_of(run.timeline_id or "")
@@ -247,6 +248,9 @@ class TimeControl:
 
     async def _is_called(self, run_id: str) -> bool:
         return await self._database.read(lambda tables: tables.queue.is_called(run_id))
+
+    async def _find(self, run_id: str) -> Run | None:
+        return await self._database.read(lambda tables: tables.runs.find(run_id))
 
     async def _is_at_rest(self, timeline_id: str) -> bool:
         now_ms = self._clock.now_ms()
