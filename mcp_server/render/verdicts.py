@@ -127,7 +127,7 @@ def _next(verdict: Verdict, origin: str) -> str | None:
     if run is None:
         return "list_functions shows what there is and what triggers it."
     if verdict.passed:
-        return f'get_run_status runId="{run.id}" shows the run step by step.'
+        return f'export_test runId="{run.id}" writes it down as a test; get_run_status shows it step by step.'
     if not run.status.is_terminal:
         return run_next(run, origin=origin)
     return (
