@@ -16,12 +16,13 @@ Its answer says how to connect the app.
 A failed step is retried with backoff (4 retries unless configured), so a RUNNING run may show failures. \
 Flow control may delay or drop a start: notStarted and held in send_event say why and until when."""
 
-_TESTING = r"""\ To test a function, test_function does it in one call: sleeps and waits take no time, steps
-are mocked, calls \ broken, events sent while it waits, the outcome checked. Steps that are not mocked run for
-real: mock what must \ not happen. run_fault_matrix finds steps that are not safe to run twice. advance_time
-ends waits of runs that \ are open. explain says why a run waits or failed, or why an event started nothing,
-and what to do. check_replay \ tells whether changed code still fits an open run; rerun repeats one from a
-step; compare_runs, get_coverage."""
+_TESTING = """\
+To test a function, test_function does it in one call: sleeps and waits take no time, steps are mocked, \
+calls broken, events sent while it waits, the outcome checked. Steps that are not mocked run for real: mock \
+what must not happen. export_test writes a run down as a pytest or vitest file. run_fault_matrix finds steps \
+that are not safe to run twice. advance_time ends waits of open runs. explain says why a run waits or failed, \
+or why an event started nothing, and what to do. check_replay tells whether changed code still fits a run; \
+rerun repeats one from a step; snapshot_engine and restore_engine try several fixes from one state."""
 
 _READ_ONLY = """\
 This server is read-only: it shows functions and runs but starts none.
