@@ -24,6 +24,10 @@ that are not safe to run twice. advance_time ends waits of open runs. explain sa
 or why an event started nothing, and what to do. check_replay tells whether changed code still fits a run; \
 rerun repeats one from a step; snapshot_engine and restore_engine try several fixes from one state."""
 
+_EXPLAINING = """\
+explain says why a run waits or failed, or why an event started nothing; compare_runs and get_coverage look \
+back at runs."""
+
 _READ_ONLY = """\
 This server is read-only: it shows functions and runs but starts none.
 list_functions shows what exists, get_run_status one run step by step, poll_run_status waits for runs."""
@@ -44,7 +48,7 @@ def instructions(config: ServerConfig) -> str:
     if "core" in config.toolsets:
         parts.append(_READ_ONLY if config.read_only else _CORE)
     if "testing" in config.toolsets:
-        parts.append(_TESTING)
+        parts.append(_EXPLAINING if config.read_only else _TESTING)
     if "docs" in config.toolsets:
         parts.append(_DOCS)
     return "\n\n".join([*parts, _RULES])
