@@ -104,6 +104,28 @@ async def signup(assistant: Assistant) -> None:
     expect(polled["completed"] == 1, "The signup run should be COMPLETED.")
 
 
+async def tested(assistant: Assistant) -> None:
+    """A path of three days is tested at once, with a mail that is not sent, and a call that breaks."""
+    verdict = await assistant.ask(
+        "And a user who starts no project, which takes three days? Send no mail.",
+        "test_function",
+        event="app/user.signup",
+        data={"userId": "u-8"},
+        mocks=[{"stepId": "send-reminder", "result": "no mail"}],
+        expect={"output": {"userId": "u-8", "activated": False}, "ran": ["send-reminder"]},
+    )
+    expect(verdict["passed"], f"The test should pass, but: {verdict['message']}")
+    verdict = await assistant.ask(
+        "Does an order survive that the answer of the card step is lost?",
+        "test_function",
+        event="shop/order.created",
+        data=ORDER,
+        faults=[{"stepId": "charge-card", "kind": "reply_lost"}],
+        expect={"steps": {"charge-card": {"attempts": 2}}},
+    )
+    expect(verdict["passed"], f"The test should pass, but: {verdict['message']}")
+
+
 async def failed_import(assistant: Assistant) -> None:
     """A run fails, says why, and works with other data."""
     sent = await assistant.ask(
@@ -188,7 +210,7 @@ async def tour(transcript: Transcript, children: list[Child]) -> None:
         transcript.say(f"Stepcue answers at {origin}/mcp; what follows are real calls to it.")
         transcript.say("Answers are shortened here; an assistant gets all of them.")
         assistant = Assistant(client, transcript)
-        for part in (order, signup, failed_import, misspelt, documentation):
+        for part in (order, signup, tested, failed_import, misspelt, documentation):
             await part(assistant)
     closing(transcript)
 

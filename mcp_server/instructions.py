@@ -20,9 +20,9 @@ _TESTING = """\
 To test a function, test_function does it in one call: sleeps and waits take no time, steps are mocked, \
 calls broken, events sent while it waits, the outcome checked. Steps that are not mocked run for real: mock \
 what must not happen. export_test writes a run down as a pytest or vitest file. run_fault_matrix finds steps \
-that are not safe to run twice. advance_time ends waits of open runs. explain says why a run waits or failed, \
-or why an event started nothing, and what to do. check_replay tells whether changed code still fits a run; \
-rerun repeats one from a step; snapshot_engine and restore_engine try several fixes from one state."""
+that are not safe to run twice. advance_time ends waits of open runs. explain says why a run waits or \
+failed, or why an event started nothing, and what to do. check_replay tells whether changed code still fits \
+a run; rerun repeats one from a step; snapshot_engine and restore_engine try several fixes from one state."""
 
 _EXPLAINING = """\
 explain says why a run waits or failed, or why an event started nothing; compare_runs and get_coverage look \

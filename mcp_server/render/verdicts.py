@@ -13,6 +13,7 @@ from durable_engine.durations import format_duration
 from durable_engine.scenarios.model import Check, Verdict
 from mcp_server.clean import one_line
 from mcp_server.render.budget import first_fit, reply
+from mcp_server.render.doubles import mocked_words
 from mcp_server.render.payload import Cutter
 from mcp_server.render.runs import elapsed_ms, real_duration, step_of, time_skipped
 from mcp_server.render.sentences import run_next, run_sentence
@@ -68,7 +69,7 @@ def _run_facts(run: RunView, cut: Cutter, steps: int, origin: str) -> dict[str, 
         "time_skipped": time_skipped(run),
         "steps": [step_of(step, cut, now_ms=run.now_ms, origin=origin) for step in run.steps[:steps]],
         "waiting_for": [wait_of(wait, now_ms=run.now_ms, cut=cut, origin=origin) for wait in waits] or None,
-        "doubles": _doubles(run),
+        "mocked": mocked_words(run),
     }
     if run.status is RunStatus.COMPLETED:
         facts["output"] = cut.value(run.output)
@@ -109,17 +110,6 @@ def _check(check: Check, cut: Cutter) -> CheckResult:
         shown = {"expected": cut.value(check.expected), "actual": cut.value(check.actual)}
     difference = None if check.passed or check.difference is None else cut.text(check.difference)
     return CheckResult(check=cut.text(check.name), passed=check.passed, difference=difference, **shown)
-
-
-def _doubles(run: RunView) -> str | None:
-    """Say in one line what stood in for what."""
-    names = {step.id: step.name for step in run.steps}
-    counts: dict[tuple[str, str], int] = {}
-    for use in run.doubles:
-        where = one_line(names.get(use.step_id or "", "the function's call"), 60)
-        counts[(where, use.outcome)] = counts.get((where, use.outcome), 0) + 1
-    parts = [f"{where}: {outcome} x{count}" for (where, outcome), count in list(counts.items())[:20]]
-    return "; ".join(parts) or None
 
 
 def _next(verdict: Verdict, origin: str) -> str | None:

@@ -39,7 +39,7 @@ class TestResult(Result):
     time_skipped: str | None = None
     steps: list[Step] | None = None
     waiting_for: list[Wait] | None = None
-    doubles: str | None = None
+    mocked: str | None = None
     other_run_ids: list[str] | None = None
     event_id: str | None = None
     notes: list[str] | None = None

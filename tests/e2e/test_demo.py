@@ -52,6 +52,11 @@ def test_the_demo_shows_an_order_a_signup_a_failure_and_the_docs(
     assert "event.data.userId == async.data.userId" in parts["And now?"]
     assert "resumed 1 waiting run" in parts["Send what it waits for."]
     assert '"activated":true,"project":"Apollo"' in parts["Send what it waits for."]
+    skipped = parts["And a user who starts no project, which takes three days? Send no mail."]
+    assert "Test passed" in skipped
+    assert "3d of virtual time" in skipped
+    survived = parts["Does an order survive that the answer of the card step is lost?"]
+    assert "Test passed" in survived
     assert "is FAILED" in parts["Why did it fail?"]
     assert "cannot read invoices from 'may.pdf': not a .csv file" in parts["Why did it fail?"]
     assert '"imported":3' in parts["Try it with a .csv file: only that function, not its event."]

@@ -77,7 +77,7 @@ async def test_both_paths_of_the_onboarding_are_tested_without_waiting(client: C
         },
     )
     assert activated["passed"], activated["message"]
-    assert "send-welcome: result x1" in activated["doubles"]
+    assert "result for step 'send-welcome'" in activated["mocked"]
 
 
 async def test_a_wait_is_explained_and_skipped(client: Client) -> None:

@@ -48,7 +48,7 @@ async def test_a_passing_test_says_so_first_and_that_time_was_virtual(server):
     assert "of virtual time (" in answer["message"]
     assert answer["virtualDuration"].startswith("4d")
     assert answer["realDuration"].endswith("s")
-    assert answer["doubles"] == "mail: result x1"
+    assert answer["mocked"] == "Mocked or with injected faults: result for step 'mail'."
     assert [step["stepName"] for step in answer["steps"]] == ["three-days", "survey", "mail"]
 
 
