@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from difflib import get_close_matches
 from typing import Final, Protocol
 
 from durable_engine.errors import EventNotFoundError, InvalidInputError
@@ -174,10 +175,13 @@ def _is_id(value: JSONValue) -> bool:
 
 
 def _notes(run: RunView, planned: Sequence[PlannedEvent]) -> list[str]:
-    notes = [
-        f"The double for step {double.step!r} was never used: the run did not come to it."
-        for double in run.unused_doubles
-    ]
+    names = list(dict.fromkeys(step.name for step in run.steps))
+    notes = []
+    for double in run.unused_doubles:
+        what = f"step {double.step!r}" if double.step else "the function's own call"
+        near = get_close_matches(double.step or "", names, n=1)
+        meant = f" Did you mean {near[0]!r}?" if near else ""
+        notes.append(f"The double for {what} was never used: the run did not come to it.{meant}")
     for event in planned:
         if event.sent_ms is None:
             what = "Signal" if event.is_signal else "Event"

@@ -147,7 +147,7 @@ async def test_what_was_never_used_or_sent_is_noted(it: Lab) -> None:
     )
     assert verdict.passed
     assert verdict.notes == (
-        "The double for step 'chrage' was never used: the run did not come to it.",
+        "The double for step 'chrage' was never used: the run did not come to it. Did you mean 'charge'?",
         "Event 't/else' was never sent: the run never waited for it.",
         "Event 't/answer' was never sent: step 'thank' never ended.",
     )
