@@ -185,13 +185,11 @@ def _notes(run: RunView, planned: Sequence[PlannedEvent]) -> list[str]:
     for event in planned:
         if event.sent_ms is None:
             what = "Signal" if event.is_signal else "Event"
-            after = (
-                "ended"
-                if event.after_step
-                else "waited for it"
-                if event.after_ms is None
-                else "lasted so long"
-            )
-            who = f"step {event.after_step!r}" if event.after_step else "the run"
-            notes.append(f"{what} {event.name!r} was never sent: {who} never {after}.")
+            notes.append(f"{what} {event.name!r} was never sent: {_what_was_missing(event)}.")
     return notes
+
+
+def _what_was_missing(event: PlannedEvent) -> str:
+    if event.after_step is not None:
+        return f"step {event.after_step!r} never ended"
+    return "the run never waited for it" if event.after_ms is None else "the run ended before that time"
