@@ -120,6 +120,8 @@ async def test_typescript_code_that_changed_is_told_by_its_first_difference(
 
 
 async def test_a_random_id_on_typescript_is_told_from_a_new_name(ts_lab: Lab) -> None:
+    if ts_lab.app.version == "v3":
+        pytest.skip("version 3 of the SDK waits ten seconds for each step that it does not find")
     report = await _check(ts_lab, "edited", "random", before="random")
     assert [(found.kind, found.ended_steps) for found in report.differences] == [(Divergence.RANDOM_ID, 1)]
 

@@ -54,7 +54,7 @@ def test_the_demo_shows_an_order_a_signup_a_failure_and_the_docs(
     assert '"activated":true,"project":"Apollo"' in parts["Send what it waits for."]
     skipped = parts["And a user who starts no project, which takes three days? Send no mail."]
     assert "Test passed" in skipped
-    assert "3d of virtual time" in skipped
+    assert "virtualDuration: 3d" in skipped
     survived = parts["Does an order survive that the answer of the card step is lost?"]
     assert "Test passed" in survived
     assert "is FAILED" in parts["Why did it fail?"]

@@ -19,10 +19,11 @@ SAMPLE = REPOSITORY / "examples" / "python_app"
 ITEMS = [{"sku": "mug", "price": 12, "quantity": 2}]
 
 
-@pytest.fixture
-async def server(tmp_path: Path) -> AsyncIterator[Stepcue]:
+@pytest.fixture(scope="module")
+async def server(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stepcue]:
     """Stepcue with the sample app, both real processes."""
-    async with stepcue(tmp_path, "--no-poll") as running, sdk_app("app", running.origin, SAMPLE):
+    folder = tmp_path_factory.mktemp("shop")
+    async with stepcue(folder, "--no-poll") as running, sdk_app("app", running.origin, SAMPLE):
         yield running
 
 
