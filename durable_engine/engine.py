@@ -302,8 +302,9 @@ class Engine:
         await self._signals.settled()
 
     async def nearest_triggers(self, event_name: str) -> Sequence[str]:
-        """Return event names that functions listen to, the closest to `event_name` first."""
-        return self._keeper.registry.nearest_triggers(event_name)
+        """Return event names that functions listen to or runs wait for, those like `event_name` first."""
+        awaited = await self._database.read(lambda tables: tables.pauses.awaited(limit=_RECENT))
+        return self._keeper.registry.nearest_triggers(event_name, awaited=awaited)
 
     async def sync_app(self, url: str) -> None:
         """Sync the app at this serve endpoint now, and keep it in sync.

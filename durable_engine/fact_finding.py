@@ -87,6 +87,7 @@ class FactFinding:
                 if any(trigger.matches_name(event.name) for trigger in function.triggers)
             ),
             nearest=tuple(registry.nearest_triggers(event.name)),
+            awaited=tuple(closest(event.name, tables.pauses.awaited(limit=_RECENT))),
             unmet=self._unmet(event),
             apps=tuple(self._apps),
             has_functions=bool(registry.functions),

@@ -139,9 +139,9 @@ class Registry:
         name = self.app(app).name
         return tuple(function for function in self.functions if function.app_name == name)
 
-    def nearest_triggers(self, event_name: str) -> list[str]:
-        """Return event names that functions listen to, the closest first."""
-        names = {trigger.event for function in self.functions for trigger in function.triggers}
+    def nearest_triggers(self, event_name: str, *, awaited: Iterable[str] = ()) -> list[str]:
+        """Return event names that functions listen to, or that runs wait for, the closest first."""
+        names = {trigger.event for function in self.functions for trigger in function.triggers} | {*awaited}
         known = sorted(name for name in names if name and not name.startswith("inngest/"))
         return closest(event_name, known)
 

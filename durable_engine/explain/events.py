@@ -149,8 +149,10 @@ def _unheard(facts: EventFacts) -> tuple[Cause, str]:
 
 
 def _differences(facts: EventFacts) -> list[str]:
-    pairs = ((name, difference(facts.event.name, name)) for name in facts.nearest)
-    return [f"the trigger {quoted(name)} {how}" for name, how in pairs if how is not None]
+    known = [("the trigger", name) for name in facts.nearest]
+    known += [("the awaited event", name) for name in facts.awaited if name not in facts.nearest]
+    pairs = ((what, name, difference(facts.event.name, name)) for what, name in known)
+    return [f"{what} {quoted(name)} {how}" for what, name, how in pairs if how is not None]
 
 
 def _near_triggers(facts: EventFacts) -> list[Evidence]:
@@ -230,7 +232,8 @@ def _what_to_do(facts: EventFacts, cause: Cause, verdicts: tuple[FunctionVerdict
         elif verdict.cause in _WHAT_TO_DO:
             found.append(advice(_WHAT_TO_DO[verdict.cause]))
     if cause is Cause.NO_FUNCTION_LISTENS:
-        near = [name for name in facts.nearest if difference(facts.event.name, name) is not None]
+        names = dict.fromkeys([*facts.nearest, *facts.awaited])
+        near = [name for name in names if difference(facts.event.name, name) is not None]
         found += [
             Action(
                 kind=ActionKind.SEND_EVENT,

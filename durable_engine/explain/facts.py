@@ -76,7 +76,7 @@ class EventFacts:
 
     `ended_waits` are the waits that it ended, as (run id, name of the step). `listeners` are the functions
     that listen to its name now, `gone` those that did and are not synced any more, `nearest` the
-    names of triggers like it.
+    names of triggers like it, `awaited` names like it that runs wait for.
     `started` are the first of the runs that it started, `started_functions` the slugs for all of them.
     `unmet` are waits and cancelOn for its name that are open now and that it does not meet.
     """
@@ -91,6 +91,7 @@ class EventFacts:
     listeners: tuple[Function, ...] = ()
     gone: tuple[Function, ...] = ()
     nearest: tuple[str, ...] = ()
+    awaited: tuple[str, ...] = ()
     unmet: tuple[UnmetWait, ...] = ()
     apps: tuple[AppView, ...] = ()
     has_functions: bool = True

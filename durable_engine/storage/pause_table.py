@@ -54,6 +54,16 @@ def _paths_of(table: str) -> str:
 
 
 _PATHS: Final = _paths_of("pause")
+# From each name to the next in the index: there may be very many waits for one.
+_NAMES: Final = """
+WITH RECURSIVE known (name) AS (
+    SELECT min(event_name) FROM pause WHERE event_name IS NOT NULL
+    UNION ALL
+    SELECT (SELECT min(event_name) FROM pause WHERE event_name IS NOT NULL AND event_name > known.name)
+    FROM known WHERE known.name IS NOT NULL
+)
+SELECT name FROM known WHERE name IS NOT NULL LIMIT ?
+"""
 _CANCEL_PATHS: Final = _paths_of("cancel_trigger")
 
 
@@ -93,6 +103,10 @@ class PauseTable:
     def for_event(self, event_name: str, *, limit: int = _ALL) -> list[Pause]:
         """Return the waits for events of this name, `limit` of them at most, those of old runs first."""
         return [Pause(**dict(row)) for row in self._connection.execute(_BY_EVENT, (event_name, limit))]
+
+    def awaited(self, *, limit: int) -> list[str]:
+        """Return the names of events that something waits for now."""
+        return [row[0] for row in self._connection.execute(_NAMES, (limit,))]
 
     def candidates(self, event_name: str, incoming: JSONObject) -> list[Pause]:
         """Return the waits that this event may end, in the order of `for_event`.

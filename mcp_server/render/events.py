@@ -229,7 +229,8 @@ def _next_unmatched(unmatched: Unmatched) -> str:
         return how_to_connect(unmatched.engine_url, unmatched.inventory.apps)
     if unmatched.nearest:
         name = one_line(unmatched.nearest[0], 100)
-        return f"send_event name={name!r} is the nearest trigger; list_functions shows all triggers."
+        nearest = "is the nearest name that something listens to"
+        return f"send_event name={name!r} {nearest}; list_functions shows all triggers."
     return "list_functions shows what triggers each function; invoke_function starts one without an event."
 
 

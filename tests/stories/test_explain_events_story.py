@@ -110,6 +110,26 @@ async def test_a_name_that_nothing_listens_to_is_compared_with_the_triggers(name
         assert not answer["happensNext"]["byItself"]
 
 
+async def test_a_name_that_is_nearly_what_a_run_waits_for_is_compared_with_that() -> None:
+    client = new_client()
+
+    @client.create_function(fn_id="waits", trigger=inngest.TriggerEvent(event="t/wait"))
+    async def waits(ctx: inngest.Context) -> None:
+        await ctx.step.wait_for_event("answer", event="shop/answer", timeout=datetime.timedelta(days=1))
+
+    async with lab(client, [waits]) as it:
+        await it.settle(await it.start("t/wait"))
+        event_id = await _send(it, "shop/answr", data={"id": 7})
+        answer = await _explain(it, event_id)
+
+        assert answer["cause"] == "no-function-listens"
+        assert "the awaited event 'shop/answer' differs in 1 letter" in " ".join(
+            facts(answer, "near-trigger")
+        )
+        assert answer["next"] == 'send_event name="shop/answer" data={"id":7}'
+        assert (await it.engine.nearest_triggers("shop/answr"))[0] == "shop/answer"
+
+
 async def test_a_name_that_is_like_no_trigger_gets_no_event_proposed() -> None:
     client = new_client()
     async with lab(client, [_job(client)]) as it:
