@@ -27,6 +27,30 @@ GROUPS = [
     "group-race",
 ]
 MODES = ["", "-optimized", "-unoptimized"]
+STEPS: dict[str, dict[str, Any]] = {
+    "three": {},
+    "loop": {},
+    "input": {},
+    "values": {},
+    "nothing": {},
+    "sleep": {"time": "1h"},
+    "send": {},
+    "ai-wrap": {},
+    "wait-in-a-loop": {},
+    "invoke-many": {},
+    "invoke-uncaught": {},
+    "flaky": {"failures": 1},
+    "rollback": {},
+    "no-retries": {},
+    "no-retries-outside": {},
+    "non-retriable-caught": {},
+    "non-retriable-uncaught": {},
+    "throws-text": {},
+    "throws-object": {},
+    "catch-and-go-on": {},
+    "edited-inputs": {},
+}
+"""Functions that run one step after the other, and the data of their events."""
 
 
 async def _edition(it: Lab, name: str) -> None:
@@ -51,50 +75,21 @@ async def _check(
 
 
 @pytest.mark.parametrize("mode", MODES)
-@pytest.mark.parametrize("function", GROUPS)
-async def test_parallel_code_that_did_not_change_follows_its_record(
-    ts_lab: Lab, function: str, mode: str
-) -> None:
-    report = await _check(ts_lab, function + mode)
+async def test_parallel_code_that_did_not_change_follows_its_record(ts_lab: Lab, mode: str) -> None:
+    for function in GROUPS:
+        report = await _check(ts_lab, function + mode)
 
-    assert report.differences == ()
-    assert report.notes == ()
-    assert report.checked == report.points
+        assert report.differences == (), function
+        assert report.notes == (), function
+        assert report.checked == report.points, function
 
 
-@pytest.mark.parametrize(
-    ("function", "data"),
-    [
-        ("three", {}),
-        ("loop", {}),
-        ("input", {}),
-        ("values", {}),
-        ("nothing", {}),
-        ("sleep", {"time": "1h"}),
-        ("send", {}),
-        ("ai-wrap", {}),
-        ("wait-in-a-loop", {}),
-        ("invoke-many", {}),
-        ("invoke-uncaught", {}),
-        ("flaky", {"failures": 1}),
-        ("rollback", {}),
-        ("no-retries", {}),
-        ("no-retries-outside", {}),
-        ("non-retriable-caught", {}),
-        ("non-retriable-uncaught", {}),
-        ("throws-text", {}),
-        ("throws-object", {}),
-        ("catch-and-go-on", {}),
-        ("edited-inputs", {}),
-    ],
-)
-async def test_code_that_did_not_change_follows_its_record_whatever_its_steps(
-    ts_lab: Lab, function: str, data: dict[str, Any]
-) -> None:
-    report = await _check(ts_lab, function, **data)
+async def test_code_that_did_not_change_follows_its_record_whatever_its_steps(ts_lab: Lab) -> None:
+    for function, data in STEPS.items():
+        report = await _check(ts_lab, function, **data)
 
-    assert report.differences == ()
-    assert report.checked == report.points
+        assert report.differences == (), function
+        assert report.checked == report.points, function
 
 
 @pytest.mark.parametrize(
