@@ -175,3 +175,59 @@ async def one_lab() -> Any:
     client = new_client()
     async with lab(client, _functions(client)) as opened:
         yield opened
+
+
+async def test_batches_throttles_rate_limits_and_invokes_obey_too() -> None:
+    client = new_client()
+    hour = datetime.timedelta(hours=1)
+
+    @client.create_function(
+        fn_id="batched",
+        trigger=inngest.TriggerEvent(event="t/batched"),
+        batch_events=inngest.Batch(max_size=10, timeout=hour),
+    )
+    async def batched(ctx: inngest.Context) -> int:
+        return len(ctx.events)
+
+    @client.create_function(
+        fn_id="throttled",
+        trigger=inngest.TriggerEvent(event="t/throttled"),
+        throttle=inngest.Throttle(limit=1, period=hour),
+    )
+    async def throttled(ctx: inngest.Context) -> None:
+        return None
+
+    @client.create_function(
+        fn_id="limited",
+        trigger=inngest.TriggerEvent(event="t/limited"),
+        rate_limit=inngest.RateLimit(limit=1, period=hour),
+    )
+    async def limited(ctx: inngest.Context) -> None:
+        return None
+
+    @client.create_function(fn_id="slow", trigger=inngest.TriggerEvent(event="t/slow"))
+    async def slow(ctx: inngest.Context) -> None:
+        await ctx.step.sleep("long", datetime.timedelta(days=2))
+
+    @client.create_function(fn_id="caller", trigger=inngest.TriggerEvent(event="t/call"), retries=0)
+    async def caller(ctx: inngest.Context) -> str:
+        try:
+            await ctx.step.invoke("ask", function=slow, timeout=2.5 * hour)
+        except inngest.StepError as error:
+            return error.name
+        return "too soon"
+
+    async with lab(client, [batched, throttled, limited, slow, caller], clock=RealClock()) as it:
+        for _ in range(3):
+            await it.send("t/batched")
+            await it.send("t/throttled")
+        await it.start("t/limited")
+        assert await it.send("t/limited") == ()
+        called = await it.start("t/call")
+        await it.engine.settle()
+        advance = await it.engine.time.advance(by_ms=4 * HOUR_MS, patience_s=20)
+
+        ended = [entry[0] for entry in _named(advance) if entry[1] == "run.completed"]
+        assert ended == ["lab-batched", "lab-throttled", "lab-throttled", "lab-caller"]
+        assert (await it.engine.get_run(called)).output == "InngestInvokeTimeoutError"
+        await it.start("t/limited")

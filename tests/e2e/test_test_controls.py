@@ -144,3 +144,32 @@ async def test_a_run_is_replayed_repeated_compared_and_covered(client: Client) -
     assert "charge-card" in str(compared)
     covered = await call(client, "get_coverage", functionId="process-order")
     assert "create-shipment" in str(covered)
+
+
+async def test_a_run_is_written_down_as_a_test_in_each_form(client: Client) -> None:
+    tested = await _order(client, mocks=[{"stepId": "charge-card", "result": {"amount": 5}}])
+    assert tested["passed"], tested["message"]
+    for form in ("pytest", "vitest", "scenario"):
+        written = await call(client, "export_test", runId=tested["runId"], format=form)
+        assert "process-order" in str(written["code"])
+        assert "charge-card" in str(written["code"])
+
+
+async def test_fixes_are_tried_from_one_state_which_is_emptied_in_the_end(client: Client) -> None:
+    sent = await call(client, "send_event", name="app/user.signup", data={"userId": "u9"})
+    (run_id,) = sent["runIds"]
+    taken = await call(client, "snapshot_engine", name="asleep")
+    assert taken["saved"]
+    for _ in range(2):
+        ended = await call(client, "advance_time", runId=run_id, to="end")
+        assert ended["status"] == "COMPLETED"
+        restored = await call(client, "restore_engine", name="asleep")
+        assert restored["done"]
+        status = await call(client, "get_run_status", runId=run_id)
+        assert status["status"] in {"QUEUED", "RUNNING"}
+    emptied = await call(client, "reset_engine", keepSnapshots=False)
+    assert emptied["done"]
+    listed = await call(client, "list_functions")
+    assert listed["count"] == 3
+    gone = await client.call_tool("get_run_status", {"runId": run_id})
+    assert gone.is_error
