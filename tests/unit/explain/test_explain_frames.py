@@ -73,7 +73,7 @@ def test_a_python_frame_whose_source_is_not_there_has_no_code() -> None:
 @pytest.mark.parametrize(
     "file",
     [
-        "/root/.pyenv/versions/3.11.7/lib/python3.11/asyncio/tasks.py",
+        "/opt/python/lib/python3.11/asyncio/tasks.py",
         "/usr/lib/python3/dist-packages/requests/api.py",
         "/opt/Python.framework/Versions/3.12/lib/python3.12/json/decoder.py",
         "C:\\Python311\\Lib\\asyncio\\base_events.py",
