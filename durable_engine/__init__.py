@@ -48,7 +48,7 @@ from durable_engine.model.flow import (
     Throttle,
 )
 from durable_engine.model.function import App, CancelOn, Function, Trigger
-from durable_engine.model.plan import Conditions, PlannedEvent
+from durable_engine.model.plan import AS_USUAL, Conditions, PlannedEvent
 from durable_engine.model.records import (
     EventFilter,
     EventPage,
@@ -71,6 +71,7 @@ from durable_engine.time_control import Advance, Fired, TimeControl
 from durable_engine.unsupported import UnsupportedUse
 
 __all__ = [
+    "AS_USUAL",
     "DEFAULT_DATA_FILE",
     "DEFAULT_PORT",
     "Action",

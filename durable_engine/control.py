@@ -8,7 +8,7 @@ from typing import Final
 from durable_engine.answers import commit_checkpoint
 from durable_engine.cancelling import cancellation
 from durable_engine.clock import Clock
-from durable_engine.errors import InvalidInputError, RunAlreadyEndedError, StaleCallError
+from durable_engine.errors import InvalidInputError, StaleCallError
 from durable_engine.expressions import compile_expression
 from durable_engine.lifecycle.resume import signal_arrived
 from durable_engine.model.history import HistoryEntry, HistoryKind
@@ -47,9 +47,7 @@ class RunControl:
         """
 
         def change(tables: Tables, registry: Registry, now_ms: int) -> Settled:
-            run = tables.runs.known(run_id)
-            if run.status.is_terminal:
-                raise RunAlreadyEndedError(f"Run {run_id} has ended before: it is {run.status}.")
+            run = tables.runs.known_open(run_id)
             return _cancel(tables, registry, run, now_ms=now_ms)
 
         await self._transactions.commit(change)

@@ -7,9 +7,8 @@ from collections.abc import Callable, Mapping
 from durable_engine.clock import Clock
 from durable_engine.doubles.checks import check, check_life
 from durable_engine.doubles.giving import attach
-from durable_engine.errors import InvalidInputError, RunAlreadyEndedError
+from durable_engine.errors import InvalidInputError
 from durable_engine.model.double import DEFAULT_LIFE_MS, Double, NewDouble
-from durable_engine.model.run import Run
 from durable_engine.model.status import StepKind
 from durable_engine.registry import Registry
 from durable_engine.storage.database import Database
@@ -56,11 +55,11 @@ class Doubling:
 
         def store(tables: Tables) -> Double:
             tables.doubles.delete_expired(now_ms=now_ms)
-            function_id = named or _open_run(tables, run_id or "").function_id
+            function_id = named or tables.runs.known_open(run_id or "").function_id
             if run_id is None:
                 others = tables.doubles.standing(function_id, now_ms=now_ms)
             else:
-                _open_run(tables, run_id)
+                tables.runs.known_open(run_id)
                 others = tables.doubles.of_scope(run_id)
             address = (function_id, double.step, double.index)
             for other in others:
@@ -111,10 +110,3 @@ class Doubling:
 
     def _function_id(self, function: str | None, app: str | None) -> str | None:
         return None if function is None else self._registry().find(function, app=app).id
-
-
-def _open_run(tables: Tables, run_id: str) -> Run:
-    run = tables.runs.known(run_id)
-    if run.status.is_terminal:
-        raise RunAlreadyEndedError(f"Run {run_id} has ended: it is {run.status}.")
-    return run

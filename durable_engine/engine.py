@@ -28,7 +28,7 @@ from durable_engine.model.double import NewDouble
 from durable_engine.model.event import EventReceipt, NewEvent
 from durable_engine.model.function import Function
 from durable_engine.model.json_value import JSONValue
-from durable_engine.model.plan import Conditions
+from durable_engine.model.plan import AS_USUAL, Conditions
 from durable_engine.model.views import Inventory, RunView
 from durable_engine.pausing import Pausing
 from durable_engine.reception import Reception
@@ -171,7 +171,7 @@ class Engine:
         event: NewEvent,
         *,
         seed: str | None = None,
-        under: Conditions = Conditions(),  # noqa: B008 - frozen
+        under: Conditions = AS_USUAL,
         doubles: Sequence[NewDouble] = (),
     ) -> EventReceipt:
         """Accept one event; the receipt tells what it started, known in the same transaction.
@@ -206,7 +206,7 @@ class Engine:
         data: Mapping[str, object] | None = None,
         user: Mapping[str, object] | None = None,
         key: str | None = None,
-        under: Conditions = Conditions(),  # noqa: B008 - frozen
+        under: Conditions = AS_USUAL,
         doubles: Sequence[NewDouble] = (),
     ) -> EventReceipt:
         """Start one function directly, whatever triggers it.

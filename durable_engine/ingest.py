@@ -12,7 +12,7 @@ from durable_engine.model.decision import Control, Drop
 from durable_engine.model.event import LIFECYCLE_EVENTS, Event, StartedRun, UnmetWait
 from durable_engine.model.function import Trigger
 from durable_engine.model.pause import Pause
-from durable_engine.model.plan import Conditions
+from durable_engine.model.plan import AS_USUAL, Conditions
 from durable_engine.model.run import Timeline
 from durable_engine.registry import Registry
 from durable_engine.starting import Start, consider, decline
@@ -29,7 +29,7 @@ def plan_event(
     *,
     now_ms: int,
     timeline: Timeline | None = None,
-    under: Conditions = Conditions(),  # noqa: B008 - frozen
+    under: Conditions = AS_USUAL,
 ) -> Changes:
     """Decide which runs a new event starts, and say why a function that listens to it is not started.
 

@@ -17,7 +17,7 @@ from durable_engine.model.changes import Changes
 from durable_engine.model.double import NewDouble
 from durable_engine.model.event import Event, EventReceipt, NewEvent
 from durable_engine.model.function import Function
-from durable_engine.model.plan import Conditions
+from durable_engine.model.plan import AS_USUAL, Conditions
 from durable_engine.registry import Registry
 from durable_engine.settle import Settled, Settlement, invoked_event
 from durable_engine.standing import held_words
@@ -51,7 +51,7 @@ class Reception:
         *,
         seed: str | None,
         explains: bool,
-        under: Conditions = Conditions(),  # noqa: B008 - frozen
+        under: Conditions = AS_USUAL,
         doubles: Sequence[NewDouble] = (),
     ) -> list[EventReceipt]:
         """Accept events, all of them or none. `explains`: the receipts say what keeps runs waiting, too.
@@ -95,7 +95,7 @@ class Reception:
         data: Mapping[str, object] | None,
         user: Mapping[str, object] | None,
         key: str | None,
-        under: Conditions = Conditions(),  # noqa: B008 - frozen
+        under: Conditions = AS_USUAL,
         doubles: Sequence[NewDouble] = (),
     ) -> EventReceipt:
         """Start one function, whatever triggers it; for 24 h the same `key` starts it only once.

@@ -25,7 +25,7 @@ from durable_engine.model.event import FUNCTION_INVOKED, Event, StartedRun
 from durable_engine.model.function import Function
 from durable_engine.model.history import HistoryEntry, HistoryKind
 from durable_engine.model.json_value import JSONObject, parse_json, to_json
-from durable_engine.model.plan import Conditions
+from durable_engine.model.plan import AS_USUAL, Conditions
 from durable_engine.model.queue_item import ItemKind, NewItem
 from durable_engine.model.run import Run
 from durable_engine.model.status import RunStatus
@@ -86,7 +86,7 @@ class Settlement:
         self,
         event: Event,
         *,
-        under: Conditions = Conditions(),  # noqa: B008 - frozen
+        under: Conditions = AS_USUAL,
         cause: Run | None = None,
     ) -> Settled:
         """Store an event and everything that follows from it.
@@ -126,7 +126,7 @@ class Settlement:
         event: Event,
         cause: Run | None = None,
         *,
-        under: Conditions = Conditions(),  # noqa: B008 - frozen
+        under: Conditions = AS_USUAL,
     ) -> Iterable[Changes]:
         plan = plan_event(
             self._tables,

@@ -24,7 +24,7 @@ from durable_engine.model.flow import Batch, Debounce
 from durable_engine.model.function import Function
 from durable_engine.model.json_value import to_json
 from durable_engine.model.pause import Pause
-from durable_engine.model.plan import Conditions
+from durable_engine.model.plan import AS_USUAL, Conditions
 from durable_engine.model.run import Run, Timeline
 from durable_engine.storage.tables import Tables
 
@@ -49,7 +49,7 @@ class Start:
     parent: tuple[str, str] | None = None
     start_key: str | None = None
     timeline: Timeline | None = None
-    under: Conditions = Conditions()  # noqa: RUF009 - frozen
+    under: Conditions = AS_USUAL
 
 
 def consider(tables: Tables, changes: Changes, start: Start) -> Run | None:

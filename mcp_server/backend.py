@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from durable_engine import (
+    AS_USUAL,
     Conditions,
     Covering,
     Double,
@@ -120,7 +121,7 @@ class Backend(Protocol):
         event: NewEvent,
         *,
         seed: str | None = None,
-        under: Conditions = Conditions(),  # noqa: B008 - frozen
+        under: Conditions = AS_USUAL,
         doubles: Sequence[NewDouble] = (),
     ) -> EventReceipt:
         """Accept one event and return what it started, in one transaction.
@@ -140,7 +141,7 @@ class Backend(Protocol):
         app: str | None = None,
         data: Mapping[str, object] | None = None,
         user: Mapping[str, object] | None = None,
-        under: Conditions = Conditions(),  # noqa: B008 - frozen
+        under: Conditions = AS_USUAL,
         doubles: Sequence[NewDouble] = (),
     ) -> EventReceipt:
         """Start one function directly; `function` is its slug, UUID, name, or slug without the app.

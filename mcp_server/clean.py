@@ -26,6 +26,11 @@ def one_line(text: str, limit: int = 200) -> str:
     return flat if len(flat) <= limit else f"{flat[: limit - 1]}…"
 
 
+def quoted_step(name: str, index: int) -> str:
+    """Return a step's name as sentences show it: `'charge'`, `'charge'[1]` for a repeat."""
+    return repr(one_line(name, 80)) + (f"[{index}]" if index else "")
+
+
 def clean(value: Any, *, depth: int = MAX_DEPTH) -> Any:
     """Return a JSON value that every client can read: valid Unicode, not nested too deeply."""
     if isinstance(value, str):

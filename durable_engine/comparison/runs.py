@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from durable_engine.comparison.json_diff import Change, diff
 from durable_engine.model.json_value import JSONObject, JSONValue
+from durable_engine.model.op import step_label
 from durable_engine.model.status import RunStatus, StepKind, StepStatus
 from durable_engine.model.views import RunView, StepView
 
@@ -29,6 +30,11 @@ class StepComparison:
     duration_b_ms: int | None
     changes: tuple[Change, ...] = ()
     """Where its kind, input, output or error differ."""
+
+    @property
+    def label(self) -> str:
+        """How people name the step: `charge`, `charge[1]` for a repeat."""
+        return step_label(self.name, self.index)
 
     @property
     def differs(self) -> bool:
@@ -85,8 +91,8 @@ def compare(run_a: RunView, run_b: RunView) -> RunComparison:
         run_a=run_a,
         run_b=run_b,
         first=_first(run_a, run_b),
-        only_a=tuple(label(step) for step in run_a.steps if (step.name, step.index) not in places_b),
-        only_b=tuple(label(step) for step in run_b.steps if (step.name, step.index) not in names_a),
+        only_a=tuple(step.label for step in run_a.steps if (step.name, step.index) not in places_b),
+        only_b=tuple(step.label for step in run_b.steps if (step.name, step.index) not in names_a),
         steps=tuple(
             _compare(step, run_b.steps[place_b], place, place_b)
             for place, step in enumerate(run_a.steps)
@@ -95,11 +101,6 @@ def compare(run_a: RunView, run_b: RunView) -> RunComparison:
         event=diff(_event(run_a), _event(run_b)),
         result=diff(_result(run_a), _result(run_b)),
     )
-
-
-def label(step: StepView) -> str:
-    """Return how people name a step."""
-    return f"{step.name}[{step.index}]" if step.index else step.name
 
 
 def _first(run_a: RunView, run_b: RunView) -> FirstDifference | None:
@@ -111,8 +112,8 @@ def _first(run_a: RunView, run_b: RunView) -> FirstDifference | None:
             return FirstDifference(
                 place=place,
                 kind=kind,
-                step_a=None if a is None else label(a),
-                step_b=None if b is None else label(b),
+                step_a=None if a is None else a.label,
+                step_b=None if b is None else b.label,
             )
     return None
 

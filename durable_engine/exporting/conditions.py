@@ -21,7 +21,6 @@ from durable_engine.model.json_value import JSONObject, to_json
 from durable_engine.model.recording import Recording
 from durable_engine.model.status import StepKind, StepStatus
 from durable_engine.model.views import RunView, StepView
-from durable_engine.scenarios.checking import label_of
 
 _MOST_EVENTS: Final = 100
 _FAULTS: Final = frozenset(FaultKind)
@@ -138,7 +137,7 @@ def _cancelling(recording: Recording, planned: list[JSONObject]) -> Iterator[JSO
     ended = [step for step in recording.run.steps if step.status is StepStatus.COMPLETED]
     when: JSONObject = {"after": "1s"}
     if ended:
-        when = {"afterStep": label_of(max(ended, key=lambda step: step.ended_ms or 0))}
+        when = {"afterStep": max(ended, key=lambda step: step.ended_ms or 0).label}
     yield {"name": event.name, "data": event.data, **when}
 
 

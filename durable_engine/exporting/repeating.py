@@ -15,7 +15,7 @@ from durable_engine.model.json_value import JSONObject, JSONValue, to_json
 from durable_engine.model.recording import Recording
 from durable_engine.model.status import RunStatus, StepKind, StepStatus
 from durable_engine.model.views import RunView, StepView
-from durable_engine.scenarios.checking import error_text, label_of
+from durable_engine.scenarios.checking import error_text
 
 _MOST_STEPS: Final = 100
 _MOST_MOCKS: Final = 100
@@ -135,7 +135,7 @@ def _recorded_mocks(run: RunView, mocks: list[JSONObject]) -> list[JSONObject]:
 
 
 def _what_runs(run: RunView, mocks: list[JSONObject], mocked: set[str], *, mocks_all: bool) -> Iterator[str]:
-    real = [label_of(step) for step in run.steps if step.kind in HAS_CALL and step.name not in mocked]
+    real = [step.label for step in run.steps if step.kind in HAS_CALL and step.name not in mocked]
     if real:
         advice = "" if mocks_all else ' (export_test mock="all" replaces them by what they returned)'
         yield f"Runs for real: {_listed(real)}{advice}."
@@ -168,8 +168,8 @@ class _Expecting:
             expect |= self._output(run.output, "$")
         elif run.status is RunStatus.FAILED:
             expect["error"] = self._error(run.error)
-        steps = {label_of(step): self._step(step) for step in run.steps[:_MOST_STEPS]}
-        expect["ran"] = [label_of(step) for step in run.steps]
+        steps = {step.label: self._step(step) for step in run.steps[:_MOST_STEPS]}
+        expect["ran"] = [step.label for step in run.steps]
         expect["steps"] = {label: wanted for label, wanted in steps.items() if wanted}
         sent = dict.fromkeys(event.name for event in self._recording.events_sent)
         if sent and not self._mocks_all:
@@ -184,7 +184,7 @@ class _Expecting:
         return {name: value for name, value in expect.items() if value or name == "output"}
 
     def _step(self, step: StepView) -> JSONObject:
-        label = label_of(step)
+        label = step.label
         wanted: JSONObject = {}
         if step.kind in {StepKind.WAIT_FOR_EVENT, StepKind.WAIT_FOR_SIGNAL} and step.status.is_terminal:
             if step.status is StepStatus.COMPLETED:

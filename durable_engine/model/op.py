@@ -9,6 +9,11 @@ from durable_engine.model.json_value import JSONObject, JSONValue
 from durable_engine.model.status import StepKind
 
 
+def step_label(name: str, index: int) -> str:
+    """Return how people name a step: `charge`, `charge[1]` for a repeat."""
+    return f"{name}[{index}]" if index else name
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StepRef:
     """The identity of a step.
@@ -26,7 +31,7 @@ class StepRef:
     @property
     def label(self) -> str:
         """The name, with the index of a repeat: `charge`, `charge[1]`."""
-        return f"{self.name}[{self.index}]" if self.index else self.name
+        return step_label(self.name, self.index)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
 
 from durable_engine.model.json_value import JSONValue
 
@@ -40,3 +41,7 @@ class Conditions:
     def need_own_time(self) -> bool:
         """Whether each of the runs has a time of its own, which is where planned events belong."""
         return self.skips_time or bool(self.events)
+
+
+AS_USUAL: Final = Conditions()
+"""In real time, with nothing planned."""

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from durable_engine.model.json_value import JSONValue
+from durable_engine.model.op import step_label
 from durable_engine.model.status import RunStatus, StepKind
 
 
@@ -39,6 +40,11 @@ class StepLabel:
     name: str
     index: int
     kind: StepKind
+
+    @property
+    def label(self) -> str:
+        """How people name the step: `charge`, `charge[1]` for a repeat."""
+        return step_label(self.name, self.index)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,6 +9,7 @@ from durable_engine.model.double import Double, DoubleUse
 from durable_engine.model.event import Event, StartedRun
 from durable_engine.model.function import Function
 from durable_engine.model.json_value import JSONObject, JSONValue
+from durable_engine.model.op import step_label
 from durable_engine.model.status import RunStatus, StepKind, StepStatus
 from durable_engine.unsupported import UnsupportedUse
 
@@ -100,6 +101,11 @@ class StepView:
     """The same for steps that were asked for together."""
     doubled: str | None = None
     body_runs: int | None = None
+
+    @property
+    def label(self) -> str:
+        """How people name the step: `charge`, `charge[1]` for a repeat."""
+        return step_label(self.name, self.index)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -14,7 +14,7 @@ from durable_engine.scenarios.model import Check, Expectations, StepExpectation,
 def check_run(run: RunView, expect: Expectations, *, events_sent: Sequence[str]) -> list[Check]:
     """Return one check for each expectation, the status of the run first."""
     checks = [*_of_run(run, expect)]
-    steps = {label_of(step): step for step in run.steps}
+    steps = {step.label: step for step in run.steps}
     for label, wanted in expect.steps.items():
         checks += _of_step(label, steps, wanted)
     checks += [
@@ -32,11 +32,6 @@ def check_run(run: RunView, expect: Expectations, *, events_sent: Sequence[str])
         for name in expect.events_sent
     ]
     return checks
-
-
-def label_of(step: StepView) -> str:
-    """Return what expectations call a step."""
-    return f"{step.name}[{step.index}]" if step.index else step.name
 
 
 def error_text(error: JSONObject | None) -> str | None:

@@ -7,7 +7,7 @@ differs between those says nothing about faults.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
@@ -15,14 +15,13 @@ from durable_engine.model.double import HAS_CALL, Delivery, Fault, FaultKind, Mo
 from durable_engine.model.json_value import JSONValue, to_json
 from durable_engine.model.status import RunStatus
 from durable_engine.model.views import RunView, StepView
-from durable_engine.scenarios.checking import label_of
+from durable_engine.patience import before
 from durable_engine.scenarios.comparing import differences
-from durable_engine.scenarios.model import Expectations, Scenario, Verdict
+from durable_engine.scenarios.model import Expectations, Scenario
 from durable_engine.scenarios.runner import Bench, run_scenario
 
 STEP_FAILS: Final = "step_fails"
 """Beside the faults: the step fails for good, at its first attempt."""
-KINDS: Final = (*(kind.value for kind in FaultKind), STEP_FAILS)
 DEFAULT_KINDS: Final = (
     FaultKind.STEP_ERROR.value,
     STEP_FAILS,
@@ -100,7 +99,7 @@ async def run_matrix(
                 problem=f"the run with nothing broken gives no measure: {why}",
             )
         wanted = _places(baseline, scenario, list(dict.fromkeys(kinds)))
-        second = await _before(over, run_scenario(bench, plain))
+        second = await before(over, run_scenario(bench, plain))
         if second is None:
             return Matrix(baseline=baseline, cells=(), left_out=len(wanted))
         if second.run is None:
@@ -115,17 +114,6 @@ async def run_matrix(
         return Matrix(baseline=baseline, cells=cells, left_out=len(wanted) - len(cells))
     finally:
         over.cancel()
-
-
-async def _before(over: asyncio.Future[None], work: Coroutine[Any, Any, Verdict]) -> Verdict | None:
-    """Return what `work` brings, None when the time is over first."""
-    working = asyncio.ensure_future(work)
-    waits: set[asyncio.Future[Any]] = {working, over}
-    try:
-        await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
-        return working.result() if working.done() else None
-    finally:
-        working.cancel()
 
 
 async def _fill(
@@ -198,7 +186,7 @@ async def _cell(bench: Bench, plain: Scenario, place: _Place, measure: _Measure)
     ran_again = [step for step in run.steps if (step.body_runs or 0) > 1 and step.id not in mocked]
     return replace(
         cell,
-        ran_again=tuple(map(label_of, ran_again)),
+        ran_again=tuple(step.label for step in ran_again),
         suspicions=tuple(_suspicions(run, ran_again)),
         difference=_difference(measure, run),
         hit=any(use.is_fault or (use.outcome == "error" and use.step_id in aimed) for use in run.doubles),
@@ -226,7 +214,7 @@ def _suspicions(run: RunView, steps: Sequence[StepView]) -> list[Suspicion]:
         different = [(kind, delivery) for kind, delivery in given if not _is_same(delivery, then)]
         if different and step.error is None:
             kind, delivery = different[-1] if _is_same(given[0][1], then) else different[0]
-            found.append(Suspicion(step=label_of(step), kind=kind, first=delivery.text, then=then))
+            found.append(Suspicion(step=step.label, kind=kind, first=delivery.text, then=then))
     return found
 
 

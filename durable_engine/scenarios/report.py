@@ -6,7 +6,6 @@ from typing import Final
 
 from durable_engine.model.json_value import JSONObject, JSONValue, to_json
 from durable_engine.model.views import RunView, StepView
-from durable_engine.scenarios.checking import label_of
 from durable_engine.scenarios.model import Check, Verdict
 from durable_engine.scenarios.telling import failure_text
 
@@ -55,7 +54,7 @@ def _run(run: RunView) -> JSONObject:
 
 def _step(step: StepView) -> JSONObject:
     return {
-        "step": label_of(step),
+        "step": step.label,
         "kind": step.kind.value,
         "status": step.status.value,
         "attempts": step.attempts,

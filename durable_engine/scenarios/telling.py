@@ -9,7 +9,7 @@ from durable_engine.explain.frames import user_frame
 from durable_engine.model.json_value import JSONObject, JSONValue, to_json
 from durable_engine.model.status import RunStatus, StepStatus
 from durable_engine.model.views import RunView, StepView
-from durable_engine.scenarios.checking import error_text, label_of
+from durable_engine.scenarios.checking import error_text
 from durable_engine.scenarios.model import Check
 
 _MOST_VALUE: Final = 2_000
@@ -59,13 +59,13 @@ def step_lines(run: RunView) -> list[str]:
 
 def _headline(run: RunView) -> str:
     stands = {StepStatus.WAITING, StepStatus.QUEUED, StepStatus.RUNNING}
-    open_steps = [label_of(step) for step in run.steps if step.status in stands]
+    open_steps = [step.label for step in run.steps if step.status in stands]
     where = f" at {', '.join(map(repr, open_steps[:5]))}" if open_steps else ""
     return f"Run {run.id} of {run.function_slug!r} is {run.status.value}{where}. Its steps:"
 
 
 def _step(step: StepView) -> Iterator[str]:
-    words = f"  {label_of(step)}: {step.status.value}"
+    words = f"  {step.label}: {step.status.value}"
     if step.attempts > 1:
         words += f" after {step.attempts} attempts"
     if step.doubled:

@@ -6,7 +6,7 @@ import sqlite3
 from collections.abc import Sequence
 from typing import Final
 
-from durable_engine.errors import RunNotFoundError
+from durable_engine.errors import RunAlreadyEndedError, RunNotFoundError
 from durable_engine.ids import is_ulid
 from durable_engine.model.changes import RunEnd, RunMode
 from durable_engine.model.run import Run
@@ -131,6 +131,18 @@ class RunTable:
         run = self.find(text)
         if run is None:
             raise RunNotFoundError(f"No run {text[:100]!r}.", hint="Run ids come from send_event.")
+        return run
+
+    def known_open(self, text: str) -> Run:
+        """Return the run with an id that a caller gave, which has not ended.
+
+        Raises:
+            RunNotFoundError: there is none.
+            RunAlreadyEndedError: it has ended before.
+        """
+        run = self.known(text)
+        if run.status.is_terminal:
+            raise RunAlreadyEndedError(f"Run {run.id} has ended before: it is {run.status}.")
         return run
 
     def get_lean(self, run_id: str) -> Run | None:

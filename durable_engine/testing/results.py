@@ -8,7 +8,7 @@ from typing import Any, Final, Self
 from durable_engine.model.json_value import JSONObject, JSONValue
 from durable_engine.model.status import RunStatus
 from durable_engine.model.views import RunView, StepView
-from durable_engine.scenarios.checking import check_run, label_of
+from durable_engine.scenarios.checking import check_run
 from durable_engine.scenarios.model import Check, Expectations, StepExpectation, Value
 from durable_engine.scenarios.telling import failure_text
 
@@ -51,13 +51,13 @@ class RunResult:
     @property
     def steps(self) -> list[str]:
         """The steps that it came to, in order; repeats in loops as `charge[1]`."""
-        return [label_of(step) for step in self.view.steps]
+        return [step.label for step in self.view.steps]
 
     def step(self, label: str) -> StepResult:
         """Return a step that the run came to; the test fails if it did not."""
         __tracebackhide__ = True
         self._check(Expectations(status=self.view.status, ran=(label,)))
-        return StepResult(self, next(step for step in self.view.steps if label_of(step) == label))
+        return StepResult(self, next(step for step in self.view.steps if step.label == label))
 
     def assert_completed(self, output: Any = _ANY) -> Self:
         """It has completed, and returned `output`, if that is given."""
@@ -133,7 +133,7 @@ class StepResult:
     def __init__(self, run: RunResult, view: StepView) -> None:
         self._run = run
         self.view = view
-        self.label = label_of(view)
+        self.label = view.label
 
     @property
     def output(self) -> JSONValue:

@@ -85,7 +85,7 @@ def _run(run: RunView) -> ComparedRun:
 
 def _step(step: StepComparison, cut: Cutter) -> ComparedStep:
     return ComparedStep(
-        step_name=cut.text(_label(step)),
+        step_name=cut.text(step.label),
         status_a=step.status_a.value,
         status_b=step.status_b.value if step.status_b is not step.status_a else None,
         attempts_a=step.attempts_a,
@@ -146,7 +146,3 @@ def _next(found: RunComparison) -> str:
 
 def _name(name: str | None) -> str:
     return "no step" if name is None else repr(one_line(name, 80))
-
-
-def _label(step: StepComparison) -> str:
-    return f"{step.name}[{step.index}]" if step.index else step.name

@@ -24,7 +24,7 @@ from durable_engine import (
     fits_kind,
 )
 from durable_engine.durations import format_duration
-from mcp_server.clean import as_json, one_line
+from mcp_server.clean import as_json, one_line, quoted_step
 from mcp_server.nearest import nearest_names
 from mcp_server.render.budget import first_fit, reply
 from mcp_server.render.payload import Cutter
@@ -140,7 +140,7 @@ def mocked_words(run: RunView) -> str | None:
     """Say in a sentence what doubles did to a run; None when nothing."""
     if run.is_real:
         return None
-    names = {step.id: f"step {_step_label(step)}" for step in run.steps}
+    names = {step.id: f"step {quoted_step(step.name, step.index)}" for step in run.steps}
     counts: dict[str, int] = {}
     for use in run.doubles:
         where = "the function's call" if use.step_id is None else names.get(use.step_id, "a step")
@@ -262,10 +262,6 @@ def _near(double: Double, names: Sequence[str]) -> str:
         return "."
     near = nearest_names(double.step, names, limit=1)
     return f"; nearest step: {one_line(near[0], 80)!r}." if near else "."
-
-
-def _step_label(step: StepView) -> str:
-    return repr(one_line(step.name, 80)) + (f"[{step.index}]" if step.index else "")
 
 
 def _count(number: int) -> str:

@@ -9,8 +9,8 @@ from typing import Final
 
 from mcp.types import CallToolResult
 
-from durable_engine import Divergence, ReplayDifference, ReplayReport, StepLabel
-from mcp_server.clean import one_line
+from durable_engine import Divergence, ReplayDifference, ReplayReport
+from mcp_server.clean import one_line, quoted_step
 from mcp_server.render.budget import first_fit, reply
 from mcp_server.render.payload import Cutter
 from mcp_server.results.replays import Changed, Difference, Hints, RepeatedId, ReplayResult, Replays
@@ -121,10 +121,10 @@ def _difference(found: ReplayDifference, cut: Cutter) -> Difference:
         kind=found.kind.value,
         says=_says(found),
         ended_steps=found.ended_steps,
-        after_step=None if found.after is None else cut.text(_plain(found.after)),
-        recorded_step=None if recorded is None else cut.text(_plain(recorded)),
+        after_step=None if found.after is None else cut.text(found.after.label),
+        recorded_step=None if recorded is None else cut.text(recorded.label),
         recorded_kind=None if recorded is None else recorded.kind.value,
-        found_step=None if now is None else cut.text(_plain(now)),
+        found_step=None if now is None else cut.text(now.label),
         found_kind=None if now is None else now.kind.value,
         changes=[
             Changed(what=change.key, was=cut.value(change.recorded), now=cut.value(change.found))
@@ -138,9 +138,11 @@ def _says(found: ReplayDifference) -> str:
     """Return one sentence about a difference."""
     now = found.found
     return _SENTENCES[found.kind].format(
-        where=f"After step {_quoted(found.after)}" if found.after else "At its start",
-        was=_quoted(found.recorded) if found.recorded else "its end",
-        now=f"comes to {_quoted(now)} ({now.kind.value})" if now else "ends",
+        where=f"After step {quoted_step(found.after.name, found.after.index)}"
+        if found.after
+        else "At its start",
+        was=quoted_step(found.recorded.name, found.recorded.index) if found.recorded else "its end",
+        now=f"comes to {quoted_step(now.name, now.index)} ({now.kind.value})" if now else "ends",
         what=", ".join(change.key for change in found.changes),
     )
 
@@ -157,16 +159,8 @@ def _next(report: ReplayReport) -> str:
         )
     back = "Change it back"
     if first.kind is Divergence.RENAMED and first.recorded is not None:
-        back = f"Give the step its id {_quoted(first.recorded)} back"
+        back = f"Give the step its id {quoted_step(first.recorded.name, first.recorded.index)} back"
     return (
         f"{back} and call check_replay again; if the change is meant, let open runs of the old code end "
         f"first: rerun {run} starts anew with the new code."
     )
-
-
-def _plain(label: StepLabel) -> str:
-    return f"{label.name}[{label.index}]" if label.index else label.name
-
-
-def _quoted(label: StepLabel) -> str:
-    return repr(one_line(label.name, 80)) + (f"[{label.index}]" if label.index else "")

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from durable_engine import RunStatus, RunView, StepKind, StepStatus, StepView
 from durable_engine.durations import format_duration
 from durable_engine.ids import is_ulid
-from mcp_server.clean import one_line
+from mcp_server.clean import one_line, quoted_step
 from mcp_server.render.faults import causes_of, engine_fault, failed_next
 from mcp_server.render.runs import elapsed_ms, newest_attempt, real_duration
 from mcp_server.render.waits import describe_wait, send_signal_command, time_left, waits_of
@@ -94,7 +94,7 @@ def _where(run: RunView) -> str:
         most = f" of {run.max_attempts}" if number <= run.max_attempts else ""
         how = f" (attempt {number}{most})"
     more = f" and {len(causes) - 1} more with the same error" if causes[1:] else ""
-    return f" in step {_label(cause)}{how}{more}"
+    return f" in step {quoted_step(cause.name, cause.index)}{how}{more}"
 
 
 def _steps(run: RunView) -> str:
@@ -143,7 +143,7 @@ def _busy(steps: Sequence[StepView], now_ms: int) -> str:
         return ""
     first = min(steps, key=lambda step: step.status is not StepStatus.RUNNING)
     more = f" with {len(steps) - 1} more" if steps[1:] else ""
-    return f"step {_label(first)} {_since(first, now_ms)}{more}"
+    return f"step {quoted_step(first.name, first.index)} {_since(first, now_ms)}{more}"
 
 
 def _since(step: StepView, now_ms: int) -> str:
@@ -158,7 +158,3 @@ def _since(step: StepView, now_ms: int) -> str:
 
 def _span(from_ms: int, now_ms: int) -> str:
     return format_duration(max(0, now_ms - from_ms))
-
-
-def _label(step: StepView) -> str:
-    return repr(one_line(step.name, 80)) + (f"[{step.index}]" if step.index else "")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime
-import time
 import uuid
 from collections.abc import AsyncIterator
 from typing import Any
@@ -11,6 +10,7 @@ from typing import Any
 import inngest
 import pytest
 from support.sdk_app import Lab, lab, new_client
+from support.wall import wall_ms
 
 from durable_engine import (
     Conditions,
@@ -32,10 +32,6 @@ from durable_engine.scenarios.runner import run_scenario
 
 pytestmark = pytest.mark.anyio
 SKIPS = Conditions(skips_time=True)
-
-
-def _wall_ms() -> int:
-    return time.time_ns() // 1_000_000
 
 
 @pytest.fixture(name="bodies")
@@ -97,7 +93,7 @@ async def one_lab(bodies: list[str]) -> AsyncIterator[Lab]:
         return ctx.event.data
 
     functions = [pay, parent, child, signalled, batched, debounced]
-    async with lab(client, functions, clock=ManualClock(_wall_ms(), wall=_wall_ms)) as it:
+    async with lab(client, functions, clock=ManualClock(wall_ms(), wall=wall_ms)) as it:
         yield it
 
 

@@ -8,7 +8,8 @@ from typing import Any
 
 import inngest
 import pytest
-from support.sdk_app import Lab, lab, new_client, wall_ms
+from support.sdk_app import Lab, lab, new_client
+from support.wall import wall_ms
 
 from durable_engine import ManualClock
 from durable_engine.scenarios.document import read_scenario

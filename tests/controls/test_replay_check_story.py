@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime
 import secrets
-import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any
@@ -13,6 +12,7 @@ import httpx
 import inngest
 import pytest
 from support.sdk_app import APP_URL, Lab, lab, new_client
+from support.wall import wall_ms
 
 from durable_engine import Divergence, ManualClock, ReplayReport, RunStatus
 from durable_engine.errors import InvalidInputError, ReplayError, RunNotFoundError
@@ -67,14 +67,10 @@ class App:
         return lambda: self.run(name)
 
 
-def _wall_ms() -> int:
-    return time.time_ns() // 1_000_000
-
-
 @asynccontextmanager
 async def recorded(app: App, *, seconds: float = 0) -> AsyncIterator[tuple[Lab, str]]:
     """Run the function, let `seconds` pass, and keep what is stored from changing afterwards."""
-    clock = ManualClock(_wall_ms(), wall=_wall_ms)
+    clock = ManualClock(wall_ms(), wall=wall_ms)
     async with lab(app.client, app.functions, clock=clock) as it:
         run_id = await it.start("t/work", {"n": 1})
         await it.settle(run_id)

@@ -9,7 +9,8 @@ from typing import Any
 
 import inngest
 import pytest
-from support.sdk_app import Lab, lab, new_client, wall_ms
+from support.sdk_app import Lab, lab, new_client
+from support.wall import wall_ms
 
 from durable_engine import ManualClock, RunStatus
 from durable_engine.errors import FunctionNotFoundError, InvalidInputError

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import datetime
-import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -17,6 +16,7 @@ from support.deploys import deploy, serve_too
 from support.open_calls import PATIENCE_S as PATIENT_S
 from support.open_calls import OpenCalls
 from support.sdk_app import APP_URL, Lab, lab, new_client
+from support.wall import wall_ms
 
 from durable_engine import (
     ManualClock,
@@ -36,13 +36,9 @@ PATIENCE_S = 10**7
 """As long as the test takes: on a clock that is moved, patience passes with the time."""
 
 
-def _wall_ms() -> int:
-    return time.time_ns() // 1_000_000
-
-
 def _clock() -> ManualClock:
     """A clock that stands still, so that only what a test does moves anything."""
-    return ManualClock(_wall_ms(), wall=_wall_ms)
+    return ManualClock(wall_ms(), wall=wall_ms)
 
 
 class Shop:

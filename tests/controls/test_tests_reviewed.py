@@ -6,7 +6,8 @@ import datetime
 
 import inngest
 import pytest
-from support.sdk_app import lab, new_client, wall_ms
+from support.sdk_app import lab, new_client
+from support.wall import wall_ms
 
 from durable_engine import Cause, Conditions, ManualClock, NewEvent, PlannedEvent, RunStatus
 from durable_engine.scenarios.document import read_scenario

@@ -9,7 +9,8 @@ from typing import Any
 
 import inngest
 import pytest
-from support.sdk_app import lab, new_client, wall_ms
+from support.sdk_app import lab, new_client
+from support.wall import wall_ms
 
 from durable_engine import Conditions, ManualClock, NewEvent, PlannedEvent, RealClock, RunStatus
 from durable_engine.lifecycle.app_time import AppTime, in_run_time

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ import inngest.fast_api
 from starlette.types import ASGIApp
 from support.invariants import check_nothing_hangs
 from support.passing_time import pass_time
+from support.wall import wall_ms
 
 from durable_engine import Engine, EngineConfig, ManualClock, NewEvent, RealClock, RunView, build_app
 from durable_engine.sdk.client import SDKClient
@@ -84,11 +84,6 @@ class Lab:
     async def pass_time(self, seconds: float) -> None:
         """Let time pass, and everything that comes due meanwhile happen when it does, in order."""
         await pass_time(self.engine, self.clock, seconds)
-
-
-def wall_ms() -> int:
-    """Return the time of the SDK's own clock."""
-    return time.time_ns() // 1_000_000
 
 
 @asynccontextmanager

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections import Counter
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -14,6 +13,7 @@ from support.invariants import check_nothing_hangs
 from support.listening import Door, listening
 from support.node import APPS, node_app, packages
 from support.passing_time import pass_time
+from support.wall import wall_ms
 
 from durable_engine import (
     Engine,
@@ -135,15 +135,11 @@ async def typescript_app(version: str) -> AsyncIterator[TypeScriptApp]:
         yield TypeScriptApp(version, origin, door, http)
 
 
-def _wall_ms() -> int:
-    return time.time_ns() // 1_000_000
-
-
 @asynccontextmanager
 async def lab(app: TypeScriptApp, *serves: str) -> AsyncIterator[Lab]:
     """Open an engine with nothing in it, behind the app's door, and sync what the process serves there."""
     # The SDK turns some waits into dates of its own, real clock: start the engine's clock there.
-    clock = ManualClock(_wall_ms(), wall=_wall_ms)
+    clock = ManualClock(wall_ms(), wall=wall_ms)
     async with await Engine.open(EngineConfig(), clock=clock) as engine:
         app.door.app = build_app(engine)
         try:

@@ -5,7 +5,8 @@ import datetime
 import inngest
 import pytest
 from mcp_scripted import ask, refused
-from support.sdk_app import ENGINE_ORIGIN, lab, new_client, wall_ms
+from support.sdk_app import ENGINE_ORIGIN, lab, new_client
+from support.wall import wall_ms
 
 from durable_engine import ManualClock, RealClock
 from mcp_server.config import ServerConfig

@@ -7,6 +7,7 @@ import inngest
 import pytest
 from mcp_scripted import ask, connected, refused, text_of
 from support.sdk_app import ENGINE_ORIGIN, lab, new_client
+from support.wall import wall_ms
 
 from durable_engine import (
     Divergence,
@@ -23,10 +24,6 @@ from mcp_server.render.replays import replay_answer
 from mcp_server.server import build_server
 
 pytestmark = pytest.mark.anyio
-
-
-def _wall_ms():
-    return time.time_ns() // 1_000_000
 
 
 @pytest.fixture
@@ -51,7 +48,7 @@ async def shop(docs):
             raise KeyError("no card")
         return shop.edition
 
-    clock = ManualClock(_wall_ms(), wall=_wall_ms)
+    clock = ManualClock(wall_ms(), wall=wall_ms)
     async with lab(client, [order], clock=clock) as shop:
         shop.edition, shop.ran = "first", 0
         shop.server = build_server(shop.engine, docs, config=ServerConfig(engine_url=ENGINE_ORIGIN))

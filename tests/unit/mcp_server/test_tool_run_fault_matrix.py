@@ -3,7 +3,8 @@
 import inngest
 import pytest
 from mcp_scripted import ask, refused
-from support.sdk_app import lab, new_client, wall_ms
+from support.sdk_app import lab, new_client
+from support.wall import wall_ms
 
 from durable_engine import ManualClock
 from mcp_server.config import ServerConfig

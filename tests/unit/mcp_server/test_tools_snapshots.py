@@ -2,23 +2,19 @@
 
 import asyncio
 import datetime
-import time
 
 import httpx
 import inngest
 import pytest
 from mcp_scripted import ask, connected, refused
 from support.sdk_app import ENGINE_ORIGIN, lab, new_client
+from support.wall import wall_ms
 
 from durable_engine import ManualClock, RealClock
 from mcp_server.config import ServerConfig
 from mcp_server.server import build_server
 
 pytestmark = pytest.mark.anyio
-
-
-def _wall_ms():
-    return time.time_ns() // 1_000_000
 
 
 @pytest.fixture
@@ -138,7 +134,7 @@ async def test_an_app_that_does_not_answer_is_named_and_nothing_changes(asking):
 
 async def test_a_run_that_is_waited_for_is_known_to_be_gone_at_once(docs, new_app):
     client, functions, _ = new_app
-    async with lab(client, functions, clock=ManualClock(_wall_ms(), wall=_wall_ms)) as it:
+    async with lab(client, functions, clock=ManualClock(wall_ms(), wall=wall_ms)) as it:
         server = build_server(it.engine, docs, config=ServerConfig(engine_url=ENGINE_ORIGIN))
         await ask(server, "snapshot_engine", {"name": "empty"})
         run_id = await it.start("t/nap")
