@@ -9,6 +9,8 @@ from mcp_server.backend import Backend
 from mcp_server.config import ServerConfig
 from mcp_server.instructions import instructions
 from mcp_server.strict import StrictServer
+from mcp_server.tasks.extension import TasksExtension
+from mcp_server.tasks.runs import RunTasks
 from mcp_server.tools.catalog import offered_tools
 
 SERVER_NAME = "stepcue"
@@ -24,9 +26,11 @@ def build_server(backend: Backend, docs: DocsIndex, *, config: ServerConfig | No
         ValueError: `config.tools` names a tool that does not exist.
     """
     config = config or ServerConfig()
+    tools = offered_tools(backend, docs, config)
     return StrictServer(
         SERVER_NAME,
-        tools=offered_tools(backend, docs, config),
+        tools=tools,
+        extensions=[TasksExtension(RunTasks(backend, config, [tool.name for tool in tools]))],
         title="Stepcue: test Inngest workflows",
         instructions=instructions(config),
         version=version("stepcue"),
