@@ -7,8 +7,8 @@ import inngest
 import pytest
 from mcp import Client, MCPError
 from mcp.types import INVALID_PARAMS, METHOD_NOT_FOUND, MISSING_REQUIRED_CLIENT_CAPABILITY
-from mcp_task_client import TASKS, about, begin, get, task_client
 from support.sdk_app import ENGINE_ORIGIN, lab, new_client
+from support.task_client import TASKS, about, begin, get, task_client
 
 from mcp_server.config import ServerConfig
 from mcp_server.server import build_server

@@ -7,8 +7,8 @@ import httpx
 import inngest
 import pytest
 from mcp_listening import listening
-from mcp_task_client import TASKS, begin, get, task_client
 from support.sdk_app import ENGINE_ORIGIN, lab, new_client
+from support.task_client import TASKS, begin, get, task_client
 
 from mcp_server.config import ServerConfig
 from mcp_server.server import build_server
