@@ -52,8 +52,11 @@ class RunTasks:
             answered = await answer()
         if handover.unfinished is None:
             return answered
-        with _faults():
-            return await self._begin(params.name, handover.unfinished)
+        try:
+            with _faults():
+                return await self._begin(params.name, handover.unfinished)
+        except UnknownTaskError:  # somebody has emptied the engine meanwhile
+            return answered
 
     async def get(self, task_id: str) -> Task:
         """Look at the runs of a task.
@@ -84,7 +87,7 @@ class RunTasks:
 
     async def _begin(self, tool: str, unfinished: Unfinished) -> Task:
         known = await self._backend.wait_for_runs(unfinished.run_ids, timeout_s=0)
-        run_id = next(run_id for run_id in unfinished.run_ids if run_id in known)
+        run_id = next((run_id for run_id in unfinished.run_ids if run_id in known), "")
         task_id = run_id if tool in STARTING_TOOLS else new_wait_id(run_id)
         facts = {"tool": tool, "runs": list(unfinished.run_ids), **as_facts(unfinished.about)}
         await self._backend.control.handles.give(task_id, run_id, facts)

@@ -1,4 +1,4 @@
-"""The extension with tasks of another kind: some ask, some break the protocol, some need a client with tasks."""
+"""The extension with tasks of another kind: some ask, some break the protocol, some need tasks."""
 
 import pytest
 from conformance.task_fixtures import FixtureTasks, task_tools
