@@ -1,12 +1,16 @@
-"""Tasks of real processes: the server is killed with -9, and its clients go on asking."""
+"""Tasks of real processes: over stdio, and over HTTP from a server that is killed with -9."""
 
 from __future__ import annotations
 
 import asyncio
+import sys
 from pathlib import Path
 
 import httpx
 import pytest
+from mcp import MCPError, StdioServerParameters
+from mcp.client.stdio import stdio_client
+from mcp.types import INVALID_PARAMS
 from support.processes import Stepcue, sdk_app, stepcue
 from support.task_client import about, begin, get, task_client
 
@@ -57,3 +61,16 @@ async def test_tasks_outlive_the_server_and_end_with_their_answers(tmp_path: Pat
     assert "waits for an event 'j/go' (step 'wait-for-go')" in message
     assert done["createdAt"] == invoked["createdAt"]
     assert done["result"]["structuredContent"]["output"] == ["first", "last", True]
+
+
+async def test_tasks_are_there_over_stdio_too(tmp_path: Path) -> None:
+    command = StdioServerParameters(
+        command=sys.executable,
+        args=["-m", "mcp_server", "mcp", "--in-memory", "--no-discovery", "--port", "0"],
+        cwd=tmp_path,
+    )
+    async with task_client(stdio_client(command)) as client:
+        with pytest.raises(MCPError, match="There is no task 'nope'") as caught:
+            await get(client, "nope")
+
+    assert caught.value.code == INVALID_PARAMS
