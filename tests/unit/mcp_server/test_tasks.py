@@ -6,10 +6,11 @@ import anyio
 import inngest
 import pytest
 from mcp import Client, MCPError
-from mcp.types import INVALID_PARAMS, METHOD_NOT_FOUND, MISSING_REQUIRED_CLIENT_CAPABILITY
+from mcp.types import INTERNAL_ERROR, INVALID_PARAMS, METHOD_NOT_FOUND, MISSING_REQUIRED_CLIENT_CAPABILITY
 from support.sdk_app import ENGINE_ORIGIN, lab, new_client
 from support.task_client import TASKS, about, begin, get, task_client
 
+from durable_engine import Engine, EngineConfig
 from mcp_server.config import ServerConfig
 from mcp_server.server import build_server
 
@@ -384,3 +385,14 @@ async def test_a_snapshot_brings_a_cancelled_wait_back_to_life(it, client):
 
     assert (await get(client, task["taskId"]))["status"] == "working"
     await wake(it)
+
+
+async def test_a_fault_of_the_engine_is_told_as_one(docs):
+    async with await Engine.open(EngineConfig()) as engine:
+        server = build_server(engine, docs, config=ServerConfig())
+
+    async with task_client(server) as client:
+        with pytest.raises(MCPError, match="start it again") as caught:
+            await get(client, "01JD4Z9QW3V8T5N2B7K1M6X0CR")
+
+    assert caught.value.code == INTERNAL_ERROR
