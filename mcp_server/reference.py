@@ -1,8 +1,8 @@
 """The reference of all tools, written from their definitions.
 
-`python -m mcp_server.reference` prints it; `make reference` writes `docs/tools.md`, and a test fails when that
-is not what the definitions say. It is no page of the documentation that is searched: assistants have the
-definitions already.
+`python -m mcp_server.reference` prints it; `make reference` writes `docs/tools.md`, and a test fails when
+that is not what the definitions say. It is no page of the documentation that is searched: assistants have
+the definitions already.
 """
 
 from __future__ import annotations
@@ -22,7 +22,8 @@ from mcp_server.tools.catalog import all_tools
 _HEAD: Final = """\
 # Tools
 
-Written by `make reference` from the definitions that an assistant gets; what the answers mean is on the page of each tool.
+Written by `make reference` from the definitions that an assistant gets.
+What the answers mean is on the page of each tool.
 Every answer has a `message`, and a `next` that names a useful call if there is one.
 """
 _LEFT_OUT: Final = frozenset({"message", "next"})
