@@ -24,11 +24,12 @@ def build_server(backend: Backend, docs: DocsIndex, *, config: ServerConfig | No
         ValueError: `config.tools` names a tool that does not exist.
     """
     config = config or ServerConfig()
+    tools = offered_tools(backend, docs, config)
     return StrictServer(
         SERVER_NAME,
-        tools=offered_tools(backend, docs, config),
+        tools=tools,
         title="Stepcue: test Inngest workflows",
-        instructions=instructions(config),
+        instructions=instructions([tool.name for tool in tools], read_only=config.read_only),
         version=version("stepcue"),
         subscriptions=False,
     )
