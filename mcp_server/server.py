@@ -32,7 +32,7 @@ def build_server(backend: Backend, docs: DocsIndex, *, config: ServerConfig | No
         tools=tools,
         extensions=[TasksExtension(RunTasks(backend, config, [tool.name for tool in tools]))],
         title="Stepcue: test Inngest workflows",
-        instructions=instructions(config),
+        instructions=instructions([tool.name for tool in tools], read_only=config.read_only),
         version=version("stepcue"),
         subscriptions=False,
     )

@@ -21,9 +21,7 @@ from mcp_server.results.reruns import Edited, RerunResult
 from mcp_server.strict import define_tool
 from mcp_server.waiting import RunWaiter
 
-Repeated = Annotated[
-    str, Field(max_length=64, description='Run to repeat, e.g. "01JD4Z9QW3V8T5N2B7K1M6X0CR".')
-]
+Repeated = Annotated[str, Field(max_length=64, description='Run to repeat, e.g. "01JD4Z9Q…".')]
 FromStep = Annotated[
     str,
     Field(max_length=512, description='Step to begin with, e.g. "charge" or "charge:1".'),
@@ -55,8 +53,8 @@ def make(backend: Backend, config: ServerConfig) -> Tool:
     ) -> Annotated[CallToolResult, RerunResult]:
         """Repeat a run as a new run: from the start, from a step on, or as if a step had ended otherwise.
 
-        Results of steps before fromStep are taken over, the other steps run. Returns the new runId, status,
-        output, what was taken over and edited. Next: compare_runs.
+        Steps before fromStep keep their results, the others run. Returns the new runId, status, output, what
+        was taken over and edited. Next: compare_runs.
         """
         edits = Edits(
             from_step=from_step,
