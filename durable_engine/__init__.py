@@ -10,6 +10,7 @@ from durable_engine.config import DEFAULT_DATA_FILE, DEFAULT_PORT, EngineConfig
 from durable_engine.control import RunControl
 from durable_engine.covering import Covering
 from durable_engine.engine import Engine
+from durable_engine.handles import Handles
 from durable_engine.http_api.app import build_app
 from durable_engine.model.coverage import Branch, Coverage, Gap, GapKind, StepCoverage
 from durable_engine.model.double import (
@@ -48,6 +49,7 @@ from durable_engine.model.flow import (
     Throttle,
 )
 from durable_engine.model.function import App, CancelOn, Function, Trigger
+from durable_engine.model.handle import Handle
 from durable_engine.model.plan import AS_USUAL, Conditions, PlannedEvent
 from durable_engine.model.records import (
     EventFilter,
@@ -114,6 +116,8 @@ __all__ = [
     "FunctionVerdict",
     "Gap",
     "GapKind",
+    "Handle",
+    "Handles",
     "Hold",
     "InputChange",
     "Inventory",

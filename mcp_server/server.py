@@ -9,6 +9,8 @@ from mcp_server.backend import Backend
 from mcp_server.config import ServerConfig
 from mcp_server.instructions import instructions
 from mcp_server.strict import StrictServer
+from mcp_server.tasks.extension import TasksExtension
+from mcp_server.tasks.runs import RunTasks
 from mcp_server.tools.catalog import offered_tools
 
 SERVER_NAME = "stepcue"
@@ -28,6 +30,7 @@ def build_server(backend: Backend, docs: DocsIndex, *, config: ServerConfig | No
     return StrictServer(
         SERVER_NAME,
         tools=tools,
+        extensions=[TasksExtension(RunTasks(backend, config, [tool.name for tool in tools]))],
         title="Stepcue: test Inngest workflows",
         instructions=instructions([tool.name for tool in tools], read_only=config.read_only),
         version=version("stepcue"),

@@ -67,13 +67,24 @@ def make(backend: Backend, config: ServerConfig) -> Tool:
         ids = list(dict.fromkeys(run_ids))
         with as_tool_errors():
             runs = await waiter.wait(ids, timeout_s=timeout, context=context)
-            runs, unknown = await _complete(backend, ids, runs)
-        if not runs:
-            raise ToolError(f"{_all_unknown(unknown)}{event_hint(ids, config.engine_url)}")
-        known = [runs[run_id] for run_id in ids if run_id in runs]
-        return poll_answer(known, unknown, timeout_s=timeout, origin=config.engine_url)
+            return await answer(backend, ids, runs, timeout_s=timeout, origin=config.engine_url)
 
     return define_tool(poll_run_status, title="Wait for runs", annotations=READ_ONLY)
+
+
+async def answer(
+    backend: Backend, ids: Sequence[str], found: Mapping[str, RunView], *, timeout_s: int, origin: str
+) -> CallToolResult:
+    """Build the answer about `ids`, of which `found` are known.
+
+    Raises:
+        ToolError: no run has any of the ids.
+    """
+    runs, unknown = await _complete(backend, ids, found)
+    if not runs:
+        raise ToolError(f"{_all_unknown(unknown)}{event_hint(ids, origin)}")
+    known = [runs[run_id] for run_id in ids if run_id in runs]
+    return poll_answer(known, unknown, timeout_s=timeout_s, origin=origin)
 
 
 async def _complete(

@@ -89,7 +89,11 @@ def make(backend: Backend, config: ServerConfig) -> Tool:
             receipt = await backend.send_event(event, seed=event_id_seed)
             unmatched = await _unmatched(backend, config, receipt)
             run_ids = [run.run_id for run in receipt.started] + list(receipt.resumed)
-            ended = await waiter.wait(run_ids, timeout_s=wait, context=context) if wait and run_ids else {}
+            ended = (
+                await waiter.wait(run_ids, timeout_s=wait, context=context, about=receipt)
+                if wait and run_ids
+                else {}
+            )
         return event_answer(receipt, ended, unmatched=unmatched, waited_s=wait, origin=config.engine_url)
 
     return define_tool(send_event, title="Send event", annotations=ACTS)
