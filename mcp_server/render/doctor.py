@@ -37,13 +37,14 @@ def _result(checks: Sequence[Check], *, shown: int) -> DoctorResult:
         healthy=not problems,
         problems=len(problems),
         warnings=len(warnings),
-        checks=[_info(check) for check in checks[:shown]],
+        checks=[check_info(check) for check in checks[:shown]],
         truncated=_left_out(left_out),
         next=_next(problems or warnings),
     )
 
 
-def _info(check: Check) -> CheckInfo:
+def check_info(check: Check) -> CheckInfo:
+    """Return a check as answers show it."""
     return CheckInfo(
         id=check.id,
         status=check.status,
