@@ -46,9 +46,9 @@ def doctor_command(complete_url: Callable[[str], str]) -> click.Command:
         checks = asyncio.run(_examine(f"http://{f'[{host}]' if ':' in host else host}:{port}", whole))
         problems = sum(check["status"] == Status.PROBLEM for check in checks)
         if as_json:
-            click.echo(
-                json.dumps({"healthy": not problems, "problems": problems, "checks": checks}, indent=2)
-            )
+            warnings = sum(check["status"] == Status.WARNING for check in checks)
+            counts = {"healthy": not problems, "problems": problems, "warnings": warnings}
+            click.echo(json.dumps({**counts, "checks": checks}, indent=2))
         else:
             click.echo("\n".join(_lines(checks)))
         sys.exit(1 if problems else 0)
@@ -77,8 +77,8 @@ async def _examine(origin: str, urls: Sequence[str]) -> list[dict[str, Any]]:
         clients=dict(_clients(Path.cwd())),
         data_folder=None if server == "stepcue" else _unwritable(DEFAULT_DATA_FILE.parent),
     )
-    checks += [check_info(check).wire() for check in shell_checks(shell)]
-    return sorted(checks, key=lambda check: _ORDER.index(check["status"]))
+    around = [check_info(check).wire() for check in shell_checks(shell)]
+    return sorted([*around, *checks], key=lambda check: _ORDER.index(check["status"]))
 
 
 async def _asked(url: str, app_urls: Sequence[str]) -> list[dict[str, Any]]:
@@ -89,7 +89,7 @@ async def _asked(url: str, app_urls: Sequence[str]) -> list[dict[str, Any]]:
     """
     found: dict[tuple[str, str | None, str], dict[str, Any]] = {}
     async with connect(url) as upstream:
-        for app_url in app_urls or [None]:
+        for app_url in app_urls or ("",):
             result = await upstream.call_tool("doctor", {"appUrl": app_url} if app_url else {})
             if result.is_error or result.structured_content is None:
                 texts = [block.text for block in result.content if isinstance(block, TextContent)]

@@ -87,6 +87,6 @@ def _no_engine(facts: ShellFacts) -> Check:
     return problem(
         "engine",
         f"No Stepcue runs at {facts.origin}: {facts.held_by} holds the port.",
-        "Stop that, or choose another port: `stepcue dev --port 9000`, with INNGEST_DEV=http://127.0.0.1:9000 "
-        "for the apps.",
+        "Stop that, or choose another port: `stepcue dev --port 9000`, and for the apps "
+        "INNGEST_DEV=http://127.0.0.1:9000.",
     )
