@@ -19,6 +19,9 @@ _ERROR_CHARS: Final = 300
 _REGISTERS_AT: Final = re.compile(r"Failed request to (https?://[^\s/]{1,200})/fn/register")
 """What the Python SDK says when it cannot reach the engine that INNGEST_DEV names."""
 _ELSEWHERE: Final = "registered its functions with another server"
+_REFUSED: Final = ("sent functions that cannot be used", "could not register its functions")
+_NO_ANSWER: Final = ("The app at ", "Unable to reach the app", "not synced yet", "http")
+"""How errors of a sync begin; what the registry refuses begins with the function or what is wrong with it."""
 _FAILURE_EVENT: Final = "inngest/function.failed"
 
 
@@ -77,7 +80,7 @@ def _failed(app: AppFacts, error: str, engine: EngineFacts) -> Check:
             "INNGEST_BASE_URL.",
             app=app.url,
         )
-    if "cannot be used" in error:
+    if any(words in error for words in _REFUSED) or not error.startswith(_NO_ANSWER):
         return problem(
             "function-refused",
             said,
@@ -86,7 +89,7 @@ def _failed(app: AppFacts, error: str, engine: EngineFacts) -> Check:
             app=app.url,
             next_call="list_functions",
         )
-    if "could not register its functions" in error or "refused the sync" in error:
+    if "refused the sync" in error:
         fix = "Change what the error names; the app is then synced again by itself."
         return problem("app-sync", said, fix, app=app.url)
     return warning(
