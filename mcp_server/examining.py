@@ -19,7 +19,7 @@ from mcp_server.doctor import AppFacts, EngineFacts, Facts, RunTrouble, UnheardE
 from mcp_server.doctor.endpoint import is_loopback
 
 _MAX_APPS: Final = 10
-_MAX_RUNS: Final = 10
+_MAX_RUNS: Final = 20
 _MAX_EVENTS: Final = 100
 _MAX_NAMES: Final = 5
 _LATELY_MS: Final = 3_600_000

@@ -114,11 +114,11 @@ def _stale(
     taken = [function.slug for function in others if name and function.slug.startswith(f"{name}-")]
     if taken and reported > len(own):
         slug = one_line(taken[0], 80)
-        yield problem(
+        yield warning(
             "function-ids",
-            f"The app has {_count(reported)}, of which {len(own)} are known: another app has a function with "
-            f"the same full id, e.g. {slug!r}. That is the app's id, a dash and the function's id.",
-            "Give one of the apps or functions another id.",
+            f"The app has {_count(reported)}, of which {len(own)} are known, perhaps because another app has a "
+            f"function with the same full id (app's id, dash, function's id): {slug!r}.",
+            "If so, give one of the apps or functions another id.",
             app=app.url,
             next_call=f'list_functions query="{slug}"',
         )
