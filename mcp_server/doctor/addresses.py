@@ -7,21 +7,21 @@ from urllib.parse import urlsplit
 
 from durable_engine.registry import same_endpoint
 from mcp_server.doctor.check import Check, problem, warning
-from mcp_server.doctor.endpoint import is_loopback, shown
+from mcp_server.doctor.endpoint import is_loopback, is_wildcard, shown
 from mcp_server.doctor.facts import AppFacts, EngineFacts
 
 
 def address_checks(app: AppFacts, engine: EngineFacts | None) -> Iterator[Check]:
     """Judge the addresses that an app gave of itself, and whether it reaches the engine."""
-    host = urlsplit(app.url).hostname or ""
-    if host in {"0.0.0.0", "::"}:  # noqa: S104 - compared, not bound
+    is_there = app.probe is None or app.probe.fault is None
+    if is_wildcard(app.url):
         yield warning(
             "app-address",
             f"{shown(app.url)} is an address to listen on; calling it works on some systems only.",
             "Use 127.0.0.1 instead, with -u or with the app's INNGEST_SERVE_ORIGIN.",
             app=app.url,
         )
-    elif engine is not None and is_loopback(engine.origin) and not is_loopback(app.url):
+    elif engine is not None and is_there and is_loopback(engine.origin) and not is_loopback(app.url):
         yield warning(
             "app-address",
             f"The app is at {shown(app.url)}, not on this machine's loopback, and Stepcue listens on "

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -23,6 +23,11 @@ def is_loopback(url: str) -> bool:
     return urlsplit(url).hostname in _LOOPBACK
 
 
+def is_wildcard(url: str) -> bool:
+    """Whether a URL names all addresses of a machine, which is for listening only."""
+    return urlsplit(url).hostname in {"0.0.0.0", "::"}  # noqa: S104 - compared, not bound
+
+
 def shown(url: str) -> str:
     """Return a URL as it may be shown: on one line, without passwords."""
     return one_line(redacted_url(url), 200)
@@ -37,7 +42,7 @@ def endpoint_checks(app: AppFacts, facts: Facts) -> Iterator[Check]:
     if app.probe.fault is not None:
         yield _silent(app, app.probe.fault, engine)
     elif not app.probe.is_sdk:
-        yield _stranger(app, app.probe, [view.url for view in facts.inventory.apps])
+        yield _stranger(app, app.probe, facts)
     else:
         yield _mode(app, app.probe, engine)
 
@@ -75,13 +80,22 @@ def _silent(app: AppFacts, fault: ProbeFault, engine: EngineFacts | None) -> Che
     return problem("app-reachable", found, fix, app=app.url)
 
 
-def _stranger(app: AppFacts, probe: Probe, known: Collection[str]) -> Check:
+def _stranger(app: AppFacts, probe: Probe, facts: Facts) -> Check:
     answer = probe.answer
     assert answer is not None  # noqa: S101 - a probe has a fault or an answer
+    if facts.engine is not None and _origin(app.url) == same_endpoint(facts.engine.origin):
+        return problem(
+            "app-reachable",
+            f"{shown(app.url)} is an address of Stepcue itself, not of an app.",
+            "Give the address at which the app serves its Inngest endpoint.",
+            app=app.url,
+        )
     if probe.answers_at:
         right = shown(probe.answers_at[0])
         found = f"{shown(app.url)} answers HTTP {answer.status} and is no Inngest endpoint; {right} is one."
-        if any(same_endpoint(probe.answers_at[0]) == same_endpoint(url) for url in known):
+        if any(
+            same_endpoint(probe.answers_at[0]) == same_endpoint(view.url) for view in facts.inventory.apps
+        ):
             fix = "Nothing needs to be done: Stepcue knows that one."
             return warning("app-reachable", found, fix, app=app.url)
         fix = f"Use that address: `stepcue dev -u {right}`."
@@ -110,6 +124,11 @@ def _stranger(app: AppFacts, probe: Probe, known: Collection[str]) -> Check:
         fix,
         app=app.url,
     )
+
+
+def _origin(url: str) -> str:
+    parts = urlsplit(same_endpoint(url))
+    return f"{parts.scheme}://{parts.netloc}"
 
 
 def _mode(app: AppFacts, probe: Probe, engine: EngineFacts | None) -> Check:

@@ -12,7 +12,7 @@ from durable_engine.redaction import redacted_text
 from durable_engine.registry import same_endpoint
 from mcp_server.clean import one_line
 from mcp_server.doctor.check import Check, ok, problem, skipped, warning
-from mcp_server.doctor.endpoint import shown
+from mcp_server.doctor.endpoint import is_wildcard, shown
 from mcp_server.doctor.facts import AppFacts, EngineFacts, Facts
 
 _ERROR_CHARS: Final = 300
@@ -35,7 +35,11 @@ def sync_checks(app: AppFacts, facts: Facts) -> Iterator[Check]:
         if app.sync_error:
             yield skipped("app-sync", "The app can be synced once the problem above is solved.", app=app.url)
         return
-    if app.view is None:
+    if app.view is None and is_wildcard(app.url):
+        return  # it may be known by the address at which it is called
+    if app.view is None and engine.has_signing_key and answer.has_signing_key is False:
+        yield skipped("app-sync", "The app can be synced once the keys fit.", app=app.url)
+    elif app.view is None:
         yield problem(
             "app-sync",
             f"Stepcue does not know the app at {shown(app.url)}: it was not synced here.",
@@ -116,8 +120,8 @@ def _stale(
         slug = one_line(taken[0], 80)
         yield warning(
             "function-ids",
-            f"The app has {_count(reported)}, of which {len(own)} are known, perhaps because another app has a "
-            f"function with the same full id (app's id, dash, function's id): {slug!r}.",
+            f"The app has {_count(reported)}, of which {len(own)} are known, perhaps because another app has "
+            f"one with the same full id (app's id, dash, function's id): {slug!r}.",
             "If so, give one of the apps or functions another id.",
             app=app.url,
             next_call=f'list_functions query="{slug}"',

@@ -144,6 +144,15 @@ async def test_a_wrong_path_of_a_known_app_is_no_problem(examine):
     assert "Stepcue knows that one" in answer["next"]
 
 
+async def test_the_address_of_the_engine_is_no_app(examine):
+    client = new_client()
+    async with lab(client, [order(client)], syncs=False) as it:
+        it.network.answer = lambda request: httpx.Response(404)
+        answer = await examine(it, appUrl="http://localhost:8288/api/inngest")
+
+    assert "Stepcue itself" in found(answer, "app-reachable")["found"]
+
+
 async def test_an_app_in_cloud_mode_is_told_to_leave_it(examine, era):
     client = in_cloud(KEY)
     async with lab(client, [order(client)], syncs=False) as it:
@@ -180,6 +189,7 @@ async def test_a_key_that_only_the_engine_has_is_found(examine):
         answer = await examine(it, appUrl=APP_URL)
 
     assert "the app has none" in found(answer, "app-signing-key")["found"]
+    assert found(answer, "app-sync")["status"] == "skipped"
 
 
 async def test_a_signature_is_for_apps_that_the_engine_would_call(examine):
