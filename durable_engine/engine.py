@@ -31,6 +31,7 @@ from durable_engine.model.json_value import JSONValue
 from durable_engine.model.plan import AS_USUAL, Conditions
 from durable_engine.model.views import Inventory, RunView
 from durable_engine.pausing import Pausing
+from durable_engine.probing import Probing
 from durable_engine.reception import Reception
 from durable_engine.recordings import Recordings
 from durable_engine.records import Records
@@ -106,6 +107,8 @@ class Engine:
         """What is on record about a run, for a test that repeats it."""
         self.explainer = Explainer(database, clock, self._registry, self._apps.views)
         """Says why a run is where it is, and what an event did."""
+        self.probing = Probing(client)
+        """Looks at who answers at an address."""
         self._duties: list[asyncio.Task[None]] = []
 
     @classmethod

@@ -10,6 +10,7 @@ from durable_engine import (
     Conditions,
     Covering,
     Double,
+    EngineConfig,
     EventReceipt,
     Explanation,
     Function,
@@ -24,7 +25,8 @@ from durable_engine import (
     TimeControl,
 )
 from durable_engine.model.recording import Recording
-from durable_engine.scenarios.runner import Recorded
+from durable_engine.probing import Probing
+from durable_engine.records import Records
 
 
 class Doubles(Protocol):
@@ -94,6 +96,16 @@ class Backend(Protocol):
     @property
     def doubles(self) -> Doubles:
         """Mocks and faults."""
+        ...
+
+    @property
+    def config(self) -> EngineConfig:
+        """The settings of the engine."""
+        ...
+
+    @property
+    def probing(self) -> Probing:
+        """Looks at who answers at an address."""
         ...
 
     @property
@@ -176,8 +188,8 @@ class Backend(Protocol):
         ...
 
     @property
-    def records(self) -> Recorded:
-        """Looks up events and functions."""
+    def records(self) -> Records:
+        """Lists and looks up runs, events and functions."""
         ...
 
     @property

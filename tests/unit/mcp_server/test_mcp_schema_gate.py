@@ -18,6 +18,7 @@ TOOLS = {
     "poll_run_status",
     "get_run_status",
     "pause_function",
+    "doctor",
     "test_function",
     "run_fault_matrix",
     "advance_time",
@@ -44,6 +45,7 @@ ARGUMENTS = {
     "poll_run_status": ["runIds", "timeout", "pollInterval"],
     "get_run_status": ["runId", "detail", "cursor"],
     "pause_function": ["functionId", "appId", "resume", "cancelRuns"],
+    "doctor": ["appUrl"],
     "test_function": [
         "functionId",
         "appId",
