@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
 from durable_engine import (
@@ -16,8 +16,11 @@ from durable_engine import (
     Inventory,
     NewDouble,
     NewEvent,
+    Observer,
     Replaying,
     RunControl,
+    RunFilter,
+    RunPage,
     RunView,
     Snapshots,
     StepKind,
@@ -81,6 +84,29 @@ class Recorder(Protocol):
         Raises:
             RunNotFoundError: no such run.
         """
+        ...
+
+
+class Records(Recorded, Protocol):
+    """Lists runs, and looks up events and functions."""
+
+    async def runs(
+        self,
+        wanted: RunFilter | None = None,
+        *,
+        cursor: str | None = None,
+        limit: int = 20,
+        with_output: bool = False,
+    ) -> RunPage:
+        """Return a page of at most `limit` (1 to 100) runs, newest first."""
+        ...
+
+    async def newest_run_ids(self, limit: int) -> list[str]:
+        """Return the ids of the newest runs, newest first."""
+        ...
+
+    def functions(self, app: str | None = None) -> tuple[Function, ...]:
+        """Return the functions of an app, or of all, by slug."""
         ...
 
 
@@ -176,13 +202,17 @@ class Backend(Protocol):
         ...
 
     @property
-    def records(self) -> Recorded:
-        """Looks up events and functions."""
+    def records(self) -> Records:
+        """Lists runs, and looks up events and functions."""
         ...
 
     @property
     def snapshots(self) -> Snapshots:
         """Keeps the whole state, and comes back to it."""
+        ...
+
+    def observe(self, observer: Observer) -> Callable[[], None]:
+        """Tell `observer` of changes as they happen, until the returned function is called."""
         ...
 
     async def inventory(self) -> Inventory:

@@ -1,0 +1,31 @@
+"""The addresses of resources, and their templates."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from mcp.shared.uri_template import UriTemplate
+
+RUN: Final = "run://{runId}"
+FUNCTION: Final = "function://{functionId}"
+DOC: Final = "docs://{+path}"
+RECENT_RUNS: Final = "run://recent"
+DOCS_INDEX: Final = "docs://index"
+
+_RUN: Final = UriTemplate.parse(RUN)
+_FUNCTION: Final = UriTemplate.parse(FUNCTION)
+
+
+def run_uri(run_id: str) -> str:
+    """Return the address of a run."""
+    return _RUN.expand({"runId": run_id})
+
+
+def function_uri(function_id: str) -> str:
+    """Return the address of a function, given by its slug."""
+    return _FUNCTION.expand({"functionId": function_id})
+
+
+def is_function_uri(uri: str) -> bool:
+    """Whether the address is one of a function."""
+    return uri.startswith("function://")
