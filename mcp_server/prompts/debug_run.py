@@ -7,6 +7,7 @@ from collections.abc import Collection, Mapping
 from mcp.server.mcpserver.prompts import Prompt
 
 from durable_engine import RunFilter, RunRecord, RunStatus, RunView, StepStatus
+from mcp_server.arguments import MAX_RUN_ID
 from mcp_server.backend import Backend
 from mcp_server.config import ServerConfig
 from mcp_server.errors import as_argument_errors
@@ -30,7 +31,7 @@ def make(backend: Backend, config: ServerConfig, offered: Collection[str]) -> Pr
         with as_argument_errors():
             if run_id is None:
                 return f"{await _candidates(backend)}\n\n{_steps(offered, 'RUN_ID')}\n\n{_end()}"
-            run = await backend.get_run(run_id)
+            run = await backend.get_run(run_id[:MAX_RUN_ID])
             worked = await _one_that_worked(backend, run)
         about = _about(run, origin=config.engine_url)
         return f"{about}\n\n{_steps(offered, run.id, run=run, worked=worked)}\n\n{_end()}"

@@ -8,6 +8,7 @@ from typing import Final
 from mcp.server.mcpserver.prompts import Prompt
 
 from durable_engine import RunFilter
+from mcp_server.arguments import MAX_FUNCTION_ID
 from mcp_server.backend import Backend
 from mcp_server.errors import as_argument_errors
 from mcp_server.prompts.known import function_lines, seen_steps
@@ -57,7 +58,7 @@ def make(backend: Backend, offered: Collection[str]) -> Prompt:
         call, run_id = "functionId=…", "(one of its runs)"
         if reference is not None:
             with as_argument_errors():
-                function = backend.records.function(reference)
+                function = backend.records.function(reference[:MAX_FUNCTION_ID])
                 lines.append(function_lines(function, await seen_steps(backend, function)))
                 wanted = RunFilter(app=function.app_name, function=function.slug)
                 newest = (await backend.records.runs(wanted, limit=1)).runs

@@ -6,6 +6,7 @@ from collections.abc import Collection, Mapping
 
 from mcp.server.mcpserver.prompts import Prompt
 
+from mcp_server.arguments import MAX_FUNCTION_ID
 from mcp_server.backend import Backend
 from mcp_server.errors import as_argument_errors
 from mcp_server.prompts.known import function_lines, names, seen_steps, waits
@@ -17,7 +18,7 @@ def make(backend: Backend, offered: Collection[str]) -> Prompt:
 
     async def fill(given: Mapping[str, str]) -> str:
         with as_argument_errors():
-            function = backend.records.function(given["functionId"])
+            function = backend.records.function(given["functionId"][:MAX_FUNCTION_ID])
             seen = await seen_steps(backend, function)
         what = given.get("what")
         about = [
