@@ -76,6 +76,8 @@ class Signals:
         """Tell `observer` of all changes until the returned function is called."""
         key = object()
         self._observers[key] = observer
+        if self._is_stopping:
+            observer.stopping()
 
         def stop() -> None:
             self._observers.pop(key, None)

@@ -12,13 +12,7 @@ DOC: Final = "docs://{+path}"
 RECENT_RUNS: Final = "run://recent"
 DOCS_INDEX: Final = "docs://index"
 
-_RUN: Final = UriTemplate.parse(RUN)
 _FUNCTION: Final = UriTemplate.parse(FUNCTION)
-
-
-def run_uri(run_id: str) -> str:
-    """Return the address of a run."""
-    return _RUN.expand({"runId": run_id})
 
 
 def function_uri(function_id: str) -> str:
@@ -29,3 +23,8 @@ def function_uri(function_id: str) -> str:
 def is_function_uri(uri: str) -> bool:
     """Whether the address is one of a function."""
     return uri.startswith("function://")
+
+
+def run_id_of(uri: str) -> str:
+    """Return the id in the address of a run; of another address, something that is no id."""
+    return uri.removeprefix("run://")

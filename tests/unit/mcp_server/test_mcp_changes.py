@@ -105,6 +105,9 @@ async def test_streams_end_properly_when_the_process_is_about_to_stop(docs):
         async with client.listen(resource_subscriptions=["run://recent"]) as told:
             it.engine.release_waiters()
             events = [event async for event in told]  # one that broke off would raise SubscriptionLost
+        with pytest.raises(MCPError, match="Stepcue is stopping"):
+            async with client.listen(resource_subscriptions=["run://recent"]):
+                pass
 
         assert events == []
 
