@@ -10,14 +10,11 @@ MAX_WAIT_S = 55
 """Hosts cut calls off at 60 seconds."""
 
 
-MAX_RUN_ID = 64
-MAX_FUNCTION_ID = 512
-
 RunId = Annotated[
     str,
     Field(
         min_length=1,
-        max_length=MAX_RUN_ID,
+        max_length=64,
         description='Run id as send_event or invoke_function returned it, e.g. "01JD4Z9QW3V8T5N2B7K1M6X0CR".',
     ),
 ]
@@ -26,7 +23,7 @@ FunctionId = Annotated[
     str,
     Field(
         min_length=1,
-        max_length=MAX_FUNCTION_ID,
+        max_length=512,
         description='Function id from list_functions, e.g. "shop-process-order"; UUID or name work too.',
     ),
 ]

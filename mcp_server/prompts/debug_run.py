@@ -7,7 +7,6 @@ from collections.abc import Collection, Mapping
 from mcp.server.mcpserver.prompts import Prompt
 
 from durable_engine import RunFilter, RunRecord, RunStatus, RunView, StepStatus
-from mcp_server.arguments import MAX_RUN_ID
 from mcp_server.backend import Backend
 from mcp_server.config import ServerConfig
 from mcp_server.errors import as_argument_errors
@@ -15,6 +14,7 @@ from mcp_server.prompts.writing import DATA, Line, define_prompt, plan, quoted
 from mcp_server.render.resources import error_words
 from mcp_server.render.sentences import run_next, run_sentence
 from mcp_server.render.times import iso
+from mcp_server.resources.uris import MAX_RUN_ID
 
 _RUN_ID = (
     "Id of the run, e.g. 01JD4Z9QW3V8T5N2B7K1M6X0CR; without it, the newest failed or stuck run is found."

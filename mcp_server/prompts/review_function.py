@@ -8,11 +8,11 @@ from typing import Final
 from mcp.server.mcpserver.prompts import Prompt
 
 from durable_engine import RunFilter
-from mcp_server.arguments import MAX_FUNCTION_ID
 from mcp_server.backend import Backend
 from mcp_server.errors import as_argument_errors
 from mcp_server.prompts.known import function_lines, seen_steps
 from mcp_server.prompts.writing import DATA, define_prompt, plan, quoted
+from mcp_server.resources.uris import MAX_FUNCTION_ID
 
 RULES: Final = (
     (

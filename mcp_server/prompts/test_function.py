@@ -6,11 +6,11 @@ from collections.abc import Collection, Mapping
 
 from mcp.server.mcpserver.prompts import Prompt
 
-from mcp_server.arguments import MAX_FUNCTION_ID
 from mcp_server.backend import Backend
 from mcp_server.errors import as_argument_errors
 from mcp_server.prompts.known import function_lines, names, seen_steps, waits
 from mcp_server.prompts.writing import DATA, Line, define_prompt, plan, quoted
+from mcp_server.resources.uris import MAX_FUNCTION_ID
 
 
 def make(backend: Backend, offered: Collection[str]) -> Prompt:

@@ -6,7 +6,6 @@ from mcp.server import MCPServer
 from mcp.types import Resource
 
 from durable_engine import RunFilter
-from mcp_server.arguments import MAX_FUNCTION_ID
 from mcp_server.backend import Backend
 from mcp_server.clean import one_line
 from mcp_server.errors import as_resource_errors
@@ -31,7 +30,7 @@ def add(server: MCPServer, backend: Backend) -> None:
     )
     async def function(functionId: str) -> str:  # noqa: N803 - the template's own name
         with as_resource_errors():
-            found = backend.records.function(functionId[:MAX_FUNCTION_ID])
+            found = backend.records.function(functionId[: uris.MAX_FUNCTION_ID])
             seen = await backend.doubles.seen_steps(found.slug, app=found.app_name)
             wanted = RunFilter(function=found.slug, app=found.app_name)
             page = await backend.records.runs(wanted, limit=_RECENT, with_output=True)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from mcp.server import MCPServer
 
-from mcp_server.arguments import MAX_RUN_ID
 from mcp_server.backend import Backend
 from mcp_server.config import ServerConfig
 from mcp_server.errors import as_resource_errors
@@ -29,7 +28,7 @@ def add(server: MCPServer, backend: Backend, config: ServerConfig) -> None:
     )
     async def run(runId: str) -> str:  # noqa: N803 - the template's own name
         with as_resource_errors():
-            view = await backend.get_run(runId[:MAX_RUN_ID])
+            view = await backend.get_run(runId[: uris.MAX_RUN_ID])
         return as_text(run_detail_answer(view, is_full=False, offset=0, origin=config.engine_url))
 
     @server.resource(

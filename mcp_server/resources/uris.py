@@ -12,6 +12,10 @@ DOC: Final = "docs://{+path}"
 RECENT_RUNS: Final = "run://recent"
 DOCS_INDEX: Final = "docs://index"
 
+MAX_RUN_ID: Final = 64
+MAX_FUNCTION_ID: Final = 512
+"""Nothing has longer ids. What is asked for is cut there, as refusals quote it."""
+
 _FUNCTION: Final = UriTemplate.parse(FUNCTION)
 
 
