@@ -68,6 +68,7 @@ from durable_engine.model.status import RunStatus, StepKind, StepStatus
 from durable_engine.model.views import AppView, FailedAttempt, Hold, Inventory, RunView, StepView, WaitingFor
 from durable_engine.repeating import Edits
 from durable_engine.replaying import Replaying
+from durable_engine.signals import Observer
 from durable_engine.snapshots import Snapshots
 from durable_engine.time_control import Advance, Fired, TimeControl
 from durable_engine.unsupported import UnsupportedUse
@@ -129,6 +130,7 @@ __all__ = [
     "NewDouble",
     "NewEvent",
     "NotStarted",
+    "Observer",
     "Outcome",
     "PlannedEvent",
     "RateLimit",

@@ -170,7 +170,7 @@ class RunControl:
                         run_id=run_id, at_ms=run.at(now_ms), kind=HistoryKind.NOTE, detail={"text": text}
                     )
                 )
-            return Settled()
+            return Settled(changed={run_id})
 
         await self._transactions.commit(change)
         return app_names[0] if app_names else None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
 from durable_engine import (
@@ -17,8 +17,11 @@ from durable_engine import (
     Inventory,
     NewDouble,
     NewEvent,
+    Observer,
     Replaying,
     RunControl,
+    RunFilter,
+    RunPage,
     RunView,
     Snapshots,
     StepKind,
@@ -83,6 +86,29 @@ class Recorder(Protocol):
         Raises:
             RunNotFoundError: no such run.
         """
+        ...
+
+
+class Records(Recorded, Protocol):
+    """Lists runs, and looks up events and functions."""
+
+    async def runs(
+        self,
+        wanted: RunFilter | None = None,
+        *,
+        cursor: str | None = None,
+        limit: int = 20,
+        with_output: bool = False,
+    ) -> RunPage:
+        """Return a page of at most `limit` (1 to 100) runs, newest first."""
+        ...
+
+    async def newest_run_ids(self, limit: int) -> list[str]:
+        """Return the ids of the newest runs, newest first."""
+        ...
+
+    def functions(self, app: str | None = None) -> tuple[Function, ...]:
+        """Return the functions of an app, or of all, by slug."""
         ...
 
 
@@ -195,6 +221,10 @@ class Backend(Protocol):
     @property
     def snapshots(self) -> Snapshots:
         """Keeps the whole state, and comes back to it."""
+        ...
+
+    def observe(self, observer: Observer) -> Callable[[], None]:
+        """Tell `observer` of changes as they happen, until the returned function is called."""
         ...
 
     async def inventory(self) -> Inventory:
