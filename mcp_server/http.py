@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
+from mcp.server.streamable_http_manager import StreamableHTTPSessionManager
 from mcp.server.transport_security import TransportSecurityMiddleware, TransportSecuritySettings
 from starlette.requests import Request
 from starlette.responses import HTMLResponse
 from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from mcp_server.session_routing import SessionRouting
 from mcp_server.setup_page import setup_page
 from mcp_server.strict import StrictServer
 
@@ -25,18 +27,22 @@ class MCPMount:
 
     server: StrictServer
     routes: tuple[BaseRoute, ...]
+    managers: tuple[StreamableHTTPSessionManager, ...]
+    routing: SessionRouting
 
     @asynccontextmanager
     async def lifespan(self) -> AsyncIterator[None]:
-        """Serve sessions while entered; once per mount, around the application's life."""
-        async with self.server.session_manager.run():
+        """Serve requests while entered; once per mount, around the application's life."""
+        async with AsyncExitStack() as stack:
+            for manager in self.managers:
+                await stack.enter_async_context(manager.run())
             yield
 
 
 def mount_mcp(
     server: StrictServer, *, allowed_hosts: Sequence[str] = (), allowed_origins: Sequence[str] = ()
 ) -> MCPMount:
-    """Build the mount of a server: stateless, so nothing is lost when the process restarts.
+    """Build the mount of a server; nothing is lost when the process restarts, as no request needs a session.
 
     Args:
         server: a server that is not mounted elsewhere.
@@ -45,13 +51,21 @@ def mount_mcp(
         allowed_origins: Origin headers to accept besides loopback ones, e.g. "https://tools.example".
     """
     security = security_settings(allowed_hosts=allowed_hosts, allowed_origins=allowed_origins)
-    app = server.streamable_http_app(
-        streamable_http_path=MCP_PATH, stateless_http=True, json_response=False, transport_security=security
-    )
-    endpoint = next(route for route in app.routes if isinstance(route, Route) and route.path == MCP_PATH)
-    others = [route for route in app.routes if route is not endpoint]
-    page = _PageOrProtocol(endpoint.app, server, security)
-    return MCPMount(server=server, routes=(Route(MCP_PATH, endpoint=page), *others))
+    endpoints, managers = [], []
+    for stateless in (False, True):
+        app = server.streamable_http_app(
+            streamable_http_path=MCP_PATH,
+            stateless_http=stateless,
+            json_response=False,
+            transport_security=security,
+        )
+        routes = [route for route in app.routes if isinstance(route, Route)]
+        endpoints.append(next(route.app for route in routes if route.path == MCP_PATH))
+        managers.append(server.session_manager)
+    others = [route for route in app.routes if not (isinstance(route, Route) and route.path == MCP_PATH)]
+    routing = SessionRouting(*endpoints)
+    page = Route(MCP_PATH, endpoint=_PageOrProtocol(routing, server, security))
+    return MCPMount(server=server, routes=(page, *others), managers=tuple(managers), routing=routing)
 
 
 def security_settings(
