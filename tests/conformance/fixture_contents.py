@@ -1,4 +1,4 @@
-"""What the conformance suite expects every server under test to have: small media and schemas of questions."""
+"""What the fixtures of the conformance suite answer and ask with: small media, and schemas."""
 
 from __future__ import annotations
 

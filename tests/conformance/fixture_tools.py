@@ -121,7 +121,9 @@ async def _log(ctx: Ctx, *messages: str) -> None:
 
 
 @fixture
-async def test_sampling(ctx: Ctx, prompt: Annotated[str, Field(description="For the model.")]) -> CallToolResult:
+async def test_sampling(
+    ctx: Ctx, prompt: Annotated[str, Field(description="For the model.")]
+) -> CallToolResult:
     """Ask the client's model."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", MCPDeprecationWarning)
