@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
-from mcp.server.streamable_http_manager import StreamableHTTPSessionManager
 from mcp.server.transport_security import TransportSecurityMiddleware, TransportSecuritySettings
 from starlette.requests import Request
 from starlette.responses import HTMLResponse
@@ -25,17 +24,13 @@ _LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
 class MCPMount:
     """What a Starlette application needs to serve MCP: add the routes, enter `lifespan()` once."""
 
-    server: StrictServer
     routes: tuple[BaseRoute, ...]
-    managers: tuple[StreamableHTTPSessionManager, ...]
     routing: SessionRouting
 
     @asynccontextmanager
     async def lifespan(self) -> AsyncIterator[None]:
         """Serve requests while entered; once per mount, around the application's life."""
-        async with AsyncExitStack() as stack:
-            for manager in self.managers:
-                await stack.enter_async_context(manager.run())
+        async with self.routing.running():
             yield
 
 
@@ -51,21 +46,9 @@ def mount_mcp(
         allowed_origins: Origin headers to accept besides loopback ones, e.g. "https://tools.example".
     """
     security = security_settings(allowed_hosts=allowed_hosts, allowed_origins=allowed_origins)
-    endpoints, managers = [], []
-    for stateless in (False, True):
-        app = server.streamable_http_app(
-            streamable_http_path=MCP_PATH,
-            stateless_http=stateless,
-            json_response=False,
-            transport_security=security,
-        )
-        routes = [route for route in app.routes if isinstance(route, Route)]
-        endpoints.append(next(route.app for route in routes if route.path == MCP_PATH))
-        managers.append(server.session_manager)
-    others = [route for route in app.routes if not (isinstance(route, Route) and route.path == MCP_PATH)]
-    routing = SessionRouting(*endpoints)
-    page = Route(MCP_PATH, endpoint=_PageOrProtocol(routing, server, security))
-    return MCPMount(server=server, routes=(page, *others), managers=tuple(managers), routing=routing)
+    routing = SessionRouting.of(server, security)
+    page = _PageOrProtocol(routing, server, security)
+    return MCPMount(routes=(Route(MCP_PATH, endpoint=page),), routing=routing)
 
 
 def security_settings(

@@ -10,11 +10,18 @@ from __future__ import annotations
 import asyncio
 import json
 from collections import deque
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Final
 
+from mcp.server.streamable_http_manager import StreamableHTTPSessionManager
+from mcp.server.transport_security import TransportSecuritySettings
 from starlette.datastructures import Headers
+from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from mcp_server.strict import StrictServer
 
 _SESSION_ID: Final = "mcp-session-id"
 _UNKNOWN_OR_FULL: Final = frozenset({404, 503})
@@ -29,13 +36,41 @@ class SessionRouting:
         sessions: the endpoint that keeps sessions; it answers 404 when it does not know one, and 503 when
             it has too many.
         stateless: the endpoint that answers any request on its own.
+        managers: what has to run while the endpoints answer.
     """
 
-    def __init__(self, sessions: ASGIApp, stateless: ASGIApp) -> None:
+    def __init__(
+        self,
+        sessions: ASGIApp,
+        stateless: ASGIApp,
+        managers: Sequence[StreamableHTTPSessionManager] = (),
+    ) -> None:
         self._sessions = sessions
         self._stateless = stateless
+        self._managers = managers
         self._ended: deque[str] = deque(maxlen=_MAX_ENDED)
         self._closing = asyncio.Event()
+
+    @classmethod
+    def of(cls, server: StrictServer, security: TransportSecuritySettings) -> SessionRouting:
+        """Build both endpoints of a server that is not mounted elsewhere."""
+        endpoints, managers = [], []
+        for stateless in (False, True):
+            app = server.streamable_http_app(
+                stateless_http=stateless, json_response=False, transport_security=security
+            )
+            endpoints.append(next(route.app for route in app.routes if isinstance(route, Route)))
+            managers.append(server.session_manager)
+        with_sessions, without = endpoints
+        return cls(with_sessions, without, managers)
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Answer requests while entered; once."""
+        async with AsyncExitStack() as stack:
+            for manager in self._managers:
+                await stack.enter_async_context(manager.run())
+            yield
 
     def end_streams(self) -> None:
         """End the streams on which clients listen between their calls; they would hold up a stop."""

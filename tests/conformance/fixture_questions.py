@@ -54,55 +54,55 @@ def ask_until_answered(ctx: Ctx, *, state: str | None = None, **questions: Input
 
 
 @fixture
-async def test_input_required_result_elicitation(ctx: Ctx) -> CallToolResult:
+async def test_input_required_result_elicitation(ctx: Ctx) -> Answer:
     """Ask the user for a name."""
-    return ask_until_answered(ctx, user_name=NAME)  # type: ignore[return-value]
+    return ask_until_answered(ctx, user_name=NAME)
 
 
 @fixture
-async def test_input_required_result_sampling(ctx: Ctx) -> CallToolResult:
+async def test_input_required_result_sampling(ctx: Ctx) -> Answer:
     """Ask the client's model."""
-    return ask_until_answered(ctx, capital_question=samples("What is the capital of France?"))  # type: ignore[return-value]
+    return ask_until_answered(ctx, capital_question=samples("What is the capital of France?"))
 
 
 @fixture
-async def test_input_required_result_list_roots(ctx: Ctx) -> CallToolResult:
+async def test_input_required_result_list_roots(ctx: Ctx) -> Answer:
     """Ask for the client's folders."""
-    return ask_until_answered(ctx, client_roots=ROOTS)  # type: ignore[return-value]
+    return ask_until_answered(ctx, client_roots=ROOTS)
 
 
 @fixture
-async def test_input_required_result_request_state(ctx: Ctx) -> CallToolResult:
+async def test_input_required_result_request_state(ctx: Ctx) -> Answer:
     """Ask with a state that comes back."""
-    return ask_until_answered(ctx, state="asked", confirm=CONFIRM)  # type: ignore[return-value]
+    return ask_until_answered(ctx, state="asked", confirm=CONFIRM)
 
 
 @fixture
-async def test_input_required_result_tampered_state(ctx: Ctx) -> CallToolResult:
+async def test_input_required_result_tampered_state(ctx: Ctx) -> Answer:
     """Ask with a state that nobody may change."""
-    return ask_until_answered(ctx, state="untouched", confirm=CONFIRM)  # type: ignore[return-value]
+    return ask_until_answered(ctx, state="untouched", confirm=CONFIRM)
 
 
 @fixture
-async def test_input_required_result_multiple_inputs(ctx: Ctx) -> CallToolResult:
+async def test_input_required_result_multiple_inputs(ctx: Ctx) -> Answer:
     """Ask three questions at once."""
-    return ask_until_answered(  # type: ignore[return-value]
+    return ask_until_answered(
         ctx, state="three", user_name=NAME, greeting=samples("Generate a greeting"), client_roots=ROOTS
     )
 
 
 @fixture
-async def test_input_required_result_multi_round(ctx: Ctx) -> CallToolResult:
+async def test_input_required_result_multi_round(ctx: Ctx) -> Answer:
     """Ask twice, one after the other."""
     if ctx.request_state != "second":
         first = ask_until_answered(ctx, state="first", step1=elicits("Step 1: your name?", name=STRING))
         if isinstance(first, InputRequiredResult):
-            return first  # type: ignore[return-value]
-    return ask_until_answered(ctx, state="second", step2=elicits("Step 2: your color?", color=STRING))  # type: ignore[return-value]
+            return first
+    return ask_until_answered(ctx, state="second", step2=elicits("Step 2: your color?", color=STRING))
 
 
 @fixture
-async def test_input_required_result_capabilities(ctx: Ctx) -> CallToolResult:
+async def test_input_required_result_capabilities(ctx: Ctx) -> Answer:
     """Ask only what the client can answer."""
     can = ctx.client_capabilities
     questions: dict[str, InputRequest] = {}
@@ -110,11 +110,11 @@ async def test_input_required_result_capabilities(ctx: Ctx) -> CallToolResult:
         questions["greeting"] = samples("Generate a greeting")
     if can is not None and can.elicitation is not None:
         questions["user_name"] = NAME
-    return ask_until_answered(ctx, **questions)  # type: ignore[return-value]
+    return ask_until_answered(ctx, **questions)
 
 
 @fixture
-async def test_streaming_elicitation(ctx: Ctx) -> CallToolResult:
+async def test_streaming_elicitation(ctx: Ctx) -> Answer:
     """Ask the user, in the result and not beside it."""
     await ctx.report_progress(1, 2)
-    return ask_until_answered(ctx, user_name=NAME)  # type: ignore[return-value]
+    return ask_until_answered(ctx, user_name=NAME)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from conformance import fixture_questions, fixture_tools
+from conformance import fixture_tools
 from conformance.fixture_offers import add_offers
 
 from mcp_server import cli, server, serving
@@ -21,7 +21,6 @@ MORE_TOOLS = [fixture_tools.TOOLS]
 
 def install() -> None:
     """Make every server of this process one with fixtures."""
-    assert fixture_questions.NAME  # imported for the tools that it defines
     offered, build = server.offered_tools, serving.build_server
 
     def offered_with_fixtures(*arguments: Any) -> Any:
