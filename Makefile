@@ -57,8 +57,8 @@ bench: $(INSTALLED) ## What the engine costs per step, compared to calling the a
 serve: $(INSTALLED) ## Run Stepcue on port 8288 (ARGS='-u http://127.0.0.1:8000/api/inngest')
 	$(BIN)/stepcue dev $(ARGS)
 
-clean: ## Remove the virtual environment, the packages of the TypeScript tests and the caches
-	rm -rf $(VENV) tests/typescript/*/node_modules .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .grimp_cache .hypothesis
+clean: ## Remove the virtual environment, the packages of the tests on Node.js and the caches
+	rm -rf $(VENV) tests/typescript/*/node_modules tests/conformance/node_modules .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .grimp_cache .hypothesis
 
 # Made anew when pyproject.toml changes; a virtual environment whose Python is gone or too old is replaced.
 $(INSTALLED): pyproject.toml

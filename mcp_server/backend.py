@@ -20,8 +20,6 @@ from durable_engine import (
     Observer,
     Replaying,
     RunControl,
-    RunFilter,
-    RunPage,
     RunView,
     Snapshots,
     StepKind,
@@ -86,29 +84,6 @@ class Recorder(Protocol):
         Raises:
             RunNotFoundError: no such run.
         """
-        ...
-
-
-class Records(Recorded, Protocol):
-    """Lists runs, and looks up events and functions."""
-
-    async def runs(
-        self,
-        wanted: RunFilter | None = None,
-        *,
-        cursor: str | None = None,
-        limit: int = 20,
-        with_output: bool = False,
-    ) -> RunPage:
-        """Return a page of at most `limit` (1 to 100) runs, newest first."""
-        ...
-
-    async def newest_run_ids(self, limit: int) -> list[str]:
-        """Return the ids of the newest runs, newest first."""
-        ...
-
-    def functions(self, app: str | None = None) -> tuple[Function, ...]:
-        """Return the functions of an app, or of all, by slug."""
         ...
 
 
