@@ -66,8 +66,7 @@ class Engine:
         self._clock = clock
         self._client = client
         self._gateway = GatewayClient()
-        self._signals = Signals()
-        signals = self._signals
+        self._signals = signals = Signals()
         self._keeper = RegistryKeeper(database, clock, signals.work_changed, signals.functions_changed)
         self._apps = AppSync(client, self._keeper, clock)
         executor = Executor(database, client, self._gateway, clock, self._registry)
