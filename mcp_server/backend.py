@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
 from durable_engine import (
@@ -17,6 +17,7 @@ from durable_engine import (
     Inventory,
     NewDouble,
     NewEvent,
+    Observer,
     Replaying,
     RunControl,
     RunView,
@@ -195,6 +196,10 @@ class Backend(Protocol):
     @property
     def snapshots(self) -> Snapshots:
         """Keeps the whole state, and comes back to it."""
+        ...
+
+    def observe(self, observer: Observer) -> Callable[[], None]:
+        """Tell `observer` of changes as they happen, until the returned function is called."""
         ...
 
     async def inventory(self) -> Inventory:
