@@ -72,6 +72,11 @@ def _silent(app: AppFacts, fault: ProbeFault, engine: EngineFacts | None) -> Che
             f"Start the app with INNGEST_DEV=1 so that it listens on port {port}; if it listens "
             f"elsewhere, name that: `stepcue dev -u URL`.{start_fault(app)}"
         )
+        if app.view is not None and app.view.name is not None and is_loopback(app.url):
+            fix += (
+                " If the app runs in a container, publish its port and set its INNGEST_SERVE_ORIGIN to the "
+                "address at which this machine reaches it."
+            )
         if engine is not None and engine.is_in_container and is_loopback(app.url):
             fix += (
                 " Stepcue runs in a container: an app outside of it is not at localhost, but at "

@@ -96,6 +96,7 @@ def test_localhost_in_a_container_is_the_container():
 
     assert "host.docker.internal:3000" in judged(app, engine=inside)["app-reachable"].fix
     assert "host.docker.internal" not in judged(app)["app-reachable"].fix
+    assert "publish its port" in judged(app)["app-reachable"].fix
 
 
 def test_an_app_that_means_this_engine_and_cannot_reach_it_is_in_a_container():
