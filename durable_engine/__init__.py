@@ -26,7 +26,15 @@ from durable_engine.model.double import (
     Outcome,
     fits_kind,
 )
-from durable_engine.model.event import Event, EventReceipt, NewEvent, NotStarted, StartedRun, UnmetWait
+from durable_engine.model.event import (
+    Event,
+    EventReceipt,
+    EventSender,
+    NewEvent,
+    NotStarted,
+    StartedRun,
+    UnmetWait,
+)
 from durable_engine.model.explanation import (
     Action,
     ActionKind,
@@ -52,6 +60,8 @@ from durable_engine.model.plan import AS_USUAL, Conditions, PlannedEvent
 from durable_engine.model.records import (
     EventFilter,
     EventPage,
+    EventRecord,
+    EventRecordPage,
     RunFilter,
     RunMoment,
     RunPage,
@@ -101,6 +111,9 @@ __all__ = [
     "EventFilter",
     "EventPage",
     "EventReceipt",
+    "EventRecord",
+    "EventRecordPage",
+    "EventSender",
     "Evidence",
     "Explanation",
     "FailedAttempt",
