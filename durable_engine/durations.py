@@ -138,7 +138,8 @@ def parse_since_ms(text: str, *, now_ms: int) -> int:
         return now_ms - parse_duration_ms(text)
     except InvalidDurationError:
         raise InvalidDurationError(
-            f"{_quoted(text)} is neither a date nor a duration: {_DATE_ALLOWED}, or {_ALLOWED}"
+            f"{_quoted(text)} is neither a date nor a duration.",
+            hint='Say how long ago, as "30m", "2h" or "1d", or when, as "2006-01-02T15:04:05Z".',
         ) from None
 
 

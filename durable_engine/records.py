@@ -238,6 +238,7 @@ class Records:
             event_id=run.event_id,
             event_name=event_name,
             queued_ms=run.queued_ms,
+            received_ms=run.received_ms,
             started_ms=run.started_ms,
             ended_ms=run.ended_ms,
             output=parse_stored(run.output),

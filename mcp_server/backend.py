@@ -24,7 +24,7 @@ from durable_engine import (
     TimeControl,
 )
 from durable_engine.model.recording import Recording
-from durable_engine.scenarios.runner import Recorded
+from durable_engine.records import Records
 
 
 class Doubles(Protocol):
@@ -176,8 +176,8 @@ class Backend(Protocol):
         ...
 
     @property
-    def records(self) -> Recorded:
-        """Looks up events and functions."""
+    def records(self) -> Records:
+        """Lists runs and events, and looks them up."""
         ...
 
     @property

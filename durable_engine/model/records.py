@@ -111,6 +111,8 @@ class RunRecord:
     event_id: str
     event_name: str
     queued_ms: int
+    received_ms: int
+    """When the engine took it, in the engine's time; `queued_ms` is in the run's own, as are the others."""
     started_ms: int | None = None
     ended_ms: int | None = None
     output: JSONValue = None

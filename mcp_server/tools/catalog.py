@@ -10,6 +10,7 @@ from mcp_server.config import ServerConfig, Toolset
 from mcp_server.nearest import did_you_mean
 from mcp_server.tools import (
     advance_time,
+    cancel_run,
     check_replay,
     clear_mocks,
     compare_runs,
@@ -20,7 +21,9 @@ from mcp_server.tools import (
     grep_docs,
     invoke_function,
     list_docs,
+    list_events,
     list_functions,
+    list_runs,
     mock_step,
     pause_function,
     poll_run_status,
@@ -45,6 +48,9 @@ def all_tools(backend: Backend, docs: DocsIndex, config: ServerConfig) -> dict[T
             invoke_function.make(backend, config),
             poll_run_status.make(backend, config),
             get_run_status.make(backend, config),
+            list_runs.make(backend),
+            list_events.make(backend),
+            cancel_run.make(backend),
             pause_function.make(backend),
         ],
         "testing": [

@@ -17,6 +17,9 @@ TOOLS = {
     "invoke_function",
     "poll_run_status",
     "get_run_status",
+    "list_runs",
+    "list_events",
+    "cancel_run",
     "pause_function",
     "test_function",
     "run_fault_matrix",
@@ -43,6 +46,9 @@ ARGUMENTS = {
     "invoke_function": ["functionId", "appId", "data", "user", "timeout"],
     "poll_run_status": ["runIds", "timeout", "pollInterval"],
     "get_run_status": ["runId", "detail", "cursor"],
+    "list_runs": ["status", "functionId", "appId", "eventName", "eventId", "since", "cursor", "limit"],
+    "list_events": ["name", "since", "cursor", "limit", "includeInternal"],
+    "cancel_run": ["runId"],
     "pause_function": ["functionId", "appId", "resume", "cancelRuns"],
     "test_function": [
         "functionId",
@@ -78,6 +84,7 @@ ARGUMENTS = {
 ACTING = {
     "send_event",
     "invoke_function",
+    "cancel_run",
     "pause_function",
     "advance_time",
     "export_test",
@@ -169,7 +176,7 @@ async def test_descriptions_are_short_and_name_the_next_step(tools):
 async def test_all_definitions_together_stay_under_the_budget(tools):
     definitions = [tool.model_dump(mode="json", by_alias=True, exclude_none=True) for tool in tools]
 
-    assert len(json.dumps(definitions, separators=(",", ":"))) < 42_000
+    assert len(json.dumps(definitions, separators=(",", ":"))) < 45_500
 
 
 async def test_the_server_introduces_itself(server, era):
