@@ -14,6 +14,7 @@ from mcp_server.tools import (
     check_replay,
     clear_mocks,
     compare_runs,
+    compat,
     explain,
     export_test,
     get_coverage,
@@ -40,8 +41,8 @@ from mcp_server.tools import (
 
 
 def all_tools(backend: Backend, docs: DocsIndex, config: ServerConfig) -> dict[Toolset, list[Tool]]:
-    """Return every tool by toolset, in the order in which a test uses them."""
-    return {
+    """Return every tool by toolset, in the order in which a test uses them; those of `compat` if wanted."""
+    by_set: dict[Toolset, list[Tool]] = {
         "core": [
             list_functions.make(backend, config),
             send_event.make(backend, config),
@@ -76,6 +77,9 @@ def all_tools(backend: Backend, docs: DocsIndex, config: ServerConfig) -> dict[T
             list_docs.make(docs),
         ],
     }
+    if "compat" in config.toolsets:
+        by_set["compat"] = compat.make({tool.name: tool for tools in by_set.values() for tool in tools})
+    return by_set
 
 
 def offered_tools(backend: Backend, docs: DocsIndex, config: ServerConfig) -> list[Tool]:
