@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Final
 
 from durable_engine.clock import Clock
@@ -129,7 +130,6 @@ class Records:
         wanted = wanted or RunFilter()
         functions = self._registry().ever_known(app=wanted.app, function=wanted.function)
         function_ids = None if functions is None else [function.id for function in functions]
-        now_ms = self._clock.now_ms()
 
         def load(tables: Tables) -> RunPage:
             try:
@@ -138,11 +138,14 @@ class Records:
                 raise _bad_cursor(cursor) from None
             get = tables.runs.get if with_output else tables.runs.get_lean
             records = [self._record(tables, run) for run in filter(None, map(get, ids[:limit]))]
-            if with_state:
-                records = [self._with_state(tables, record, now_ms) for record in records]
             return RunPage(runs=tuple(records), next_cursor=_next(ids, limit))
 
-        return await self._database.read(load)
+        page = await self._database.read(load)
+        if not with_state:
+            return page
+        # One at a time: the steps of a hundred runs must not hold up everybody else.
+        states = [await self._database.read(partial(self._with_state, run)) for run in page.runs]
+        return replace(page, runs=tuple(states))
 
     async def run(self, run_id: str) -> RunRecord:
         """Return one run without its steps.
@@ -214,16 +217,19 @@ class Records:
         """
         return self._registry().find(reference, app=app)
 
-    def _with_state(self, tables: Tables, record: RunRecord, now_ms: int) -> RunRecord:
-        if record.status is RunStatus.CANCELLED:
-            detail = tables.history.detail(record.id, HistoryKind.RUN_CANCELLED) or {}
-            return replace(record, cancelled=detail.get("reason"))
+    def _with_state(self, record: RunRecord, tables: Tables) -> RunRecord:
         if record.status is RunStatus.COMPLETED:
             return record
-        run = tables.runs.known(record.id)
-        if record.status is RunStatus.FAILED:
-            return replace(record, error=parse_stored(run.error))
-        return replace(record, view=view_run(tables, self._registry(), run, now_ms=now_ms))
+        run = tables.runs.find(record.id)
+        if run is None:  # the state was replaced meanwhile
+            return record
+        record = self._record(tables, run)  # which may have ended meanwhile
+        if run.status is RunStatus.CANCELLED:
+            detail = tables.history.detail(run.id, HistoryKind.RUN_CANCELLED) or {}
+            return replace(record, cancelled=detail.get("reason"))
+        if run.status.is_terminal:
+            return record
+        return replace(record, view=view_run(tables, self._registry(), run, now_ms=self._clock.now_ms()))
 
     def _record(self, tables: Tables, run: Run) -> RunRecord:
         function = self._registry().by_id(run.function_id)

@@ -72,7 +72,9 @@ def _line(run: RunRecord, limit: int) -> RunLine:
         received_at=iso(run.received_ms) if run.received_ms != run.queued_ms else None,
         duration=_duration(run),
         waits_for=None if run.view is None else one_line(activity(run.view), limit),
-        error=None if run.error is None else one_line(_short_error(run.error), limit),
+        error=one_line(_short_error(run.error), limit)
+        if run.error and run.status is RunStatus.FAILED
+        else None,
         cancelled=None if run.cancelled is None else one_line(f"Cancelled {run.cancelled}.", limit),
         parent_run_id=run.parent_run_id,
         original_run_id=run.original_run_id,
