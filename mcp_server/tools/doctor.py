@@ -38,7 +38,8 @@ def make(backend: Backend, docs: DocsIndex, config: ServerConfig) -> Tool:
 
     async def doctor(app_url: AppUrl | None = None) -> Annotated[CallToolResult, DoctorResult]:
         """Check why an app, function or event does not work here: address, development mode, signing key,
-        Docker, SDK version, sync, triggers, recent trouble. Asks every app with GET and changes nothing.
+        Docker, SDK version, sync, triggers, recent trouble. It asks every app with GET and changes nothing.
+
         Returns checks, problems first, each with what was found and the fix. For one run use explain.
         """
         with as_tool_errors():
