@@ -13,7 +13,7 @@ PYTHONS := $(if $(PYTHON),$(PYTHON),python3.14 python3.13 python3.12 python3.11 
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check lint imports types fmt bench serve clean
+.PHONY: help demo test check lint imports types fmt reference bench serve clean
 .DELETE_ON_ERROR:
 # Targets share one virtual environment and one output; make them one after the other.
 .NOTPARALLEL:
@@ -47,6 +47,9 @@ types: $(INSTALLED) ## mypy --strict
 fmt: $(INSTALLED) ## Format, and repair what ruff can repair
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
+
+reference: $(INSTALLED) ## Write docs/tools.md anew from the definitions of the tools
+	$(BIN)/python -m mcp_server.reference > docs/tools.md
 
 bench: $(INSTALLED) ## What the engine costs per step, compared to calling the app directly
 	$(BIN)/python benchmarks/latency.py $(ARGS)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Coroutine, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final, Self
 
@@ -31,6 +31,7 @@ from durable_engine.model.json_value import JSONValue
 from durable_engine.model.plan import AS_USUAL, Conditions
 from durable_engine.model.views import Inventory, RunView
 from durable_engine.pausing import Pausing
+from durable_engine.probing import Probing
 from durable_engine.reception import Reception
 from durable_engine.recordings import Recordings
 from durable_engine.records import Records
@@ -40,7 +41,7 @@ from durable_engine.replaying import Replaying
 from durable_engine.sdk.client import SDKClient
 from durable_engine.sdk.registration import is_serve_url, read_registration
 from durable_engine.settle import Settled
-from durable_engine.signals import Signals
+from durable_engine.signals import Observer, Signals
 from durable_engine.snapshots import Snapshots
 from durable_engine.stillness import Stillness
 from durable_engine.storage.database import Database
@@ -65,8 +66,8 @@ class Engine:
         self._clock = clock
         self._client = client
         self._gateway = GatewayClient()
-        self._signals = Signals()
-        self._keeper = RegistryKeeper(database, clock, self._signals.work_changed)
+        self._signals = signals = Signals()
+        self._keeper = RegistryKeeper(database, clock, signals.work_changed, signals.functions_changed)
         self._apps = AppSync(client, self._keeper, clock)
         executor = Executor(database, client, self._gateway, clock, self._registry)
         self._dispatcher = Dispatcher(database, executor, clock, self._signals, self._registry)
@@ -106,6 +107,8 @@ class Engine:
         """What is on record about a run, for a test that repeats it."""
         self.explainer = Explainer(database, clock, self._registry, self._apps.views)
         """Says why a run is where it is, and what an event did."""
+        self.probing = Probing(client)
+        """Looks at who answers at an address."""
         self._duties: list[asyncio.Task[None]] = []
 
     @classmethod
@@ -171,14 +174,15 @@ class Engine:
         event: NewEvent,
         *,
         seed: str | None = None,
+        source: str = "direct",
         under: Conditions = AS_USUAL,
         doubles: Sequence[NewDouble] = (),
     ) -> EventReceipt:
         """Accept one event; the receipt tells what it started, known in the same transaction.
 
-        `seed` makes the event's id reproducible: the same seed is the same event, accepted once. `under` are
-        conditions for the runs that it starts, and `doubles` stand in for steps of them and of the runs that
-        those invoke.
+        `seed` makes the event's id reproducible: the same seed is the same event, accepted once. `source`
+        says how it came, as in `Event.source`. `under` are conditions for the runs that it starts, and
+        `doubles` stand in for steps of them and of the runs that those invoke.
 
         Raises:
             InvalidEventError: the event is malformed, reserved or too large.
@@ -186,7 +190,7 @@ class Engine:
             FunctionNotFoundError: a double is for an unknown function.
         """
         (receipt,) = await self._reception.send(
-            [event], seed=seed, explains=True, under=under, doubles=doubles
+            [event], seed=seed, explains=True, source=source, under=under, doubles=doubles
         )
         return receipt
 
@@ -196,7 +200,7 @@ class Engine:
         The receipts leave out what only people read and what costs more than the event itself: `unmet` waits,
         and what keeps runs waiting for their turn (`held`).
         """
-        return await self._reception.send(events, seed=seed, explains=False)
+        return await self._reception.send(events, seed=seed, explains=False, source="api")
 
     async def invoke_function(
         self,
@@ -296,6 +300,10 @@ class Engine:
     def release_waiters(self) -> None:
         """Answer everybody who waits for runs with the state so far: the process is about to stop."""
         self._signals.release_watchers()
+
+    def observe(self, observer: Observer) -> Callable[[], None]:
+        """Tell `observer` of changes as they are committed, until the returned function is called."""
+        return self._signals.observe(observer)
 
     async def settle(self) -> None:
         """Return once no call is open and nothing is due: all runs wait for time or for the outside."""

@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-Toolset = Literal["core", "testing", "docs"]
+Toolset = Literal["core", "testing", "docs", "compat"]
 
 
 class ServerConfig(BaseModel):
@@ -15,7 +15,7 @@ class ServerConfig(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     toolsets: frozenset[Toolset] = frozenset({"core", "testing", "docs"})
-    """Groups of tools to offer."""
+    """Groups of tools to offer; `compat` has the newer names of the Dev Server for some of `core`."""
 
     tools: frozenset[str] | None = None
     """Names of the only tools to offer, within the toolsets; None offers all of them."""
@@ -28,3 +28,6 @@ class ServerConfig(BaseModel):
 
     progress_interval_s: float = Field(default=1.0, gt=0)
     """Seconds between progress reports of a waiting tool. Hosts give up on silence, not on slowness."""
+
+    task_grace_s: float = Field(default=3.0, ge=0, le=30)
+    """Seconds that a wait may take before a client that knows tasks is given one instead of the answer."""
