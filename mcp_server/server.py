@@ -7,7 +7,7 @@ from importlib.metadata import version
 from docs_index import DocsIndex
 from mcp_server.backend import Backend
 from mcp_server.config import ServerConfig
-from mcp_server.instructions import instructions
+from mcp_server.offer import fitting_instructions
 from mcp_server.strict import StrictServer
 from mcp_server.tools.catalog import offered_tools
 
@@ -24,11 +24,12 @@ def build_server(backend: Backend, docs: DocsIndex, *, config: ServerConfig | No
         ValueError: `config.tools` names a tool that does not exist.
     """
     config = config or ServerConfig()
+    tools = offered_tools(backend, docs, config)
     return StrictServer(
         SERVER_NAME,
-        tools=offered_tools(backend, docs, config),
+        tools=tools,
         title="Stepcue: test Inngest workflows",
-        instructions=instructions(config),
+        instructions=fitting_instructions(config, [tool.name for tool in tools]),
         version=version("stepcue"),
         subscriptions=False,
     )

@@ -146,7 +146,7 @@ class StrictServer(MCPServer[Any]):
         """
         tool = self._strict_tools.get(name)
         if tool is None:
-            raise ToolError(self._no_such_tool(name))
+            raise ToolError(no_such_tool(name, list(self._strict_tools)))
         try:
             return await super().call_tool(name, arguments, context)
         except UnexpectedToolError as error:
@@ -161,10 +161,12 @@ class StrictServer(MCPServer[Any]):
                 raise ToolError(_bounded(text)) from cause
             raise ToolError(_bounded(str(cause if isinstance(cause, ToolError) else error))) from cause
 
-    def _no_such_tool(self, name: str) -> str:
-        names = list(self._strict_tools)
-        near = did_you_mean(name, names)
-        return f"There is no tool {one_line(name, 80)!r}{near} Tools here: {', '.join(names)}."
+
+def no_such_tool(name: str, names: Sequence[str]) -> str:
+    """Return what a call of a tool that is not offered is told."""
+    return (
+        f"There is no tool {one_line(name, 80)!r}{did_you_mean(name, names)} Tools here: {', '.join(names)}."
+    )
 
 
 def _bounded(text: str) -> str:
