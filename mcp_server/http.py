@@ -118,7 +118,7 @@ def _refused(refusal: Refusal) -> Response:
 
 
 def _wants_page(request: Request) -> bool:
-    """Whether somebody looks who is no MCP client: a browser, or curl, which would wait for events for ever."""
+    """Whether no MCP client looks: a browser, or curl, which would wait for events for ever."""
     accepted = request.headers.get("accept", "*/*")
     is_client = "text/event-stream" in accepted
     return (
