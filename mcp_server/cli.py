@@ -16,6 +16,7 @@ from pydantic import ValidationError
 from durable_engine import DEFAULT_DATA_FILE, DEFAULT_PORT, EngineConfig
 from durable_engine.config import LEAST_EVENT_BYTES, MAX_EVENT_BYTES
 from durable_engine.errors import ConfigError, DurableEngineError
+from durable_engine.redaction import redacted_url
 from mcp_server.attach import AttachError, attach
 from mcp_server.config import ServerConfig
 from mcp_server.options import ACCESS_OPTIONS, OFFER_OPTIONS, read_offer, read_token, show_offer
@@ -182,9 +183,11 @@ def _serve_url(text: str) -> str:
     try:
         url = httpx.URL(text if "://" in text else f"http://{text}")
     except httpx.InvalidURL as fault:
-        raise click.BadParameter(f"{text!r} is not a URL: {fault}.", param_hint="--sdk-url") from None
+        raise click.BadParameter(
+            f"{redacted_url(text)!r} is not a URL: {fault}.", param_hint="--sdk-url"
+        ) from None
     if url.scheme not in {"http", "https"} or not url.host:
-        raise click.BadParameter(f"{text!r} is not an http(s) URL.", param_hint="--sdk-url")
+        raise click.BadParameter(f"{redacted_url(text)!r} is not an http(s) URL.", param_hint="--sdk-url")
     return str(url.copy_with(path="/api/inngest") if url.path in {"", "/"} else url)
 
 
@@ -200,7 +203,9 @@ def _runs_stepcue(origin: str) -> bool:
 def _announce(origin: str, options: ServeOptions) -> None:
     engine = options.engine
     data = "in memory" if engine.data_file is None else str(engine.data_file)
-    apps = ", ".join(engine.app_urls) or ("looking on the usual ports" if engine.discovers else "none given")
+    apps = ", ".join(map(redacted_url, engine.app_urls)) or (
+        "looking on the usual ports" if engine.discovers else "none given"
+    )
     start = "the same INNGEST_SIGNING_KEY" if engine.signing_key else "INNGEST_DEV=1"
     header = ' --header "Authorization: Bearer $STEPCUE_TOKEN"' if options.token else ""
     is_whole = options.server == ServerConfig()
