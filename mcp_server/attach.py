@@ -110,7 +110,8 @@ class Upstream:
                 f"The Stepcue at {self.url} offers none of the tools that were asked for; it was started "
                 "with other --toolsets, --tools or --read-only."
             )
-        if missing := [name for name in wanted if name not in there]:
+        missing = [name for name in wanted if name not in there]
+        if config.tools is not None and missing:
             logger.warning("the Stepcue at %s does not offer %s", self.url, ", ".join(missing))
         self.instructions = fitting_instructions(config, self._offered)
 

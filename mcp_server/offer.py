@@ -76,8 +76,9 @@ def fitting_instructions(config: ServerConfig, names: Collection[str]) -> str:
     by_set = _reading_by_set()
     toolsets = frozenset(toolset for toolset, tools in by_set.items() if not tools.keys().isdisjoint(names))
     read_only = all(reads for tools in by_set.values() for name, reads in tools.items() if name in names)
-    text = instructions(config.model_copy(update={"toolsets": toolsets, "read_only": read_only}))
-    if config.tools is None:
+    whole = config.model_copy(update={"toolsets": toolsets, "read_only": read_only, "tools": None})
+    text = instructions(whole)
+    if set(names) == set(offered_names(whole)):
         return text
     named = f"{text}\n\nOf all tools, only these are offered here: {', '.join(names)}."
     return named if len(named) <= MAX_INSTRUCTIONS_CHARS else text

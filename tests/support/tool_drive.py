@@ -53,7 +53,7 @@ def _calls(
     function = {"functionId": function_id}
     return {
         "send_event": [{"name": "nobody/listens"}, {"name": "inngest/reserved"}],
-        "invoke_function": [{**function, "timeout": timeout_s}],
+        "invoke_function": [{**function, "timeout": min(timeout_s, 2)}],
         "poll_run_status": [{"runIds": list(run_ids), "timeout": 1}],
         "get_run_status": [{**run, "detail": "full"} for run in each_run],
         "pause_function": [function, {**function, "resume": True}],
