@@ -239,3 +239,20 @@ def test_a_token_that_no_header_carries_or_that_is_guessed_is_refused_unseen(tok
 
     assert "openssl rand" in caught.value.hint
     assert not token or token not in f"{caught.value}{caught.value.hint}"
+
+
+async def test_the_log_of_a_fault_of_ours_names_the_route_and_not_the_key_in_its_path(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async def fail(_: Request) -> JSONResponse:
+        raise RuntimeError("a bug")
+
+    async with await Engine.open(EngineConfig(), clock=ManualClock(), client=SDKClient(App())) as engine:
+        app = build_app(engine, more_routes=[Route("/faulty/{key}", fail)])
+        transport = httpx.ASGITransport(app, raise_app_exceptions=False)
+        async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1:8288") as api:
+            answer = await api.get("/faulty/planted-key")
+
+    assert answer.status_code == 500
+    assert "/faulty/{key}" in caplog.text
+    assert "planted" not in caplog.text
