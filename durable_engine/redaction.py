@@ -55,6 +55,11 @@ def redacted_url(url: str) -> str:
     return f"{scheme}{slashes}{authority}{slash}{path}{mark}{'&'.join(parts)}"
 
 
+def redacted_about(url: str, text: str) -> str:
+    """Return a text about a URL, such as what went wrong there, without what is secret of the URL."""
+    return hide(text.replace(url, redacted_url(url)), secrets_in({"url": url}))
+
+
 def redacted_text(text: str) -> str:
     """Return text that was to be JSON without the values of fields whose names speak of secrets."""
     text = _FIELD.sub(lambda found: f'{found[1]}"{REDACTED}"' if is_secret_name(found[2]) else found[0], text)

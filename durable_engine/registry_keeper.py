@@ -13,6 +13,7 @@ from durable_engine.errors import StorageError
 from durable_engine.model.flow import NO_FLOW_CONTROL
 from durable_engine.model.function import App, Function
 from durable_engine.placing import place_anew
+from durable_engine.redaction import redacted_url
 from durable_engine.registry import Registry, same_endpoint
 from durable_engine.storage.database import Database
 from durable_engine.storage.tables import Tables
@@ -81,7 +82,9 @@ class RegistryKeeper:
         is_new = await self._change(write)
         if is_new:
             self._changed()
-            logger.info("synced app %s: %d functions from %s", app.name, len(functions), app.url)
+            logger.info(
+                "synced app %s: %d functions from %s", app.name, len(functions), redacted_url(app.url)
+            )
         return is_new
 
     async def learn(self, app: App, function: Function) -> None:
@@ -93,7 +96,7 @@ class RegistryKeeper:
             lambda tables: tables.registry.add(app, function),
             after=lambda _: self.registry.with_function(app, function),
         )
-        logger.info("durable endpoint %s at %s", function.name, app.url)
+        logger.info("durable endpoint %s at %s", function.name, redacted_url(app.url))
 
     async def note_sync(self, url: str, *, error: str | None, now_ms: int) -> None:
         """Record how the newest sync of the app at `url` went."""

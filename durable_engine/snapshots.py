@@ -26,6 +26,7 @@ from durable_engine.model.snapshot import (
     SyncedAgain,
     Taken,
 )
+from durable_engine.redaction import redacted_url
 from durable_engine.registry import Registry, closest
 from durable_engine.registry_keeper import RegistryKeeper, read_registry
 from durable_engine.signals import Signals
@@ -220,7 +221,7 @@ class Snapshots:
             app = self._keeper.registry.app_at(url)
             is_changed = app is not None and error is None and checksums.get(app.id) != app.checksum
             name = "" if app is None else app.name
-            found.append(SyncedAgain(name=name, url=url, is_changed=is_changed, error=error))
+            found.append(SyncedAgain(name=name, url=redacted_url(url), is_changed=is_changed, error=error))
         return tuple(found)
 
     def _views(self) -> tuple[SnapshotView, ...]:

@@ -32,9 +32,14 @@ from mcp.types import (
     SubscriptionFilter,
     TextContent,
 )
+from pydantic import SecretStr
 
+from mcp_server.config import ServerConfig
+from mcp_server.errors import REFUSED
+from mcp_server.instructions import instructions
+from mcp_server.offer import offered_names
 from mcp_server.passing_on import R, handlers
-from mcp_server.strict import StrictServer
+from mcp_server.strict import StrictServer, no_such_tool
 
 logger = logging.getLogger(__name__)
 
@@ -52,16 +57,20 @@ async def serve_stdio(server: StrictServer) -> None:
     await server.run_stdio_async()
 
 
-async def attach(url: str) -> None:
+async def attach(url: str, *, token: SecretStr | None = None, narrowed: ServerConfig | None = None) -> None:
     """Serve over stdin and stdout what the Stepcue at `url` serves over HTTP, until stdin closes.
 
     Args:
         url: the MCP address of the running server, e.g. "http://127.0.0.1:8288/mcp".
+        token: what that server asks for.
+        narrowed: offer only the tools of this configuration, of those that are there; None offers all.
 
     Raises:
-        AttachError: nothing at `url` speaks MCP.
+        AttachError: nothing at `url` speaks MCP, it refuses us, or has none of the tools.
     """
-    async with connect(url) as upstream:
+    async with connect(url, token=token) as upstream:
+        if narrowed is not None:
+            await upstream.narrow(narrowed)
         bridge = build_bridge(upstream)
         async with stdio_server() as (read_stream, write_stream):
             await bridge.run(read_stream, write_stream, bridge.create_initialization_options())
@@ -79,6 +88,7 @@ class Upstream:
         self.about: Implementation | None = None
         self.instructions: str | None = None
         self._http = http
+        self._offered: tuple[str, ...] | None = None
 
     async def greet(self) -> None:
         """Learn the server's name, version and instructions.
@@ -91,6 +101,30 @@ class Upstream:
                 self.about = client.server_info
                 self.instructions = client.instructions
 
+    async def narrow(self, config: ServerConfig) -> None:
+        """Offer only tools that `config` offers from now on, nothing else, and fit the instructions to it.
+
+        Raises:
+            AttachError: the server offers nothing of it, or does not answer.
+        """
+        there = {tool.name for tool in (await self.list_tools()).tools}
+        wanted = offered_names(config)
+        self._offered = tuple(name for name in wanted if name in there)
+        if not self._offered:
+            raise AttachError(
+                f"The Stepcue at {self.url} offers none of the tools that were asked for; it was started "
+                "with other --toolsets, --tools or --read-only."
+            )
+        missing = [name for name in wanted if name not in there]
+        if config.tools is not None and missing:
+            logger.warning("the Stepcue at %s does not offer %s", self.url, ", ".join(missing))
+        self.instructions = instructions(self._offered, read_only=config.read_only)
+
+    @property
+    def is_narrowed(self) -> bool:
+        """Whether only some of its tools are passed on, and no prompts and resources, which name others."""
+        return self._offered is not None
+
     async def list_tools(self, cursor: str | None = None) -> ListToolsResult:
         """Return one page of the tools.
 
@@ -99,7 +133,11 @@ class Upstream:
         """
         with self._faults():
             async with self._session() as client:
-                return await client.list_tools(cursor=cursor)
+                page = await client.list_tools(cursor=cursor)
+        if self._offered is None:
+            return page
+        tools = [tool for tool in page.tools if tool.name in self._offered]
+        return page.model_copy(update={"tools": tools})
 
     async def call_tool(
         self, name: str, arguments: dict[str, Any] | None, *, on_progress: ProgressFnT | None = None
@@ -109,6 +147,9 @@ class Upstream:
         Raises:
             AttachError: the server does not answer.
         """
+        if self._offered is not None and name not in self._offered:
+            text = TextContent(type="text", text=no_such_tool(name, self._offered))
+            return CallToolResult(content=[text], is_error=True)
         request = CallToolRequest(params=CallToolRequestParams(name=name, arguments=arguments))
         with self._faults():
             async with self._session() as client:
@@ -151,6 +192,8 @@ class Upstream:
             yield
         except (MCPError, httpx2.HTTPError, OSError, ExceptionGroup) as error:
             cause = _innermost(error)
+            if isinstance(cause, MCPError) and cause.code == REFUSED:
+                raise AttachError(f"{self.url} refused: {cause.message}") from None
             if isinstance(cause, MCPError) and cause.code not in {CONNECTION_CLOSED, INTERNAL_ERROR}:
                 raise cause from None
             raise AttachError(
@@ -173,15 +216,16 @@ def _innermost(error: BaseException) -> BaseException:
 
 
 @asynccontextmanager
-async def connect(url: str) -> AsyncIterator[Upstream]:
+async def connect(url: str, *, token: SecretStr | None = None) -> AsyncIterator[Upstream]:
     """Open a connection to the Stepcue at `url`.
 
     Raises:
-        AttachError: nothing there speaks MCP.
+        AttachError: nothing there speaks MCP, or it asks for another token.
     """
     timeout = httpx2.Timeout(_CONNECT_S, read=_SILENCE_S)
+    headers = {} if token is None else {"Authorization": f"Bearer {token.get_secret_value()}"}
     # A proxy from the environment is not meant for a server on this machine.
-    async with httpx2.AsyncClient(timeout=timeout, trust_env=False) as http:
+    async with httpx2.AsyncClient(timeout=timeout, trust_env=False, headers=headers) as http:
         upstream = Upstream(url, http)
         await upstream.greet()
         yield upstream
@@ -217,5 +261,5 @@ def build_bridge(upstream: Upstream) -> Server[Any]:
         instructions=upstream.instructions,
         on_list_tools=list_tools,
         on_call_tool=call_tool,
-        **handlers(upstream),
+        **({} if upstream.is_narrowed else handlers(upstream)),
     )

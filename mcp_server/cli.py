@@ -16,10 +16,12 @@ from pydantic import ValidationError
 from durable_engine import DEFAULT_DATA_FILE, DEFAULT_PORT, EngineConfig
 from durable_engine.config import LEAST_EVENT_BYTES, MAX_EVENT_BYTES
 from durable_engine.errors import ConfigError, DurableEngineError
+from durable_engine.redaction import redacted_url
 from mcp_server.attach import AttachError, attach
 from mcp_server.config import ServerConfig
 from mcp_server.doctor_command import doctor_command
-from mcp_server.serving import ServeOptions, serve, serve_with_stdio
+from mcp_server.options import ACCESS_OPTIONS, OFFER_OPTIONS, read_offer, read_token, show_offer
+from mcp_server.serving import ServeOptions, reachable_host, serve, serve_with_stdio
 from mcp_server.sizes import reading_size, show_size
 from mcp_server.testing.command import UNUSABLE, TestOptions, run_tests
 from mcp_server.testing.files import FileError, read_files
@@ -70,14 +72,8 @@ _OPTIONS: Final = (
         show_default=True,
         help="Largest event that is accepted, such as 512KB; in the Inngest cloud it depends on the plan.",
     ),
-    click.option(
-        "--allow-host",
-        "allowed_hosts",
-        multiple=True,
-        metavar="NAME",
-        help="Host name to answer besides the loopback ones, such as host.docker.internal. Repeatable.",
-    ),
-    click.option("--read-only", is_flag=True, help="Offer only tools that change nothing."),
+    *ACCESS_OPTIONS,
+    *OFFER_OPTIONS,
     click.option("-v", "--verbose", is_flag=True, help="Log more."),
 )
 
@@ -103,7 +99,7 @@ def dev(**options: Any) -> None:
     """
     _log_to_stderr(verbose=options.pop("verbose"))
     serve_options = _serve_options(options)
-    _run(serve(serve_options, on_ready=lambda origin: _announce(origin, serve_options.engine)))
+    _run(serve(serve_options, on_ready=lambda origin: _announce(origin, serve_options)))
 
 
 @main.command()
@@ -114,9 +110,9 @@ def mcp(**options: Any) -> None:
     Attaches to the Stepcue on the port, or runs the engine itself when there is none.
     """
     _log_to_stderr(verbose=options.pop("verbose"))
-    origin = f"http://{options['host']}:{options['port']}"
+    origin = f"http://{reachable_host(options['host'])}:{options['port']}"
     if options["port"] and _runs_stepcue(origin):
-        _run(attach(f"{origin}/mcp"))
+        _run(attach(f"{origin}/mcp", token=read_token(options), narrowed=read_offer(options)))
     else:
         _run(serve_with_stdio(_serve_options(options)))
 
@@ -174,10 +170,12 @@ def _serve_options(options: Mapping[str, Any]) -> ServeOptions:
         raise click.UsageError(error.errors()[0]["msg"]) from None
     return ServeOptions(
         engine=engine,
-        server=ServerConfig(read_only=options["read_only"]),
+        server=read_offer(options) or ServerConfig(),
         host=options["host"],
         port=options["port"],
         allowed_hosts=options["allowed_hosts"],
+        allowed_origins=options["allowed_origins"],
+        token=read_token(options),
     )
 
 
@@ -186,9 +184,11 @@ def _serve_url(text: str) -> str:
     try:
         url = httpx.URL(text if "://" in text else f"http://{text}")
     except httpx.InvalidURL as fault:
-        raise click.BadParameter(f"{text!r} is not a URL: {fault}.", param_hint="--sdk-url") from None
+        raise click.BadParameter(
+            f"{redacted_url(text)!r} is not a URL: {fault}.", param_hint="--sdk-url"
+        ) from None
     if url.scheme not in {"http", "https"} or not url.host:
-        raise click.BadParameter(f"{text!r} is not an http(s) URL.", param_hint="--sdk-url")
+        raise click.BadParameter(f"{redacted_url(text)!r} is not an http(s) URL.", param_hint="--sdk-url")
     return str(url.copy_with(path="/api/inngest") if url.path in {"", "/"} else url)
 
 
@@ -204,14 +204,21 @@ def _runs_stepcue(origin: str) -> bool:
         return False
 
 
-def _announce(origin: str, engine: EngineConfig) -> None:
+def _announce(origin: str, options: ServeOptions) -> None:
+    engine = options.engine
     data = "in memory" if engine.data_file is None else str(engine.data_file)
-    apps = ", ".join(engine.app_urls) or ("looking on the usual ports" if engine.discovers else "none given")
+    apps = ", ".join(map(redacted_url, engine.app_urls)) or (
+        "looking on the usual ports" if engine.discovers else "none given"
+    )
     start = "the same INNGEST_SIGNING_KEY" if engine.signing_key else "INNGEST_DEV=1"
+    header = ' --header "Authorization: Bearer $STEPCUE_TOKEN"' if options.token else ""
+    is_whole = options.server == ServerConfig()
+    tools = "" if is_whole else f"  tools       {show_offer(options.server)}\n"
     click.echo(
         f"Stepcue listens on {origin}\n"
         f"  apps        {apps} (start them with {start})\n"
-        f"  assistant   claude mcp add --transport http stepcue {origin}/mcp\n"
+        f"  assistant   claude mcp add --transport http stepcue {origin}/mcp{header}\n"
+        f"{tools}"
         f"  data        {data}\n"
         "  stop with   Ctrl-C",
         err=True,

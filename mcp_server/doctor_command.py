@@ -8,12 +8,13 @@ import os
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import click
 import httpx
 from mcp.shared.exceptions import MCPError
 from mcp.types import TextContent
+from pydantic import SecretStr
 
 from durable_engine import DEFAULT_DATA_FILE, DEFAULT_PORT, Inventory
 from durable_engine.probing import Probing
@@ -21,7 +22,10 @@ from durable_engine.sdk.client import SDKClient
 from mcp_server.attach import AttachError, connect
 from mcp_server.doctor import AppFacts, Check, Facts, Status, examine
 from mcp_server.doctor.shell import ADDRESS_VARIABLES, ShellFacts, shell_checks
+from mcp_server.options import TOKEN_OPTIONS, read_token
 from mcp_server.render.doctor import check_info
+
+F = TypeVar("F", bound=Callable[..., Any])
 
 _PROBE_TIMEOUT_S: Final = 2.0
 _CLIENT_FILES: Final = (".mcp.json", ".cursor/mcp.json", ".vscode/mcp.json")
@@ -37,14 +41,16 @@ def doctor_command(complete_url: Callable[[str], str]) -> click.Command:
     @click.option(
         "-u", "--sdk-url", "urls", multiple=True, metavar="URL", help="Endpoint to look at. Repeatable."
     )
+    @_with_token
     @click.option("--json", "as_json", is_flag=True, help="Write the checks as JSON.")
-    def doctor(port: int, host: str, urls: tuple[str, ...], *, as_json: bool) -> None:
+    def doctor(port: int, host: str, urls: tuple[str, ...], *, as_json: bool, **access: Any) -> None:
         """Find out what keeps apps and Stepcue from working together, and how to mend it.
 
         Exits with 0 if there is no problem, with 1 if there is one.
         """
         whole = [complete_url(url) for url in urls]
-        checks = asyncio.run(_examine(f"http://{f'[{host}]' if ':' in host else host}:{port}", whole))
+        origin = f"http://{f'[{host}]' if ':' in host else host}:{port}"
+        checks = asyncio.run(_examine(origin, whole, token=read_token(access)))
         problems = sum(check["status"] == Status.PROBLEM for check in checks)
         if as_json:
             warnings = sum(check["status"] == Status.WARNING for check in checks)
@@ -57,14 +63,20 @@ def doctor_command(complete_url: Callable[[str], str]) -> click.Command:
     return doctor
 
 
-async def _examine(origin: str, urls: Sequence[str]) -> list[dict[str, Any]]:
+def _with_token(command: F) -> F:
+    for option in reversed(TOKEN_OPTIONS):
+        command = option(command)
+    return command
+
+
+async def _examine(origin: str, urls: Sequence[str], *, token: SecretStr | None) -> list[dict[str, Any]]:
     """Return all checks as the tool shows them, the worst first."""
     server = _server_at(origin)
     checks: list[dict[str, Any]] = []
     refusal = None
     if server == "stepcue":
         try:
-            checks = await _asked(f"{origin}/mcp", urls)
+            checks = await _asked(f"{origin}/mcp", urls, token=token)
         except (AttachError, MCPError) as fault:
             refusal = str(fault)
     if server != "stepcue" or refusal is not None:
@@ -82,7 +94,7 @@ async def _examine(origin: str, urls: Sequence[str]) -> list[dict[str, Any]]:
     return sorted([*around, *checks], key=lambda check: _ORDER.index(check["status"]))
 
 
-async def _asked(url: str, app_urls: Sequence[str]) -> list[dict[str, Any]]:
+async def _asked(url: str, app_urls: Sequence[str], *, token: SecretStr | None) -> list[dict[str, Any]]:
     """Return the checks of the Stepcue at `url`, those about each of the apps first.
 
     Raises:
@@ -90,7 +102,7 @@ async def _asked(url: str, app_urls: Sequence[str]) -> list[dict[str, Any]]:
         MCPError: it refuses the request.
     """
     found: dict[tuple[str, str | None, str], dict[str, Any]] = {}
-    async with connect(url) as upstream:
+    async with connect(url, token=token) as upstream:
         for app_url in app_urls or ("",):
             result = await upstream.call_tool("doctor", {"appUrl": app_url} if app_url else {})
             if result.is_error or result.structured_content is None:

@@ -14,6 +14,8 @@ from docs_index import DocsIndexError, PageNotFoundError, SectionNotFoundError
 from durable_engine import errors as engine
 from mcp_server.clean import clean_text
 
+REFUSED: Final = -32003
+"""JSON-RPC code of a request that was not served because of who sent it; its message says what to do."""
 _MAX_NEAREST = 5
 _OUR_FAULT = "This is a fault in Stepcue, not in your workflow; its log on stderr has the details."
 

@@ -5,19 +5,31 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from typing import Final
 
-from mcp.server.transport_security import TransportSecurityMiddleware, TransportSecuritySettings
+from mcp.server.transport_security import DEFAULT_MAX_REQUEST_BODY_SIZE
 from starlette.requests import Request
-from starlette.responses import HTMLResponse
+from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from durable_engine.http_api.guard import Callers
+from durable_engine.http_api.refusals import Refusal
+from durable_engine.http_api.token import AccessToken, token_refusal
+from mcp_server.errors import REFUSED
 from mcp_server.session_routing import SessionRouting
 from mcp_server.setup_page import setup_page
 from mcp_server.strict import StrictServer
 
-MCP_PATH = "/mcp"
-_LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
+MCP_PATH: Final = "/mcp"
+MCP_PATHS: Final = (MCP_PATH, f"{MCP_PATH}/")
+"""Not every client follows a redirect with its POST, so a slash at the end is as good as none."""
+_TOO_LARGE: Final = Refusal(
+    413,
+    f"The request is over {DEFAULT_MAX_REQUEST_BODY_SIZE // 1024 // 1024} MiB.",
+    "Send less: an event has at most 3 MB of data, or what --max-event-size says.",
+    "request_too_large",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,65 +47,78 @@ class MCPMount:
 
 
 def mount_mcp(
-    server: StrictServer, *, allowed_hosts: Sequence[str] = (), allowed_origins: Sequence[str] = ()
+    server: StrictServer,
+    *,
+    allowed_hosts: Sequence[str] = (),
+    allowed_origins: Sequence[str] = (),
+    token: AccessToken | None = None,
 ) -> MCPMount:
     """Build the mount of a server; nothing is lost when the process restarts, as no request needs a session.
 
     Args:
         server: a server that is not mounted elsewhere.
         allowed_hosts: Host headers to accept besides the loopback names, with or without a port, e.g.
-            "host.docker.internal"; a bare name is accepted with every port.
-        allowed_origins: Origin headers to accept besides loopback ones, e.g. "https://tools.example".
+            "host.docker.internal"; a bare name is accepted with every port, and so are pages from there.
+        allowed_origins: Origin headers to accept besides those, e.g. "https://tools.example".
+        token: what requests have to bring as `Authorization: Bearer`; without one, they need nothing.
     """
-    security = security_settings(allowed_hosts=allowed_hosts, allowed_origins=allowed_origins)
-    routing = SessionRouting.of(server, security)
-    page = _PageOrProtocol(routing, server, security)
-    return MCPMount(routes=(Route(MCP_PATH, endpoint=page),), routing=routing)
+    routing = SessionRouting.of(server)
+    door = _Door(routing, server, Callers(allowed_hosts, allowed_origins), token)
+    return MCPMount(routes=tuple(Route(path, endpoint=door) for path in MCP_PATHS), routing=routing)
 
 
-def security_settings(
-    *, allowed_hosts: Sequence[str] = (), allowed_origins: Sequence[str] = ()
-) -> TransportSecuritySettings:
-    """Return which Host and Origin headers are answered: loopback, and what is named.
+class _Door:
+    """Asks for the token, shows browsers how to connect, and hands everything else to the protocol."""
 
-    A page of another site that a browser shows cannot reach the server then, not even by a DNS name that
-    it points at 127.0.0.1.
-    """
-    hosts = [pattern for host in (*_LOOPBACK, *allowed_hosts) for pattern in _with_any_port(host)]
-    origins = [pattern for host in _LOOPBACK for pattern in _with_any_port(f"http://{host}")]
-    origins += [pattern for origin in allowed_origins for pattern in _with_any_port(origin)]
-    return TransportSecuritySettings(
-        enable_dns_rebinding_protection=True, allowed_hosts=hosts, allowed_origins=origins
-    )
-
-
-def _with_any_port(name: str) -> list[str]:
-    has_port = name.rpartition(":")[2].isdigit() or name.endswith(":*")
-    return [name] if has_port else [name, f"{name}:*"]
-
-
-class _PageOrProtocol:
-    """Shows browsers how to connect, and hands everything else to the protocol."""
-
-    def __init__(self, protocol: ASGIApp, server: StrictServer, security: TransportSecuritySettings) -> None:
+    def __init__(
+        self, protocol: ASGIApp, server: StrictServer, callers: Callers, token: AccessToken | None
+    ) -> None:
         self._protocol = protocol
         self._server = server
-        self._checks = TransportSecurityMiddleware(security)
+        self._callers = callers
+        self._token = token
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         request = Request(scope, receive)
-        if request.method not in {"GET", "HEAD"} or not _wants_html(request):
-            await self._protocol(scope, receive, send)
-            return
-        refusal = await self._checks.validate_request(request)
+        await (await self._answer(request) or self._protocol)(scope, receive, send)
+
+    async def _answer(self, request: Request) -> Response | None:
+        """Return what is answered without the protocol, if anything."""
+        refusal = self._callers.refusal(request.headers)
+        if refusal is not None:
+            return _refused(refusal)
+        if _wants_page(request):
+            return await self._page(request)
+        if self._token is not None and not self._token.is_sent_in(request.headers):
+            return _refused(token_refusal(request.url.path, request.headers))
+        if _is_too_large(request):
+            return _refused(_TOO_LARGE)
+        return None
+
+    async def _page(self, request: Request) -> Response:
         tools = [tool.name for tool in await self._server.list_tools()]
-        page = refusal or HTMLResponse(
-            setup_page(str(request.url.replace(query="", fragment="")), tools),
+        return HTMLResponse(
+            setup_page(str(request.url.replace(path=MCP_PATH, query="", fragment="")), tools),
             headers={"Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'"},
         )
-        await page(scope, receive, send)
 
 
-def _wants_html(request: Request) -> bool:
-    accepted = request.headers.get("accept", "")
-    return "text/html" in accepted and "text/event-stream" not in accepted
+def _refused(refusal: Refusal) -> Response:
+    """Write a refusal as an error of the protocol, because clients show no other body to anybody."""
+    error = {"code": REFUSED, "message": f"{refusal.error} {refusal.hint}", "data": {"reason": refusal.code}}
+    body = {"jsonrpc": "2.0", "id": None, "error": error}
+    return JSONResponse(body, status_code=refusal.status, headers=refusal.headers)
+
+
+def _wants_page(request: Request) -> bool:
+    """Whether no MCP client looks: a browser, or curl, which would wait for events for ever."""
+    accepted = request.headers.get("accept", "*/*")
+    is_client = "text/event-stream" in accepted
+    return (
+        request.method in {"GET", "HEAD"} and not is_client and ("text/html" in accepted or "*/*" in accepted)
+    )
+
+
+def _is_too_large(request: Request) -> bool:
+    declared = request.headers.get("content-length", "")
+    return declared.isdecimal() and int(declared) > DEFAULT_MAX_REQUEST_BODY_SIZE

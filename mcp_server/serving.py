@@ -8,13 +8,15 @@ import errno
 import logging
 import signal
 import socket
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
+from ipaddress import ip_address
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import uvicorn
+from pydantic import SecretStr
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
@@ -22,13 +24,20 @@ from starlette.routing import Route
 from docs_index import DocsIndex
 from durable_engine import Engine, EngineConfig, build_app
 from durable_engine.errors import ConfigError
+from durable_engine.http_api.token import AccessToken
 from mcp_server.attach import serve_stdio
 from mcp_server.config import ServerConfig
-from mcp_server.http import MCP_PATH, mount_mcp
+from mcp_server.http import MCP_PATH, MCP_PATHS, mount_mcp
 from mcp_server.server import build_server
 
 _GRACE_S: Final = 1
 _LOOPBACK_NAMES: Final = frozenset({"127.0.0.1", "localhost"})
+_OPEN_TO_OTHERS: Final = (
+    "Whoever reaches this address can start functions and read every run: ask for a token with "
+    "STEPCUE_TOKEN, or listen on 127.0.0.1 (a container: publish the port as 127.0.0.1:8288:8288)."
+)
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,6 +49,8 @@ class ServeOptions:
     host: str
     port: int
     allowed_hosts: tuple[str, ...] = ()
+    allowed_origins: tuple[str, ...] = ()
+    token: SecretStr | None = None
 
 
 async def serve(options: ServeOptions, *, on_ready: Callable[[str], None]) -> None:
@@ -48,7 +59,7 @@ async def serve(options: ServeOptions, *, on_ready: Callable[[str], None]) -> No
     `on_ready` is called with the origin, such as `http://127.0.0.1:8288`, once requests are answered.
 
     Raises:
-        ConfigError: the port or the address cannot be used.
+        ConfigError: the port, the address or the token cannot be used.
         StorageError: the data file cannot be used.
     """
     async with _running(options) as (engine, config, server):
@@ -70,25 +81,30 @@ async def serve_with_stdio(options: ServeOptions) -> None:
 
 @asynccontextmanager
 async def _running(options: ServeOptions) -> AsyncIterator[tuple[Engine, ServerConfig, _HTTPServer]]:
+    token = None if options.token is None else AccessToken(options.token)
     sockets = listen(options.host, options.port)
     try:
         port = int(sockets[0].getsockname()[1])
-        origin = f"http://{_shown_host(options.host)}:{port}"
+        origin = f"http://{reachable_host(options.host)}:{port}"
         _prepare_folder(options.engine.data_file)
         async with await Engine.open(options.engine) as engine:
             config = options.server.model_copy(update={"engine_url": origin})
-            mount = mount_mcp(
-                build_server(engine, DocsIndex.open(), config=config),
-                allowed_hosts=options.allowed_hosts,
-                allowed_origins=[f"http://{host}" for host in options.allowed_hosts],
-            )
+            doors: Mapping[str, Any] = {
+                "allowed_hosts": [*options.allowed_hosts, reachable_host(options.host)],
+                "allowed_origins": options.allowed_origins,
+                "token": token,
+            }
+            mount = mount_mcp(build_server(engine, DocsIndex.open(), config=config), **doors)
             app = build_app(
                 engine,
                 more_routes=[*mount.routes, Route("/", _to_setup_page)],
-                allowed_hosts=options.allowed_hosts,
+                with_own_door=MCP_PATHS,
                 lifespan=mount.lifespan,
+                **doors,
             )
             server = _HTTPServer(app, on_stop=mount.routing.end_streams)
+            if token is None and not _is_loopback(options.host):
+                logger.warning("%s", _OPEN_TO_OTHERS)
             async with server.serving(sockets):
                 engine.keep_apps_in_sync(own_port=port)
                 yield engine, config, server
@@ -140,10 +156,18 @@ def _bind(host: str, port: int) -> socket.socket:
     return listener
 
 
-def _shown_host(host: str) -> str:
+def reachable_host(host: str) -> str:
+    """Return the host by which this machine reaches what listens on `host`, as it stands in a URL."""
     if host in _LOOPBACK_NAMES or host in {"0.0.0.0", "::"}:  # noqa: S104 - compared, not bound
         return "127.0.0.1"
     return f"[{host}]" if ":" in host else host
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return host in _LOOPBACK_NAMES or ip_address(host).is_loopback
+    except ValueError:  # a name; it may mean anything
+        return False
 
 
 def _prepare_folder(data_file: Path | None) -> None:

@@ -54,15 +54,15 @@ class SessionRouting:
         self._closing = asyncio.Event()
 
     @classmethod
-    def of(cls, server: StrictServer, security: TransportSecuritySettings) -> SessionRouting:
-        """Build both endpoints of a server that is not mounted elsewhere."""
+    def of(cls, server: StrictServer) -> SessionRouting:
+        """Build both endpoints of a server that is not mounted elsewhere; Host and Origin are not checked."""
         endpoints, managers = [], []
         for stateless in (False, True):
             app = server.streamable_http_app(
                 stateless_http=stateless,
                 json_response=False,
                 max_sessions=_MAX_SESSIONS,
-                transport_security=security,
+                transport_security=TransportSecuritySettings(enable_dns_rebinding_protection=False),
             )
             endpoints.append(next(route.app for route in app.routes if isinstance(route, Route)))
             managers.append(server.session_manager)

@@ -148,7 +148,7 @@ class StrictServer(MCPServer[Any]):
         name = name if name in self._strict_tools else tool_meant(name, self._strict_tools) or name
         tool = self._strict_tools.get(name)
         if tool is None:
-            raise ToolError(self._no_such_tool(name))
+            raise ToolError(no_such_tool(name, list(self._strict_tools)))
         try:
             return await super().call_tool(name, arguments, context)
         except UnexpectedToolError as error:
@@ -163,13 +163,14 @@ class StrictServer(MCPServer[Any]):
                 raise ToolError(_bounded(text)) from cause
             raise ToolError(_bounded(str(cause if isinstance(cause, ToolError) else error))) from cause
 
-    def _no_such_tool(self, name: str) -> str:
-        names = list(self._strict_tools)
-        instead = what_instead(name, names)
-        if instead is not None:
-            return f"There is no tool {one_line(name, 80)!r}. {instead}"
-        near = did_you_mean(name, names)
-        return f"There is no tool {one_line(name, 80)!r}{near} Tools here: {', '.join(names)}."
+
+def no_such_tool(name: str, names: Sequence[str]) -> str:
+    """Return what a call of a tool that is not offered is told."""
+    instead = what_instead(name, names)
+    if instead is not None:
+        return f"There is no tool {one_line(name, 80)!r}. {instead}"
+    near = did_you_mean(name, names)
+    return f"There is no tool {one_line(name, 80)!r}{near} Tools here: {', '.join(names)}."
 
 
 def _bounded(text: str) -> str:

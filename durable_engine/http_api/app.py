@@ -9,6 +9,7 @@ from typing import Final
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
+from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import ClientDisconnect
 from starlette.routing import BaseRoute
 
@@ -28,7 +29,8 @@ from durable_engine.http_api import (
     v2,
 )
 from durable_engine.http_api.auth import KeyGuard
-from durable_engine.http_api.guard import HostGuard
+from durable_engine.http_api.guard import Callers, HostGuard
+from durable_engine.http_api.token import AccessToken
 
 _RESOURCES: Final = (
     events,
@@ -53,14 +55,19 @@ def build_app(
     engine: Engine,
     *,
     more_routes: Sequence[BaseRoute] = (),
+    with_own_door: Collection[str] = (),
     allowed_hosts: Collection[str] = (),
+    allowed_origins: Collection[str] = (),
+    token: AccessToken | None = None,
     lifespan: Callable[[], AbstractAsyncContextManager[None]] = _nothing,
 ) -> Starlette:
     """Return the application that serves `engine`.
 
-    `more_routes` are served beside the engine's own (the MCP endpoint). `allowed_hosts` are host names
-    besides the loopback ones. `lifespan` is entered while the application runs. With a signing key,
-    `more_routes` below the paths in `auth.GUARDED` need it too.
+    `more_routes` are served beside the engine's own (the MCP endpoint); those at the paths in
+    `with_own_door` look at Host, Origin and token themselves. `allowed_hosts` are host names
+    besides the loopback ones, `allowed_origins` pages besides theirs, which may also read the answers.
+    `lifespan` is entered while the application runs. With a signing key, `more_routes` below the paths in
+    `auth.GUARDED` need it too; `token` is needed at the paths that no app calls.
     """
 
     @asynccontextmanager
@@ -75,8 +82,14 @@ def build_app(
     return Starlette(
         routes=[*routes, *more_routes],
         middleware=[
-            Middleware(HostGuard, allowed_hosts=allowed_hosts, server_kind=registration.server_kind(engine)),
-            Middleware(KeyGuard, signing_key=secret.get_secret_value() if secret else None),
+            Middleware(
+                HostGuard,
+                callers=Callers(allowed_hosts, allowed_origins),
+                server_kind=registration.server_kind(engine),
+                with_own_door=with_own_door,
+            ),
+            *_for_pages(allowed_origins),
+            Middleware(KeyGuard, signing_key=secret.get_secret_value() if secret else None, token=token),
         ],
         exception_handlers={
             DurableEngineError: errors.engine_error,
@@ -86,3 +99,19 @@ def build_app(
         },
         lifespan=whole_life,
     )
+
+
+def _for_pages(origins: Collection[str]) -> list[Middleware]:
+    """Let pages of these origins read answers, and ask for that without a token, as browsers do."""
+    if not origins:
+        return []
+    methods = ("GET", "POST", "PUT", "DELETE")
+    return [
+        Middleware(
+            CORSMiddleware,
+            allow_origins=origins,
+            allow_methods=methods,
+            allow_headers=("*",),
+            allow_private_network=True,
+        )
+    ]

@@ -1,4 +1,4 @@
-"""Ask for the signing key where an Inngest server asks for it: registering apps, and the REST APIs.
+"""Ask for the signing key where an Inngest server does, and for Stepcue's token where no app has to call.
 
 Source: SDK behaviour as observed. The bearer token is the SHA-256 of the key's bytes in hex; TypeScript
 and Go put the key's `signkey-<environment>-` in front. Without a key, SDKs send `Bearer undefined`, an
@@ -11,54 +11,73 @@ import re
 from typing import Final
 
 from starlette.datastructures import Headers
-from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from durable_engine.http_api.refusals import Refusal
+from durable_engine.http_api.token import AccessToken, bearer_of, token_refusal
 from durable_engine.sdk.signing import Signer
 
 GUARDED: Final = ("/fn/register", "/fn/remove", "/v0/", "/v1/", "/v2/", "/api/v2/", "/stepcue/")
 """Events, `/health`, `/dev`, `/mcp` and `/` stay open: an Inngest server asks for no signing key there."""
 _WITH_TOKEN: Final = re.compile(r"/v1/(?:checkpoint|http/runs)/[^/]+/output")
 """Where an endpoint sends its clients, who know no signing key: the token in the query is checked there."""
+_FOR_THE_TOKEN: Final = ("/invoke/", "/fn/remove", "/v0/", "/v1/", "/v2/", "/api/v2/", "/stepcue/")
+"""What reads data or acts; `/mcp` asks by itself."""
+_OF_APPS: Final = re.compile(
+    r"/v0/(?:runs/[^/]+/(?:actions|batch)|connect/.+)"
+    r"|/v1/(?:checkpoint|http/runs)(?:/.+)?|/v1/(?:realtime|traces)/.+|/v1/signals|/v1/runs/[^/]+/metadata"
+)
+"""What SDKs call while functions run: they know no token, and what they need cannot ask for it."""
 _TOKENLESS: Final = frozenset({"", "undefined", "null"})
+_SAME_KEY: Final = (
+    "Give the app the INNGEST_SIGNING_KEY that Stepcue has, or start Stepcue without --signing-key and "
+    "INNGEST_SIGNING_KEY."
+)
+"""In the error as well, because SDKs show nothing else."""
 
 
 class KeyGuard:
-    """ASGI middleware: guarded paths need the bearer token of `signing_key`; without a key none does."""
+    """ASGI middleware: with a signing key or a token, guarded paths need one of those that guard them."""
 
-    def __init__(self, app: ASGIApp, signing_key: str | None) -> None:
+    def __init__(self, app: ASGIApp, signing_key: str | None, token: AccessToken | None = None) -> None:
         self._app = app
         self._signer = None if signing_key is None else Signer(signing_key)
+        self._token = token
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve or refuse one request."""
-        if self._signer is None or scope["type"] != "http" or not _is_guarded(scope["path"]):
-            await self._app(scope, receive, send)
-            return
-        kind, _, token = Headers(scope=scope).get("authorization", "").partition(" ")
-        token = token.strip()
-        if kind.lower() == "bearer" and self._signer.is_bearer(token):
-            await self._app(scope, receive, send)
-            return
-        refusal = _refusal(scope["path"], has_token=token not in _TOKENLESS)
-        await refusal(scope, receive, send)
+        refusal = self._refusal(scope["path"], Headers(scope=scope)) if scope["type"] == "http" else None
+        await (self._app if refusal is None else refusal.response())(scope, receive, send)
+
+    def _refusal(self, path: str, headers: Headers) -> Refusal | None:
+        signer = self._signer if _is_guarded(path) else None
+        token = self._token if _needs_token(path) else None
+        if (signer is None and token is None) or (token is not None and token.is_sent_in(headers)):
+            return None
+        if signer is None:
+            return token_refusal(path, headers)
+        return None if signer.is_bearer(bearer_of(headers)) else _no_key(path, headers)
 
 
 def _is_guarded(path: str) -> bool:
     return path.startswith(GUARDED) and _WITH_TOKEN.fullmatch(path) is None
 
 
-def _refusal(path: str, *, has_token: bool) -> JSONResponse:
+def _needs_token(path: str) -> bool:
+    return path.startswith(_FOR_THE_TOKEN) and _OF_APPS.fullmatch(path) is None
+
+
+def _no_key(path: str, headers: Headers) -> Refusal:
+    token = headers.get("authorization", "").partition(" ")[2].strip()
     found = (
-        "the bearer token of this request belongs to another one"
-        if has_token
-        else "this request has no bearer token"
+        "this request has no bearer token"
+        if token in _TOKENLESS
+        else "the bearer token of this request belongs to another one"
     )
-    body = {
-        "error": f"Stepcue was started with a signing key, and {found}, so {path[:200]} is not served. "
-        "Give the app the INNGEST_SIGNING_KEY that Stepcue has, or start Stepcue without --signing-key "
-        "and INNGEST_SIGNING_KEY.",
-        "code": "unauthorized",
-        "status": 401,
-    }
-    return JSONResponse(body, status_code=401, headers={"WWW-Authenticate": "Bearer"})
+    return Refusal(
+        401,
+        f"Stepcue was started with a signing key, and {found}, so {path[:200]} is not served. {_SAME_KEY}",
+        _SAME_KEY,
+        "unauthorized",
+        {"WWW-Authenticate": "Bearer"},
+    )

@@ -102,6 +102,7 @@ async def client_gone(_: Request, __: Exception) -> Response:
 
 async def unexpected_error(request: Request, error: Exception) -> Response:
     """Answer a bug of ours without its traceback, which goes to the log."""
-    logger.error("request failed: %s %s", request.method, request.url.path, exc_info=error)
+    route = request.scope.get("route")  # its path has no event key in it
+    logger.error("request failed: %s %s", request.method, getattr(route, "path", "?"), exc_info=error)
     sentence = "Stepcue failed on this request; its log has the details."
     return _answer(request, 500, sentence, code=_INTERNAL, more={})

@@ -3,44 +3,113 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from ipaddress import ip_address
 from typing import Final
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers
-from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from durable_engine.http_api.refusals import Refusal
 
 LOOPBACK_HOSTS: Final = frozenset({"localhost", "127.0.0.1", "::1"})
 SERVER_KIND_HEADER: Final = b"x-inngest-server-kind"
+_SHOWN: Final = 200
+_WEB: Final = frozenset({"http", "https"})
+_HOST_HINT: Final = (
+    "If this is a name of the machine or container that Stepcue runs on, start Stepcue with "
+    "--allow-host NAME, or STEPCUE_ALLOW_HOSTS=NAME."
+)
+_ORIGIN_HINT: Final = (
+    "If the page is yours, start Stepcue with --allow-origin ORIGIN, or STEPCUE_ALLOW_ORIGINS=ORIGIN."
+)
+_NO_ORIGIN_HINT: Final = (
+    "Any site can make a page without an origin, so none is served: open it from a server, and start Stepcue "
+    "with that one's --allow-origin."
+)
+
+
+class Callers:
+    """Who is served, by the two headers that a web page cannot choose.
+
+    SDKs and command line tools send no `Origin`; a page served from this machine has a loopback one.
+
+    Args:
+        hosts: names besides the loopback ones, with a port or for every port, such as
+            "host.docker.internal", "stepcue:8288" or "[fd00::1]"; pages from there are served, too.
+        origins: pages that are served besides, such as "https://tools.example".
+    """
+
+    def __init__(self, hosts: Collection[str] = (), origins: Collection[str] = ()) -> None:
+        allowed = {name_and_port(host) for host in hosts}
+        self._hosts = {(name, None) for name in LOOPBACK_HOSTS} | {place for place in allowed if place}
+        self._origins = {origin.lower().rstrip("/") for origin in origins}
+
+    def refusal(self, headers: Headers) -> Refusal | None:
+        """Return why a request is not served (421, 403), and what would allow it; None if it is served."""
+        host = headers.get("host", "")
+        if not self._is_served(host):
+            return Refusal(421, f"Host {host[:_SHOWN]!r} is not served here.", _HOST_HINT, "foreign_host")
+        origin = headers.get("origin")
+        if origin is None or self._may_call(origin):
+            return None
+        hint = _NO_ORIGIN_HINT if origin == "null" else _ORIGIN_HINT
+        error = f"Requests from pages of {origin[:_SHOWN]!r} are refused."
+        return Refusal(403, error, hint, "foreign_origin")
+
+    def _is_served(self, host: str) -> bool:
+        place = name_and_port(host)
+        return place is not None and (place in self._hosts or (place[0], None) in self._hosts)
+
+    def _may_call(self, origin: str) -> bool:
+        scheme, mark, host = origin.lower().partition("://")
+        return origin.lower() in self._origins or bool(mark and scheme in _WEB and self._is_served(host))
+
+
+def name_and_port(host: str) -> tuple[str, int | None] | None:
+    """Read `name`, `name:port`, `[v6]`, `[v6]:port` or a bare IPv6 address; None for anything else."""
+    try:
+        return str(ip_address(host)), None
+    except ValueError:
+        pass
+    try:
+        parts = urlsplit(f"//{host}")
+        name, port = parts.hostname, parts.port
+    except ValueError:
+        return None
+    return None if name is None or parts.netloc != host or "@" in host else (name.lower(), port)
 
 
 class HostGuard:
-    """ASGI middleware: only allowed hosts are served, only pages from allowed hosts may call.
+    """ASGI middleware: only allowed callers are served, and answers say of what kind the server is.
 
-    SDKs and command line tools send no `Origin`; a page served from this machine has a loopback one.
+    The paths in `with_own_door` look at their callers themselves.
     """
 
     def __init__(
-        self, app: ASGIApp, allowed_hosts: Collection[str] = (), *, server_kind: str = "dev"
+        self,
+        app: ASGIApp,
+        callers: Callers,
+        *,
+        server_kind: str = "dev",
+        with_own_door: Collection[str] = (),
     ) -> None:
         self._app = app
+        self._callers = callers
+        self._with_own_door = frozenset(with_own_door)
         self._kind_header = (SERVER_KIND_HEADER, server_kind.encode())
-        self._allowed = LOOPBACK_HOSTS | {host.lower() for host in allowed_hosts}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve or refuse one connection."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        headers = Headers(scope=scope)
-        host = headers.get("host", "")
-        origin = headers.get("origin")
-        if not self._allows(f"//{host}"):
-            await _refuse(421, f"Host {host[:200]!r} is not served here.", scope, receive, send)
-        elif origin is not None and not self._allows(origin):
-            await _refuse(403, f"Requests from {origin[:200]!r} are refused.", scope, receive, send)
-        else:
+        has_own_door = scope["path"] in self._with_own_door
+        refusal = None if has_own_door else self._callers.refusal(Headers(scope=scope))
+        if refusal is None:
             await self._app(scope, receive, self._marking(send))
+        else:
+            await refusal.response()(scope, receive, send)
 
     def _marking(self, send: Send) -> Send:
         """Add the header by which SDKs recognise the server's kind."""
@@ -51,16 +120,3 @@ class HostGuard:
             await send(message)
 
         return marked
-
-    def _allows(self, url: str) -> bool:
-        try:
-            name = urlsplit(url).hostname
-        except ValueError:
-            return False
-        return name is not None and name.lower() in self._allowed
-
-
-async def _refuse(status: int, sentence: str, scope: Scope, receive: Receive, send: Send) -> None:
-    hint = "Allow it with --allow-host if it is yours."
-    response = JSONResponse({"error": sentence, "hint": hint, "status": status}, status_code=status)
-    await response(scope, receive, send)

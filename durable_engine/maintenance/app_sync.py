@@ -15,6 +15,7 @@ from durable_engine.clock import Clock
 from durable_engine.errors import InvalidFunctionError, StorageError, SyncError
 from durable_engine.model.json_value import InvalidJSONError, parse_json
 from durable_engine.model.views import AppView
+from durable_engine.redaction import redacted_about, redacted_url
 from durable_engine.registry import same_endpoint
 from durable_engine.registry_keeper import RegistryKeeper
 from durable_engine.sdk.client import APP_FAULTS, AppAnswer, SDKClient, WrongSignatureError, in_words
@@ -60,12 +61,13 @@ class AppSync:
         self.add(url)
         try:
             await self._sync(url)
-        except SyncError as error:
+        except SyncError as fault:
+            error = SyncError(redacted_about(url, str(fault)), hint=fault.hint)
             if self._errors.get(url) != str(error):
                 logger.warning("sync failed: %s", error)
             self._note(url, str(error))
             await self._keeper.note_sync(url, error=str(error), now_ms=self._clock.now_ms())
-            raise
+            raise error from fault.__cause__
         self._note(url, None)
         app = self._keeper.registry.app_at(url)
         if app is not None:
@@ -73,8 +75,9 @@ class AppSync:
 
     def note_refusal(self, url: str, error: str) -> None:
         """Remember that what an app registered by itself cannot be used; it is asked again like any other."""
+        error = redacted_about(url, error)
         if self._errors.get(url) != error:
-            logger.warning("the functions of the app at %s cannot be used: %s", url, error)
+            logger.warning("the functions of the app at %s cannot be used: %s", redacted_url(url), error)
         self._errors[url] = error
 
     def _note(self, url: str, error: str | None) -> None:
@@ -104,7 +107,7 @@ class AppSync:
             for task in (patience, together, *syncs.values()):
                 task.cancel()
         for url in unfinished:
-            self._note(url, f"The app at {url} has not answered the sync yet.")
+            self._note(url, f"The app at {redacted_url(url)} has not answered the sync yet.")
         self._forget_moved()
         return {url: self._errors[url] for url in syncs if url in self._errors}
 
@@ -126,7 +129,7 @@ class AppSync:
         except SyncError:
             return  # noted
         except StorageError:
-            logger.exception("the sync of %s could not be stored", url)
+            logger.exception("the sync of %s could not be stored", redacted_url(url))
 
     async def run(self, interval_s: float, *, polls: bool) -> None:
         """Sync at once, then every `interval_s` seconds; without `polls` only what failed last."""
@@ -141,7 +144,7 @@ class AppSync:
         apps = self._keeper.registry.apps
         synced = tuple(
             AppView(
-                url=app.url,
+                url=redacted_url(app.url),
                 name=app.name,
                 sdk=app.sdk,
                 framework=app.framework,
@@ -153,7 +156,7 @@ class AppSync:
         )
         known = {same_endpoint(app.url) for app in apps}
         pending = tuple(
-            AppView(url=url, error=error)
+            AppView(url=redacted_url(url), error=error)
             for url, error in self._errors.items()
             if error is not None and same_endpoint(url) not in known
         )

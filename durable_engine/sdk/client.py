@@ -17,6 +17,7 @@ from durable_engine.ids import new_ulid
 from durable_engine.model.call import Call
 from durable_engine.model.json_value import InvalidJSONError
 from durable_engine.model.reply import Failed, Reply
+from durable_engine.redaction import redacted_about, redacted_url
 from durable_engine.sdk.call_request import build_call_request
 from durable_engine.sdk.reply import failure, read_reply
 from durable_engine.sdk.signing import SIGNATURE_HEADER, Signer
@@ -257,7 +258,7 @@ async def _in_time(chunks: AsyncIterator[bytes], is_late: Callable[[], bool] | N
 
 def _origin(url: str) -> str:
     parts = urlsplit(url)
-    return f"{parts.scheme}://{parts.netloc}"
+    return redacted_url(f"{parts.scheme}://{parts.netloc}")
 
 
 def in_words(fault: Exception) -> str:
@@ -270,7 +271,8 @@ def _failed_call(url: str, fault: Exception) -> Failed:
     if isinstance(fault, httpx.TimeoutException):
         return failure("TimeoutError", f"The app at {_origin(url)} did not answer in time.")
     if isinstance(fault, httpx.InvalidURL):
-        return failure("InvalidURLError", f"The app's URL {url!r} cannot be called: {fault}.")
+        text = redacted_about(url, f"The app's URL {url!r} cannot be called: {fault}.")
+        return failure("InvalidURLError", text)
     if isinstance(fault, httpx.ConnectError):
         return _unreachable(url)
     if isinstance(fault, InvalidJSONError):

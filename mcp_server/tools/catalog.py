@@ -103,9 +103,10 @@ def offered_tools(backend: Backend, docs: DocsIndex, config: ServerConfig) -> li
         for tool in tools
         if toolset in config.toolsets
         and (config.tools is None or tool.name in config.tools)
-        and not (config.read_only and not _only_reads(tool))
+        and not (config.read_only and not only_reads(tool))
     ]
 
 
-def _only_reads(tool: Tool) -> bool:
+def only_reads(tool: Tool) -> bool:
+    """Whether a tool is offered by a server that changes nothing."""
     return tool.annotations is not None and tool.annotations.read_only_hint is True

@@ -8,9 +8,12 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+import httpx2
 import pytest
+from mcp import Client
+from mcp.client.streamable_http import streamable_http_client
 from support.node import node, node_app, register
-from support.processes import Stepcue, stepcue
+from support.processes import Stepcue, call, stepcue
 from support.typescript import VERSIONS
 from support.typescript_shop import lay_out
 
@@ -26,12 +29,12 @@ async def _serving(folder: Path, version: str, server: Stepcue) -> AsyncIterator
         yield
 
 
-async def _run_file(folder: Path, name: str, origin: str) -> tuple[int, str]:
+async def _run_file(folder: Path, name: str, origin: str, **env: str) -> tuple[int, str]:
     child = await asyncio.create_subprocess_exec(
         node(),
         name,
         cwd=folder,
-        env={**os.environ, "STEPCUE_URL": origin},
+        env={**os.environ, "STEPCUE_URL": origin, **env},
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,
     )
@@ -81,3 +84,25 @@ async def test_an_exported_vitest_file_passes_and_finds_planted_bugs(tmp_path: P
                 assert words in said, said
         code, said = await _run_file(tmp_path, "fulfil.test.mjs", "http://127.0.0.1:9")
         assert code == 1
+
+
+async def test_an_exported_vitest_file_brings_the_token(tmp_path: Path) -> None:
+    node()
+    lay_out(tmp_path, "v4")
+    token = "planted-token-0123456789"
+    async with (
+        stepcue(tmp_path, "--in-memory", env={"STEPCUE_TOKEN": token}) as server,
+        _serving(tmp_path, "v4", server),
+        httpx2.AsyncClient(headers={"Authorization": f"Bearer {token}"}, trust_env=False, timeout=60) as http,
+        Client(streamable_http_client(server.mcp_url, http_client=http)) as client,
+    ):
+        shipped = [{"name": "shop/shipped", "data": {}}, {"signal": "approve-4"}]
+        tested = await call(
+            client, "test_function", event="shop/order", data=DATA, mocks=[MAIL], events=shipped
+        )
+        await call(client, "export_test", runId=tested["runId"], format="vitest", path="fulfil.test.mjs")
+        code, said = await _run_file(tmp_path, "fulfil.test.mjs", server.origin, STEPCUE_TOKEN=token)
+        assert (code, said) == (0, "ok tsshop-fulfil completed\n"), said
+        code, said = await _run_file(tmp_path, "fulfil.test.mjs", server.origin)
+        assert code == 1
+        assert "started with a token" in said

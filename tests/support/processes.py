@@ -97,10 +97,12 @@ class Stepcue:
     origin: str
 
     @classmethod
-    async def start(cls, folder: Path, *options: str, port: int = 0) -> Stepcue:
+    async def start(
+        cls, folder: Path, *options: str, port: int = 0, env: Mapping[str, str] | None = None
+    ) -> Stepcue:
         """Start it in `folder` and wait until it answers."""
         process = await Process.start(
-            "-m", "mcp_server", "dev", "--port", str(port), "--no-discovery", *options, cwd=folder
+            "-m", "mcp_server", "dev", "--port", str(port), "--no-discovery", *options, cwd=folder, env=env
         )
         match = await process.wait_for_line(r"listens on (http://\S+)")
         return cls(process, match.group(1))
@@ -143,9 +145,11 @@ async def call(client: Client, tool: str, **arguments: Any) -> dict[str, Any]:
 
 
 @asynccontextmanager
-async def stepcue(folder: Path, *options: str) -> AsyncIterator[Stepcue]:
+async def stepcue(
+    folder: Path, *options: str, env: Mapping[str, str] | None = None
+) -> AsyncIterator[Stepcue]:
     """Run Stepcue; kill whatever is left of it at the end."""
-    server = await Stepcue.start(folder, *options)
+    server = await Stepcue.start(folder, *options, env=env)
     try:
         yield server
     finally:

@@ -12,6 +12,7 @@ import options from "./functions/options.mjs";
 import parallel from "./functions/parallel.mjs";
 import remote from "./functions/remote.mjs";
 import replay from "./functions/replay.mjs";
+import secrets from "./functions/secrets.mjs";
 import steps from "./functions/steps.mjs";
 import waits from "./functions/waits.mjs";
 
@@ -36,6 +37,7 @@ export function start({ sdk, serve, createFunction, streaming, endpoints = () =>
     "/api/inngest": serve(app(APP_ID, [steps, parallel, waits, errors, remote, options, replay, controls, edited])),
     "/api/streaming": serve({ ...app(`${APP_ID}-streaming`, [steps, errors]), streaming }),
     "/api/flow": serve(app("flow", [flow])),
+    "/api/secrets": serve(app("secrets", [secrets])),
     ...endpoints(journal),
   };
 

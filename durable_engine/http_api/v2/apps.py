@@ -14,6 +14,7 @@ from durable_engine.http_api.fields import FieldError, read_object, text_of
 from durable_engine.http_api.v2.envelope import answer, answer_by_name, both, compact, date
 from durable_engine.model.function import App
 from durable_engine.model.json_value import JSONObject
+from durable_engine.redaction import redacted_url
 from durable_engine.registry import same_endpoint
 
 
@@ -35,7 +36,7 @@ def routes(engine: Engine) -> list[Route]:
         for app in engine.records.apps():
             if same_endpoint(app.url) == same_endpoint(url):
                 return answer(engine, _as_app(engine, app))
-        raise AppNotFoundError(f"The app at {url[:200]} has been removed meanwhile.")
+        raise AppNotFoundError(f"The app at {redacted_url(url)[:200]} has been removed meanwhile.")
 
     return [
         *both("/apps", list_apps),
@@ -70,7 +71,7 @@ def _as_app(engine: Engine, app: App) -> JSONObject:
                 "framework": app.framework,
                 "sdkLanguage": language,
                 "sdkVersion": version.removeprefix("v"),
-                "url": app.url,
+                "url": redacted_url(app.url),
                 "status": "success" if app.sync_error is None else "error",
                 "error": app.sync_error,
                 "syncedAt": date(app.last_sync_ms),

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from durable_engine.redaction import hide, is_secret_name, redacted, redacted_url, secrets_in
+from durable_engine.redaction import hide, is_secret_name, redacted, redacted_about, redacted_url, secrets_in
 
 
 def test_a_model_request_is_shown_without_its_keys() -> None:
@@ -75,6 +75,19 @@ def test_other_names_are_shown(name: str) -> None:
 def test_urls_are_shown_without_passwords_and_secret_parameters(url: str, shown: str | None) -> None:
     expected = "https://h/p?access_token=[redacted]&a=%20&api%5Fkey=[redacted]&flag"
     assert redacted_url(url) == (expected if shown is None else shown)
+
+
+@pytest.mark.parametrize(
+    ("url", "text", "shown"),
+    [
+        ("http://h/p", "nothing at http://h/p", "nothing at http://h/p"),
+        ("http://u:pw@h/p", "nothing at http://u:pw@h/p", "nothing at http://[redacted]@h/p"),
+        ("http://u:hunter2@h/p", "login failed: hunter2", "login failed: [redacted]"),
+        ("http://h/p?token=a%2Fbcd&x=1", "no /p?token=a/bcd", "no /p?token=[redacted]"),
+    ],
+)
+def test_what_is_said_about_a_url_does_not_repeat_its_secrets(url: str, text: str, shown: str) -> None:
+    assert redacted_about(url, text) == shown
 
 
 @pytest.mark.parametrize(

@@ -8,12 +8,15 @@ from contextlib import asynccontextmanager
 
 import httpx
 import pytest
+from pydantic import SecretStr
 from scripted_app import App, registration
 from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
 from durable_engine import Engine, EngineConfig, ManualClock, build_app
+from durable_engine.errors import ConfigError
+from durable_engine.http_api.token import AccessToken
 from durable_engine.sdk.client import SDKClient
 
 pytestmark = pytest.mark.anyio
@@ -48,11 +51,15 @@ async def _ok(_: Request) -> JSONResponse:
 
 
 @asynccontextmanager
-async def _api(signing_key: str | None = KEY) -> AsyncIterator[httpx.AsyncClient]:
+async def _api(
+    signing_key: str | None = KEY, token: AccessToken | None = None
+) -> AsyncIterator[httpx.AsyncClient]:
     config = EngineConfig(signing_key=signing_key)
     async with await Engine.open(config, clock=ManualClock(), client=SDKClient(App())) as engine:
         await engine.register_app(registration("job"))
-        app = build_app(engine, more_routes=[Route("/mcp", _ok, methods=["POST"]), Route("/", _ok)])
+        app = build_app(
+            engine, more_routes=[Route("/mcp", _ok, methods=["POST"]), Route("/", _ok)], token=token
+        )
         async with httpx.AsyncClient(
             transport=httpx.ASGITransport(app), base_url="http://127.0.0.1:8288"
         ) as api:
@@ -151,3 +158,101 @@ async def test_the_probe_says_whether_a_key_is_asked_for() -> None:
         assert (await api.get("/dev")).json()["authed"] is True
     async with _api(signing_key=None) as api:
         assert (await api.get("/dev")).json()["authed"] is False
+
+
+TOKEN = "a-token.of_16~or+more"
+NEEDS_TOKEN = [
+    ("DELETE", "/fn/remove?url=http://x"),
+    ("DELETE", "/v0/runs/nobody"),
+    ("GET", "/v1/events"),
+    ("GET", "/v1/runs/nobody/jobs"),
+    ("GET", "/v1/checkpoints"),
+    ("GET", "/v2/runs"),
+    ("GET", "/api/v2/runs"),
+    ("POST", "/stepcue/v1/test"),
+    ("POST", "/invoke/lab-job"),
+]
+OF_APPS = [
+    ("POST", "/fn/register"),
+    ("GET", "/v0/runs/nobody/actions"),
+    ("GET", "/v0/runs/nobody/batch"),
+    ("POST", "/v0/connect/start"),
+    ("POST", "/v1/checkpoint"),
+    ("POST", "/v1/checkpoint/nobody/async"),
+    ("POST", "/v1/checkpoint/nobody/steps"),
+    ("POST", "/v1/http/runs/nobody/steps"),
+    ("POST", "/v1/realtime/publish"),
+    ("POST", "/v1/realtime/token"),
+    ("POST", "/v1/runs/nobody/metadata"),
+    ("POST", "/v1/signals"),
+    ("POST", "/v1/traces/userland"),
+    ("POST", "/dev/traces"),
+    ("POST", "/e/any-key"),
+]
+
+
+async def _status(method: str, path: str, *, signing_key: str | None, bearer: str | None) -> int:
+    headers = {} if bearer is None else {"Authorization": f"Bearer {bearer}"}
+    async with _api(signing_key, token=AccessToken(SecretStr(TOKEN))) as api:
+        return (await api.request(method, path, headers=headers)).status_code
+
+
+@pytest.mark.parametrize(("method", "path"), NEEDS_TOKEN)
+async def test_what_no_app_calls_needs_the_token(method: str, path: str) -> None:
+    for bearer in (None, "", HASH, TOKEN[:-1], f"{TOKEN}x", TOKEN.upper()):
+        assert await _status(method, path, signing_key=None, bearer=bearer) == 401
+    assert await _status(method, path, signing_key=None, bearer=TOKEN) != 401
+
+
+@pytest.mark.parametrize(("method", "path"), OF_APPS)
+async def test_what_apps_call_needs_no_token(method: str, path: str) -> None:
+    assert await _status(method, path, signing_key=None, bearer=None) != 401
+    assert await _status(method, path, signing_key=None, bearer="undefined") != 401
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "opened_by"),
+    [
+        ("GET", "/v2/runs", {HASH, TOKEN}),
+        ("POST", "/stepcue/v1/test", {HASH, TOKEN}),
+        ("POST", "/fn/register", {HASH}),
+        ("POST", "/v1/checkpoint/nobody/async", {HASH}),
+        ("POST", "/invoke/lab-job", {TOKEN}),
+        ("POST", "/e/any-key", {HASH, TOKEN, None}),
+    ],
+)
+async def test_with_a_key_and_a_token_each_opens_what_it_is_for(
+    method: str, path: str, opened_by: set[str | None]
+) -> None:
+    for bearer in (HASH, TOKEN, None):
+        status = await _status(method, path, signing_key=KEY, bearer=bearer)
+        assert (status != 401) is (bearer in opened_by), (bearer, status)
+
+
+@pytest.mark.parametrize(
+    "token",
+    ["", "short", "x" * 15, "x" * 513, "with a blank in it", "ümlaut-in-the-token", "line\nline-line-line"],
+)
+def test_a_token_that_no_header_carries_or_that_is_guessed_is_refused_unseen(token: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        AccessToken(SecretStr(token))
+
+    assert "openssl rand" in caught.value.hint
+    assert not token or token not in f"{caught.value}{caught.value.hint}"
+
+
+async def test_the_log_of_a_fault_of_ours_names_the_route_and_not_the_key_in_its_path(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async def fail(_: Request) -> JSONResponse:
+        raise RuntimeError("a bug")
+
+    async with await Engine.open(EngineConfig(), clock=ManualClock(), client=SDKClient(App())) as engine:
+        app = build_app(engine, more_routes=[Route("/faulty/{key}", fail)])
+        transport = httpx.ASGITransport(app, raise_app_exceptions=False)
+        async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1:8288") as api:
+            answer = await api.get("/faulty/planted-key")
+
+    assert answer.status_code == 500
+    assert "/faulty/{key}" in caplog.text
+    assert "planted" not in caplog.text

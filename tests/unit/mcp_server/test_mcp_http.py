@@ -132,7 +132,7 @@ async def test_a_get_of_an_mcp_client_is_left_to_the_protocol(server):
 async def test_the_page_is_offered_once_per_mount(server):
     mount = mount_mcp(server)
 
-    assert [route.path for route in mount.routes] == ["/mcp"]
+    assert [route.path for route in mount.routes] == ["/mcp", "/mcp/"]
 
 
 async def test_a_call_streams_progress_over_http(server, backend, era):

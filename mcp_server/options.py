@@ -1,0 +1,209 @@
+"""Options that say who may use Stepcue and what it offers; assistants set them as environment variables."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, Final
+
+import click
+from pydantic import SecretStr
+
+from durable_engine.errors import ConfigError
+from durable_engine.http_api.guard import name_and_port
+from durable_engine.http_api.token import AccessToken
+from mcp_server.config import ServerConfig, Toolset
+from mcp_server.nearest import did_you_mean
+from mcp_server.offer import TOOLSETS, OfferError, check_offer, count_tools, offered_names
+
+_ALL: Final = "all"
+_ORIGIN: Final = re.compile(r"[a-z][a-z0-9+.-]*://[^/\s*@]+/?", re.IGNORECASE)
+
+
+class _List(click.ParamType[tuple[str, ...]]):
+    """Names between commas or blanks, also in an environment variable."""
+
+    name = "list"
+
+    def split_envvar_value(self, rv: str) -> list[str]:
+        """Leave the splitting to `convert`."""
+        return [rv]
+
+    def convert(self, value: Any, _: click.Parameter | None, __: click.Context | None) -> tuple[str, ...]:
+        """Return the names."""
+        return value if isinstance(value, tuple) else tuple(re.split(r"[\s,]+", value.strip(" ,\t\n")))
+
+
+Values = tuple[str, ...]
+
+
+def _each(
+    check: Callable[[str], str],
+) -> Callable[[click.Context, click.Parameter, tuple[Values, ...]], Values]:
+    """Return the callback of a repeatable option that takes lists: all values, each of them checked."""
+
+    def read(_: click.Context, __: click.Parameter, lists: tuple[Values, ...]) -> Values:
+        return tuple(dict.fromkeys(check(value) for values in lists for value in values if value))
+
+    return read
+
+
+def _toolset(name: str) -> str:
+    allowed = (*TOOLSETS, _ALL)
+    if name not in allowed:
+        raise click.BadParameter(
+            f"there is no toolset {name!r}{did_you_mean(name, allowed)} Toolsets: {', '.join(allowed)}."
+        )
+    return name
+
+
+def _host(name: str) -> str:
+    if name_and_port(name) is None or "*" in name:
+        raise click.BadParameter(
+            f"{name!r} is not a host name, such as host.docker.internal or 192.168.1.7:8288."
+        )
+    return name
+
+
+def _origin(origin: str) -> str:
+    if _ORIGIN.fullmatch(origin) is None:
+        raise click.BadParameter(
+            f"{origin!r} is not the origin of a page, such as https://tools.example or http://localhost:6274."
+        )
+    return origin.lower().rstrip("/")
+
+
+def _list_option(name: str, to: str, check: Callable[[str], str], **more: Any) -> Callable[[Any], Any]:
+    return click.option(
+        name, to, type=_List(), multiple=True, show_envvar=True, callback=_each(check), **more
+    )
+
+
+OFFER_OPTIONS: Final = (
+    _list_option(
+        "--toolsets",
+        "toolsets",
+        _toolset,
+        envvar="STEPCUE_TOOLSETS",
+        metavar="NAMES",
+        help=f"Groups of tools to offer, with commas between: {', '.join(TOOLSETS)}, or all. Repeatable.",
+    ),
+    _list_option(
+        "--tools",
+        "tools",
+        str,
+        envvar="STEPCUE_TOOLS",
+        metavar="NAMES",
+        help="The only tools to offer, by name, with commas between. Repeatable.",
+    ),
+    click.option(
+        "--read-only",
+        is_flag=True,
+        envvar="STEPCUE_READ_ONLY",
+        show_envvar=True,
+        help="Offer only tools that change nothing.",
+    ),
+)
+"""Which tools there are."""
+
+TOKEN_OPTIONS: Final = (
+    click.option(
+        "--token",
+        envvar="STEPCUE_TOKEN",
+        show_envvar=True,
+        help="Ask assistants and scripts for this bearer token. Prefer the variable: others see commands.",
+    ),
+    click.option(
+        "--token-file",
+        type=click.Path(dir_okay=False, path_type=Path),
+        envvar="STEPCUE_TOKEN_FILE",
+        show_envvar=True,
+        help="File that holds the token.",
+    ),
+)
+"""What Stepcue and its callers agree on."""
+
+ACCESS_OPTIONS: Final = (
+    _list_option(
+        "--allow-host",
+        "allowed_hosts",
+        _host,
+        envvar="STEPCUE_ALLOW_HOSTS",
+        metavar="NAME",
+        help="Host name to answer besides the loopback ones, such as host.docker.internal. Repeatable.",
+    ),
+    _list_option(
+        "--allow-origin",
+        "allowed_origins",
+        _origin,
+        envvar="STEPCUE_ALLOW_ORIGINS",
+        metavar="ORIGIN",
+        help="Web page that may call, such as https://tools.example. Repeatable.",
+    ),
+    *TOKEN_OPTIONS,
+)
+"""Who is answered."""
+
+
+def read_offer(options: Mapping[str, Any]) -> ServerConfig | None:
+    """Return which tools were asked for; None when nothing was said about it.
+
+    Raises:
+        UsageError: there is no such tool, or the options contradict each other.
+    """
+    chosen: Values = options["toolsets"]
+    named = frozenset(options["tools"])
+    if not (chosen or named or options["read_only"]):
+        return None
+    # Somebody who names tools means these, wherever they belong.
+    whole = _ALL in chosen or (named and not chosen)
+    toolsets: frozenset[Toolset] = frozenset(name for name in TOOLSETS if whole or name in chosen)
+    config = ServerConfig(tools=named or None, read_only=options["read_only"])
+    config = config.model_copy(update={"toolsets": toolsets or config.toolsets})
+    try:
+        check_offer(config)
+    except OfferError as fault:
+        raise click.UsageError(str(fault)) from None
+    return config
+
+
+def read_token(options: Mapping[str, Any]) -> SecretStr | None:
+    """Return the token to ask for; None when there is none.
+
+    Raises:
+        UsageError: it was given in two ways, its file cannot be read, or it is no token.
+    """
+    path: Path | None = options["token_file"]
+    given = (options["token"] or "").strip()
+    if path is not None:
+        if given:
+            raise click.UsageError("Give the token as --token (STEPCUE_TOKEN) or --token-file, not as both.")
+        given = _read_file(path)
+    if path is None and not given:
+        return None
+    token = SecretStr(given)
+    try:
+        AccessToken(token)
+    except ConfigError as fault:
+        raise click.UsageError(f"{fault} {fault.hint}") from None
+    return token
+
+
+def _read_file(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as fault:
+        reason = getattr(fault, "strerror", None) or "it is not text"
+        raise click.UsageError(f"The token file {path} cannot be read: {reason}.") from None
+
+
+def show_offer(config: ServerConfig) -> str:
+    """Return what is offered in a few words, such as `9 of 24: toolsets core, docs; read-only`."""
+    names = offered_names(config)
+    parts = [f"toolsets {', '.join(name for name in TOOLSETS if name in config.toolsets)}"]
+    if config.tools is not None:
+        parts = [", ".join(names)]
+    if config.read_only:
+        parts.append("read-only")
+    return f"{len(names)} of {count_tools()}: {'; '.join(parts)}"
