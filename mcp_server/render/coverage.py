@@ -9,7 +9,7 @@ from typing import Final
 from mcp.types import CallToolResult
 
 from durable_engine import Branch, Coverage, Gap, GapKind, StepCoverage
-from mcp_server.clean import one_line
+from mcp_server.clean import in_json, one_line
 from mcp_server.render.budget import first_fit, reply
 from mcp_server.render.payload import Cutter
 from mcp_server.render.suggestions import suggestions
@@ -128,7 +128,7 @@ def _message(found: Coverage) -> str:
 
 
 def _next(found: Coverage) -> str:
-    slug = repr(one_line(found.function.slug, 100))
+    slug = in_json(found.function.slug)
     if not found.runs:
         return f"invoke_function functionId={slug} makes a first run."
     other = f"test_function functionId={slug} with other data finds other branches."

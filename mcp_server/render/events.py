@@ -10,7 +10,7 @@ from typing import Any
 from mcp.types import CallToolResult
 
 from durable_engine import EventReceipt, Inventory, NotStarted, RunStatus, RunView, StartedRun, UnmetWait
-from mcp_server.clean import one_line
+from mcp_server.clean import as_json, in_json, one_line
 from mcp_server.connect import how_to_connect
 from mcp_server.render.budget import first_fit, reply
 from mcp_server.render.payload import Cutter
@@ -25,6 +25,8 @@ _MAX_IDS = 400
 _MOMENT_MS = 1_000
 """An event may be received a moment before the run is queued that it starts at once."""
 _MAX_NEAREST = 5
+_LONGEST_DATA = 300
+"""Characters of event data that are written out in a call; longer data are those of the call before."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -189,13 +191,13 @@ def _next(
     receipt: EventReceipt, runs: Mapping[str, RunView], unmatched: Unmatched | None, origin: str
 ) -> str | None:
     if unmatched is not None:
-        return _next_unmatched(unmatched)
+        return _next_unmatched(unmatched, receipt.event.data)
     failed = [run.id for run in runs.values() if run.status is RunStatus.FAILED]
     if failed:
-        return f'get_run_status runId="{failed[0]}" shows what failed and where.'
+        return f'explain runId="{failed[0]}" says why it failed; get_run_status shows its steps.'
     if receipt.unmet:
-        run_id = receipt.unmet[0].run_id
-        return f'Send it with data that meets the condition; get_run_status runId="{run_id}" shows the wait.'
+        why = f'explain runId="{receipt.unmet[0].run_id}" tells which data meet the condition'
+        return f"{why}; send_event name={in_json(receipt.event.name)} sends them."
     ids = [run.run_id for run in receipt.started] + list(receipt.resumed)
     waiting = [run_id for run_id in ids if run_id not in runs or not runs[run_id].status.is_terminal]
     if len(waiting) == 1 and waiting[0] in runs:
@@ -211,26 +213,30 @@ def _next(
 def _next_not_started(receipt: EventReceipt, origin: str) -> str | None:
     """Return what to do about an event that started nothing at once."""
     for missed in receipt.not_started:
-        function = one_line(missed.function_slug, 100)
+        function = in_json(missed.function_slug)
         if missed.run_id is not None:
             return f'get_run_status runId="{missed.run_id}" shows the run that notStarted names.'
         if missed.decision != "drop":
             path = f"{origin}/v1/events/{receipt.event.id}/decisions"
             return f"It starts by itself at {iso(missed.until_ms)}; GET {path} names the run then."
         if missed.control == "pause":
-            return f"pause_function functionId={function!r} resume=true lets events start it again."
+            return f"pause_function functionId={function} resume=true lets events start it again."
         if missed.until_ms is not None:
-            return f"An event like this one starts {function!r} again from {iso(missed.until_ms)} on."
+            return f"An event like this one starts {function} again from {iso(missed.until_ms)} on."
+        return (
+            f'explain eventId="{receipt.event.id}" says what keeps {function} from starting, and what to do.'
+        )
     return None
 
 
-def _next_unmatched(unmatched: Unmatched) -> str:
+def _next_unmatched(unmatched: Unmatched, data: Mapping[str, Any]) -> str:
     if not unmatched.inventory.functions:
         return how_to_connect(unmatched.engine_url, unmatched.inventory.apps)
     if unmatched.nearest:
-        name = one_line(unmatched.nearest[0], 100)
-        nearest = "is the nearest name that something listens to"
-        return f"send_event name={name!r} {nearest}; list_functions shows all triggers."
+        call = f"send_event name={in_json(unmatched.nearest[0])}"
+        if len(same := as_json(data)) <= _LONGEST_DATA:
+            call = f"{call} data={same}"
+        return f"{call} has the nearest name that something listens to; list_functions shows all triggers."
     return "list_functions shows what triggers each function; invoke_function starts one without an event."
 
 

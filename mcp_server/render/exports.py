@@ -9,7 +9,7 @@ from mcp.types import CallToolResult
 
 from durable_engine.exporting.repeating import RepeatingTest
 from durable_engine.exporting.writing import Format, file_name
-from mcp_server.clean import clean_text, one_line
+from mcp_server.clean import clean_text, in_json, one_line
 from mcp_server.render.budget import reply
 from mcp_server.results.exports import ExportResult
 
@@ -33,7 +33,7 @@ def export_answer(test: RepeatingTest, form: Format, text: str, *, path: Path | 
     )
     if code is not None and is_long:
         result.truncated = (
-            f"The first {_MOST_CODE:,} of {len(text):,} characters; path={name!r} writes all of it."
+            f"The first {_MOST_CODE:,} of {len(text):,} characters; path={in_json(name)} writes all of it."
         )
     return reply(result, block=None if code is None else "code")
 

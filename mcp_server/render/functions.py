@@ -10,7 +10,7 @@ from mcp.types import CallToolResult
 
 from durable_engine import AppView, Function, Inventory, Trigger, UnsupportedUse
 from durable_engine.durations import format_duration
-from mcp_server.clean import one_line
+from mcp_server.clean import in_json, one_line
 from mcp_server.connect import how_to_connect
 from mcp_server.nearest import nearest_names
 from mcp_server.render.budget import first_fit, reply
@@ -62,9 +62,9 @@ def pause_answer(function: Function) -> CallToolResult:
             function_id=function.slug,
             paused=function.is_paused,
             paused_since=since,
-            next=f"pause_function functionId={slug!r} resume=true ends the pause."
+            next=f"pause_function functionId={in_json(slug)} resume=true ends the pause."
             if function.is_paused
-            else None,
+            else _start(function),
         )
     )
 
@@ -226,14 +226,11 @@ def _next(
     startable = next((function for function in found if not function.is_endpoint), None)
     if startable is None:
         return f"Requests to the app start these: {one_line(found[0].url, 200)}."
-    slug = one_line(startable.slug, 100)
-    start = f"invoke_function functionId={slug!r} starts one and waits for its result"
-    return (
-        f"send_event name={one_line(event, 100)!r} triggers by event; {start}."
-        if event
-        else f"{_capital(start)}."
-    )
+    start = _start(startable)
+    return f"send_event name={in_json(event)} triggers by event; {start}" if event else start
 
 
-def _capital(text: str) -> str:
-    return text[:1].upper() + text[1:]
+def _start(function: Function) -> str:
+    if function.is_endpoint:
+        return f"Requests to the app start it: {one_line(function.url)}."
+    return f"invoke_function functionId={in_json(function.slug)} starts a run and waits for its result."

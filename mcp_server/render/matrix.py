@@ -15,6 +15,11 @@ from mcp_server.results.matrix import MatrixResult, Row, Suspect
 
 _MOST_ROWS: Final = (200, 80, 40, 15, 5)
 _MOST_TEXT: Final = 200
+_IDEMPOTENT: Final = (
+    "Make the step idempotent: derive an idempotency key from the run id and the step id, and pass it to "
+    "whatever has the effect. A step that gives the same twice may still do its effect twice."
+)
+_TWICE: Final = "Steps under ranAgain gave the same result, and may still do their effect twice."
 
 
 def matrix_answer(matrix: Matrix) -> CallToolResult:
@@ -119,12 +124,17 @@ def _message(matrix: Matrix, suspects: list[Suspect], unharmed: int) -> str:
 def _next(matrix: Matrix, suspects: list[Suspect]) -> str | None:
     if matrix.problem is not None:
         return "Mock what keeps the run from ending, or send what it waits for with `events`."
-    if suspects:
-        return (
-            "Make the step idempotent: derive an idempotency key from the run id and the step id, and pass "
-            "it to whatever has the effect. A step that gives the same twice may still do its effect twice."
-        )
     run = matrix.baseline
+    worst = next((cell for cell in sorted(matrix.cells, key=_rank) if cell.run is not None), None)
+    compare = ""
+    if run is not None and worst is not None and worst.run is not None and _rank(worst) != _UNHARMED:
+        compare = (
+            f'compare_runs runIdA="{run.id}" runIdB="{worst.run.id}" shows how the run of a row differs.'
+        )
+    if suspects:
+        return f"{_IDEMPOTENT} {compare}".rstrip()
     if run is not None and run.status is not RunStatus.COMPLETED:
         return f'explain runId="{run.id}" says why the run with nothing broken did not complete.'
-    return "compare_runs with baselineRunId shows how a run of a row differs."
+    if any(cell.ran_again for cell in matrix.cells):
+        return f"{_TWICE} {compare}".rstrip()
+    return compare or None

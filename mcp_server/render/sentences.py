@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from durable_engine import RunStatus, RunView, StepKind, StepStatus, StepView
+from durable_engine import RunStatus, RunView, StepKind, StepStatus, StepView, WaitingFor
 from durable_engine.durations import format_duration
 from durable_engine.ids import is_ulid
-from mcp_server.clean import one_line, quoted_step
+from mcp_server.clean import in_json, one_line, quoted_step
 from mcp_server.render.faults import causes_of, engine_fault, failed_next
 from mcp_server.render.runs import elapsed_ms, newest_attempt, real_duration
 from mcp_server.render.waits import describe_wait, send_signal_command, time_left, waits_of
@@ -50,7 +50,7 @@ def run_next(run: RunView, *, origin: str = "") -> str | None:
         return None
     for wait in waits_of(run):
         if wait.kind == "event" and wait.event_name:
-            return f"send_event name={one_line(wait.event_name, 100)!r} satisfies the wait; {_poll(run)}"
+            return _send_awaited(run, wait)
         if wait.kind == "signal" and not wait.is_displaced:
             return f"{send_signal_command(wait, origin)} satisfies the wait; {_poll(run)}"
     open_steps = [step for step in run.steps if not step.status.is_terminal]
@@ -71,6 +71,13 @@ def event_hint(run_ids: Sequence[str], origin: str) -> str:
     if event_id is None:
         return ""
     return f" If it is the id of an event, GET {origin}/v1/events/{event_id}/runs lists the runs it started."
+
+
+def _send_awaited(run: RunView, wait: WaitingFor) -> str:
+    call = f"send_event name={in_json(wait.event_name or '')}"
+    if wait.expression:
+        return f"{call} satisfies the wait if its data meet the condition: {_explain(run)} tells which do."
+    return f"{call} satisfies the wait; {_poll(run)}"
 
 
 def _poll(run: RunView) -> str:

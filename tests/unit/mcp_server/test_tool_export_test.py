@@ -53,7 +53,7 @@ async def test_all_of_a_long_file_needs_a_path(asking, tmp_path):
     run_id = await asking.start("t/greet", {"name": "x" * 30_000})
     await asking.settle(run_id)
     answer = await ask(asking.server, "export_test", {"runId": run_id})
-    assert "path='test_lab_greet_completed.py' writes all of it" in answer["truncated"]
+    assert 'path="test_lab_greet_completed.py" writes all of it' in answer["truncated"]
     assert len(answer["code"]) == 16_000
     written = await ask(asking.server, "export_test", {"runId": run_id, "path": "a/b/test_long.py"})
     assert written["path"] == str(tmp_path / "a" / "b" / "test_long.py")
