@@ -74,7 +74,10 @@ def _answer(found: Coverage, rows: int, limit: int) -> CallToolResult:
         "things never seen": len(found.gaps) - rows,
     }
     more = ", ".join(f"{count} {what}" for what, count in left_out.items() if count > 0)
-    result.truncated = f"{more} more than are shown." if more else None
+    parts = [f"{cut.cuts} names are cut at {limit} characters"] if cut.cuts else []
+    parts += [f"{more} more than are shown"] if more else []
+    way = "a shorter `since` has fewer of them, get_run_status has all steps of one run"
+    result.truncated = f"{'; '.join(parts)}; {way}." if parts else None
     return reply(result)
 
 

@@ -19,9 +19,8 @@ from mcp_server.render.sentences import run_next
 from mcp_server.render.times import iso
 from mcp_server.results.events import AppProblem, EventRun, NotStartedFunction, SendEventResult, UnmetWaitInfo
 
-_SHAPES = ((2_000, 60), (500, 60), (150, 60), (150, 20), (60, 5))
-"""Characters of each payload, and runs that are described."""
-_MAX_IDS = 400
+_SHAPES = ((2_000, 60, 400), (500, 60, 400), (150, 60, 400), (150, 20, 400), (60, 5, 200))
+"""Characters of each payload, runs that are described, and ids in each list."""
 _MOMENT_MS = 1_000
 """An event may be received a moment before the run is queued that it starts at once."""
 _MAX_NEAREST = 5
@@ -51,8 +50,8 @@ def event_answer(
     `origin` is where the engine listens.
     """
     return first_fit(
-        partial(_answer, receipt, runs, unmatched, waited_s, origin, limit=limit, rows=rows)
-        for limit, rows in _SHAPES
+        partial(_answer, receipt, runs, unmatched, waited_s, origin, limit=limit, rows=rows, ids=ids)
+        for limit, rows, ids in _SHAPES
     )
 
 
@@ -65,6 +64,7 @@ def _answer(
     *,
     limit: int,
     rows: int,
+    ids: int,
 ) -> CallToolResult:
     cut = Cutter(limit)
     sent_ms = receipt.event.received_ms
@@ -86,16 +86,16 @@ def _answer(
         event_id=receipt.event.id,
         event_name=receipt.event.name,
         status="known" if receipt.is_known else "accepted",
-        run_ids=[run.run_id for run in receipt.started[:_MAX_IDS]],
+        run_ids=[run.run_id for run in receipt.started[:ids]],
         runs=started,
-        resumed=list(receipt.resumed[:_MAX_IDS]) or None,
+        resumed=list(receipt.resumed[:ids]) or None,
         resumed_runs=resumed_runs or None,
-        cancelled=list(receipt.cancelled[:_MAX_IDS]) or None,
+        cancelled=list(receipt.cancelled[:ids]) or None,
         not_started=not_started or None,
         unmet=unmet or None,
         nearest_triggers=list(unmatched.nearest[:_MAX_NEAREST]) or None if unmatched else None,
         app_errors=_app_errors(unmatched, cut) or None,
-        truncated=_truncated(receipt, cut, rows),
+        truncated=_truncated(receipt, cut, rows, ids, origin),
         next=_next(receipt, runs, unmatched, origin),
     )
     return reply(result)
@@ -240,12 +240,18 @@ def _next_unmatched(unmatched: Unmatched, data: Mapping[str, Any]) -> str:
     return "list_functions shows what triggers each function; invoke_function starts one without an event."
 
 
-def _truncated(receipt: EventReceipt, cut: Cutter, rows: int) -> str | None:
+def _truncated(receipt: EventReceipt, cut: Cutter, rows: int, ids: int, origin: str) -> str | None:
     parts = []
     for what, count in (("started", len(receipt.started)), ("resumed", len(receipt.resumed))):
         if count > rows:
-            ids = "all" if count <= _MAX_IDS else f"the first {_MAX_IDS}"
-            parts.append(f"the first {rows} of {count} runs {what} are described, the list of ids has {ids}")
+            has = "all" if count <= ids else f"the first {ids}"
+            parts.append(f"the first {rows} of {count} runs {what} are described, the list of ids has {has}")
+    if len(receipt.cancelled) > ids:
+        parts.append(f"the first {ids} of {len(receipt.cancelled)} cancelled runs are listed")
+    if len(receipt.not_started) > rows:
+        parts.append(f"the first {rows} of {len(receipt.not_started)} functions not started are listed")
+    if len(receipt.started) > ids:
+        parts.append(f"GET {origin}/v1/events/{receipt.event.id}/runs has all runs started")
     if cut.cuts:
         parts.append(
             f"{cut.cuts} values are cut at {cut.limit:,} characters, get_run_status shows more of them"
