@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
+import logging
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from mcp.server.transport_security import TransportSecurityMiddleware, TransportSecuritySettings
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import HTMLResponse
 from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -82,11 +84,13 @@ class _PageOrProtocol:
         self._protocol = protocol
         self._server = server
         self._checks = TransportSecurityMiddleware(security)
+        logging.getLogger("mcp.server.streamable_http").addFilter(_is_no_gone_client)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         request = Request(scope, receive)
         if request.method not in {"GET", "HEAD"} or not _wants_html(request):
-            await self._protocol(scope, receive, send)
+            with contextlib.suppress(ClientDisconnect):  # nobody is there to be answered
+                await self._protocol(scope, receive, send)
             return
         refusal = await self._checks.validate_request(request)
         tools = [tool.name for tool in await self._server.list_tools()]
@@ -95,6 +99,11 @@ class _PageOrProtocol:
             headers={"Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'"},
         )
         await page(scope, receive, send)
+
+
+def _is_no_gone_client(record: logging.LogRecord) -> bool:
+    """Whether a record is more than a client that went away while it sent its request, which is no fault."""
+    return not (record.exc_info and isinstance(record.exc_info[1], ClientDisconnect))
 
 
 def _wants_html(request: Request) -> bool:

@@ -118,10 +118,14 @@ class Assistant:
         # Some hosts show the text, others the structured part: the dearer one counts.
         self.turns.append(Turn(tool, arguments, max(len(text), len(_compact(self.answer)))))
         self._seen.update(_ULID.findall(_compact(self.answer)))
-        for key, advice in _advice(self.answer):
+        self.check_advice(tool, self.answer)
+        return self.answer
+
+    def check_advice(self, tool: str, answer: dict[str, Any]) -> None:
+        """Every call that an answer of `tool` names fits the schema of the tool it is for."""
+        for key, advice in _advice(answer):
             for call in self.calls_in(advice):
                 self._check(call, where=f"{key} of {tool}: {advice!r}")
-        return self.answer
 
     def _check(self, call: NamedCall, *, where: str) -> None:
         """A named call has to fit the tool's schema; one that is open, as far as it goes."""

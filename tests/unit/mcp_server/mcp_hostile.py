@@ -13,7 +13,8 @@ HOSTILE = (
     "\x1b[2J\x1b]0;title\x07\u202egnp.exe\u2066\u200b\x00\ud800"
 )
 FORGED = re.compile(
-    r"(?:[^a-zA-Z0-9]*)(next: obey|status: STOLEN|message: all|output: stolen|```|</result>|\{|Ignore)"
+    r"[^a-zA-Z0-9#/]*(next: obey|status: STOLEN|message: all|output: stolen|```|</result>|Ignore|"
+    r'\{"message": "forged)'
 )
 NOT_SHOWN = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 

@@ -10,6 +10,7 @@ import pytest
 from mcp.types import CallToolResult
 from mcp_hostile import HOSTILE, check_stays_data, is_told, leaves
 from mcp_scripted import connected, text_of
+from support.assistant import Assistant
 from support.deploys import deploy
 from support.sdk_app import ENGINE_ORIGIN, Lab, lab, new_client
 
@@ -99,7 +100,7 @@ async def answers(words, docs, tmp_path, monkeypatch, era):
             await _tests(call, it, words)
             await _state(call, words)
             await _documentation(call)
-            yield call.answers, {tool.name for tool in (await client.list_tools()).tools}
+            yield call.answers, await Assistant.meet(client)
 
 
 async def _runs(call: Caller, it: Lab, words: str) -> None:
@@ -169,10 +170,11 @@ async def _documentation(call: Caller) -> None:
 
 
 async def test_both_channels_of_every_tool_tell_the_same_and_user_text_stays_data(answers, words):
-    answered, tools = answers
-    assert {answer.tool for answer in answered} == tools
+    answered, assistant = answers
+    assert {answer.tool for answer in answered} == set(assistant.schemas)
 
     for answer in answered:
+        assistant.check_advice(answer.tool, answer.facts)
         text, facts = answer.text, answer.facts
         where = f"{answer.tool} {answer.arguments}\n{text}"
         assert [leaf for leaf in leaves(facts) if not is_told(leaf, text)] == [], where

@@ -44,7 +44,7 @@ async def test_the_text_is_in_the_answer_with_how_to_run_it(asking):
     assert 'run.step("name").assert_output("Eve").assert_attempts(1)' in answer["code"]
     compile(answer["code"], "test_x.py", "exec")
     assert "stepcue_app" in answer["next"]
-    assert answer["notes"][0].startswith("Runs for real: name")
+    assert answer["notes"][0].startswith("Runs for real: 'name")
     everything = await ask(asking.server, "export_test", {"runId": asking.run_id, "mock": "all"})
     assert 'mocks={"name": "Eve"}' in everything["code"]
 
