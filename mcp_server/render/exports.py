@@ -43,7 +43,7 @@ def _next(form: Format, path: Path | None, name: str) -> str:
     save = "" if path is not None else f"Save it as {name} (or call again with path), then "
     run = {
         "pytest": f"`pytest {file}` runs it; conftest.py needs the fixture stepcue_app (read_doc "
-        "guides/test-in-ci).",
+        "path=guides/test-in-ci).",
         "vitest": f"`npx vitest run {file}` runs it, with Stepcue and the app running.",
         "scenario": f"`stepcue test {file} -u <URL of the app>` runs it, with the app running.",
     }[form]

@@ -13,6 +13,8 @@ from mcp_server.render.runs import elapsed_ms, newest_attempt, real_duration
 from mcp_server.render.waits import describe_wait, send_signal_command, time_left, waits_of
 
 _MAX_WAITS = 2
+_LONGEST_POLL_MS = 55_000
+"""A sleep that lasts longer is not worth a call that waits."""
 _EXPLAINED = frozenset({"invoke", "concurrency", "throttle", "paused"})
 """Waits whose reason lies elsewhere: in other runs."""
 
@@ -61,8 +63,7 @@ def run_next(run: RunView, *, origin: str = "") -> str | None:
         why = f" {fault}" if fault else ""
         retried = f"Attempts failed and are being retried (see failures).{why}"
         return f"{retried} {_explain(run)} says where; {_poll(run)}"
-    held = next((wait for wait in waits_of(run) if wait.kind in _EXPLAINED), None)
-    return _poll(run) if held is None else f"{_explain(run)} says what is behind that; {_poll(run)}"
+    return f"{_before_polling(run)}{_poll(run)}"
 
 
 def event_hint(run_ids: Sequence[str], origin: str) -> str:
@@ -71,6 +72,17 @@ def event_hint(run_ids: Sequence[str], origin: str) -> str:
     if event_id is None:
         return ""
     return f" If it is the id of an event, GET {origin}/v1/events/{event_id}/runs lists the runs it started."
+
+
+def _before_polling(run: RunView) -> str:
+    """Return what leads further than waiting alone: a reason that lies elsewhere, or a sleep to skip."""
+    waits = waits_of(run)
+    if any(wait.kind in _EXPLAINED for wait in waits):
+        return f"{_explain(run)} says what is behind that; "
+    ends = [wait.until_ms for wait in waits if wait.kind == "sleep" and wait.until_ms is not None]
+    if ends and min(ends) - run.now_ms > _LONGEST_POLL_MS:
+        return f'advance_time runId="{run.id}" lets that time pass at once; '
+    return ""
 
 
 def _send_awaited(run: RunView, wait: WaitingFor) -> str:

@@ -76,7 +76,12 @@ def _waiting(client: inngest.Inngest) -> list[inngest.Function[Any]]:
         )
         return "approved" if approval else "forgotten"
 
-    return [signup, approve_order]
+    @client.create_function(fn_id="remind", trigger=inngest.TriggerEvent(event="shop/reminder.asked"))
+    async def remind(ctx: inngest.Context) -> str:
+        await ctx.step.sleep("two-days", timedelta(days=2))
+        return "reminded"
+
+    return [signup, approve_order, remind]
 
 
 def counting(numbers: list[int]) -> Functions:

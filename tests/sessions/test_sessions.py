@@ -215,6 +215,18 @@ async def test_a_run_waits_for_an_event_that_came_with_other_data(meeting):
     within_budget("wait for an event that did not match", session)
 
 
+async def test_a_run_that_sleeps_for_days_is_not_waited_for(meeting):
+    async with meeting(shop()) as (session, it):
+        await session.begin("send_event", name="shop/reminder.asked")
+        (run_id,) = session.answer["runIds"]
+        await it.settle(run_id)
+        answer = await session.follow("poll_run_status", timeout=0)
+        assert answer["running"] == 1
+        answer = await session.follow("advance_time")
+        assert answer["status"] == "COMPLETED"
+    within_budget("run that sleeps for days", session)
+
+
 async def test_what_every_session_pays_first(meeting):
     async with meeting(shop()) as (session, _):
         await session.begin("list_functions")
