@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from mcp_hostile import HOSTILE, LINE_ENDS, check_stays_data, is_told, leaves, outline_shape
 from mcp_scripted import a_failure, a_function, a_receipt, a_run, a_step, an_app, an_event, refused, text_of
@@ -87,12 +87,14 @@ def answers(words: str) -> list[Any]:
     ]
 
 
+@settings(deadline=None)
 @given(USER_TEXT)
 def test_answers_have_the_same_lines_whatever_user_text_says(words):
     for hostile, benign in zip(answers(words), answers(BENIGN), strict=True):
         assert outline_shape(text_of(hostile)) == outline_shape(text_of(benign))
 
 
+@settings(deadline=None)
 @given(USER_TEXT)
 def test_answers_tell_all_of_it_in_both_channels_and_as_valid_unicode(words):
     for answer in answers(words):
@@ -109,6 +111,7 @@ FACTS = st.recursive(
 )
 
 
+@settings(deadline=None)
 @given(FACTS, USER_TEXT)
 def test_no_line_of_an_outline_of_any_facts_begins_as_a_user_wants(facts, words):
     text = outline({**facts, "message": words, "notes": [words], "next": words})
@@ -118,6 +121,7 @@ def test_no_line_of_an_outline_of_any_facts_begins_as_a_user_wants(facts, words)
     assert [line for line in lines if line.startswith("next:")] == [f"next: {flat(words)}"]
 
 
+@settings(deadline=None)
 @given(st.text(ALPHABET))
 def test_text_on_one_line_says_the_same_json(text):
     shown = as_one_line_json({"a": text})
