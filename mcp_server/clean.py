@@ -26,9 +26,32 @@ def one_line(text: str, limit: int = 200) -> str:
     return flat if len(flat) <= limit else f"{flat[: limit - 1]}…"
 
 
+def in_json(text: str, limit: int = 256) -> str:
+    """Return a name as calls in sentences show arguments: in JSON quotes, on one line."""
+    return as_json(one_line(text, limit))
+
+
 def quoted_step(name: str, index: int) -> str:
     """Return a step's name as sentences show it: `'charge'`, `'charge'[1]` for a repeat."""
     return repr(one_line(name, 80)) + (f"[{index}]" if index else "")
+
+
+def flat(text: str) -> str:
+    """Return the text with a space for each character that is not printable: line ends, controls, bidi marks.
+
+    Spaces stay as they are, so that JSON within it keeps its meaning.
+    """
+    return text if text.isprintable() else "".join(char if char.isprintable() else " " for char in text)
+
+
+def as_one_line_json(value: Any) -> str:
+    """Return compact JSON text in which everything that is not printable is escaped, U+2028 and bidi too."""
+    text = as_json(value)
+    return text if text.isprintable() else "".join(map(_escaped, text))
+
+
+def _escaped(char: str) -> str:
+    return char if char.isprintable() else json.dumps(char)[1:-1]
 
 
 def clean(value: Any, *, depth: int = MAX_DEPTH) -> Any:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
+import logging
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Final
 
 from mcp.server.transport_security import DEFAULT_MAX_REQUEST_BODY_SIZE
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -77,10 +79,12 @@ class _Door:
         self._server = server
         self._callers = callers
         self._token = token
+        logging.getLogger("mcp.server.streamable_http").addFilter(_is_no_gone_client)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         request = Request(scope, receive)
-        await (await self._answer(request) or self._protocol)(scope, receive, send)
+        with contextlib.suppress(ClientDisconnect):  # nobody is there to be answered
+            await (await self._answer(request) or self._protocol)(scope, receive, send)
 
     async def _answer(self, request: Request) -> Response | None:
         """Return what is answered without the protocol, if anything."""
@@ -122,3 +126,8 @@ def _wants_page(request: Request) -> bool:
 def _is_too_large(request: Request) -> bool:
     declared = request.headers.get("content-length", "")
     return declared.isdecimal() and int(declared) > DEFAULT_MAX_REQUEST_BODY_SIZE
+
+
+def _is_no_gone_client(record: logging.LogRecord) -> bool:
+    """Whether a record is more than a client that went away while it sent its request, which is no fault."""
+    return not (record.exc_info and isinstance(record.exc_info[1], ClientDisconnect))

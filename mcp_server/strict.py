@@ -38,7 +38,7 @@ from pydantic_core import PydanticCustomError
 
 from mcp_server.aliases import tool_meant, what_instead
 from mcp_server.bad_arguments import explain_bad_arguments
-from mcp_server.clean import clean_text, one_line
+from mcp_server.clean import clean_text, flat, one_line
 from mcp_server.nearest import did_you_mean
 from mcp_server.schema import short_output_schema, tidy
 
@@ -161,7 +161,8 @@ class StrictServer(MCPServer[Any]):
             if isinstance(cause, ValidationError):
                 text = explain_bad_arguments(name, tool.parameters, cause)
                 raise ToolError(_bounded(text)) from cause
-            raise ToolError(_bounded(str(cause if isinstance(cause, ToolError) else error))) from cause
+            # Names in it may be the app's: they must not look like lines of ours.
+            raise ToolError(_bounded(flat(str(cause if isinstance(cause, ToolError) else error)))) from cause
 
 
 def no_such_tool(name: str, names: Sequence[str]) -> str:

@@ -10,7 +10,7 @@ from durable_engine.explain.names import difference
 from durable_engine.explain.pages import PAGES
 from durable_engine.explain.words import advice, ago, quoted, said
 from durable_engine.model.decision import Control, EventDecision
-from durable_engine.model.event import INTERNAL_PREFIX
+from durable_engine.model.event import INTERNAL_PREFIX, Event
 from durable_engine.model.explanation import (
     Action,
     ActionKind,
@@ -41,6 +41,10 @@ _WHAT_TO_DO: Final[Mapping[Cause, str]] = {
     Cause.FUNCTION_REMOVED: "start its app, or put the function back into its list, and send the event again",
     Cause.SYNCED_LATER: "send the event again: functions are started by events that come after their sync",
 }
+_SAME_DATA: Final = frozenset(
+    {Cause.EVENT_ID_REPEATED, Cause.RATE_LIMITED, Cause.FUNCTION_REMOVED, Cause.SYNCED_LATER}
+)
+_SENT_AGAIN: Final = _SAME_DATA | {Cause.EXPRESSION_FALSE, Cause.IDEMPOTENCY_KEY_REPEATED}
 _TO_COME: Final = frozenset({Cause.DEBOUNCED, Cause.BATCHED})
 _NOTHING: Final = Forecast(text="nothing: what an event does is decided when it comes", is_by_itself=False)
 _SHOWN: Final = 5
@@ -231,6 +235,8 @@ def _what_to_do(facts: EventFacts, cause: Cause, verdicts: tuple[FunctionVerdict
             found.append(Action(kind=ActionKind.RESUME_FUNCTION, function_slug=verdict.function_slug))
         elif verdict.cause in _WHAT_TO_DO:
             found.append(advice(_WHAT_TO_DO[verdict.cause]))
+            if verdict.cause in _SENT_AGAIN:
+                found.append(_send_again(facts.event, with_same_data=verdict.cause in _SAME_DATA))
     if cause is Cause.NO_FUNCTION_LISTENS:
         names = dict.fromkeys([*facts.nearest, *facts.awaited])
         near = [name for name in names if difference(facts.event.name, name) is not None]
@@ -249,6 +255,15 @@ def _what_to_do(facts: EventFacts, cause: Cause, verdicts: tuple[FunctionVerdict
     if cause in {Cause.NO_APP_SYNCED, Cause.APP_NOT_SYNCED}:
         found.append(advice("start the app with INNGEST_DEV=1, and connect it: stepcue dev -u URL"))
     return tuple(action for place, action in enumerate(found) if action not in found[:place])[:_SHOWN]
+
+
+def _send_again(event: Event, *, with_same_data: bool) -> Action:
+    return Action(
+        kind=ActionKind.SEND_EVENT,
+        event_name=event.name,
+        data=event.data if with_same_data else None,
+        text="with the same data" if with_same_data else "with other data",
+    )
 
 
 def _count(number: int, noun: str) -> str:

@@ -217,5 +217,5 @@ class _Expecting:
 
 
 def _listed(labels: list[str]) -> str:
-    shown = ", ".join(label for label in labels[:_MOST_NAMED])
+    shown = ", ".join(repr(label) for label in labels[:_MOST_NAMED])
     return f"{shown} and {len(labels) - _MOST_NAMED} more" if len(labels) > _MOST_NAMED else shown

@@ -7,7 +7,7 @@ from typing import Any
 
 from mcp.types import CallToolResult, TextContent
 
-from mcp_server.clean import as_json, clean
+from mcp_server.clean import as_json, clean, flat
 from mcp_server.render.outline import outline
 from mcp_server.results.base import Result
 
@@ -21,6 +21,7 @@ def reply(result: Result, *, block: str | None = None) -> CallToolResult:
     `block` names a field whose text is shown as it is, after the outline: a page of documentation.
     """
     facts: dict[str, Any] = clean(result.wire())
+    facts |= {key: flat(facts[key]) for key in ("message", "next") if key in facts}
     text = outline({key: value for key, value in facts.items() if key != block})
     if block is not None:
         text = f"{text}\n\n{facts[block]}"

@@ -9,7 +9,7 @@ from typing import Final
 from mcp.types import CallToolResult
 
 from durable_engine import Branch, Coverage, Gap, GapKind, StepCoverage
-from mcp_server.clean import one_line
+from mcp_server.clean import in_json, one_line
 from mcp_server.render.budget import first_fit, reply
 from mcp_server.render.payload import Cutter
 from mcp_server.render.suggestions import suggestions
@@ -74,7 +74,10 @@ def _answer(found: Coverage, rows: int, limit: int) -> CallToolResult:
         "things never seen": len(found.gaps) - rows,
     }
     more = ", ".join(f"{count} {what}" for what, count in left_out.items() if count > 0)
-    result.truncated = f"{more} more than are shown." if more else None
+    parts = [f"{cut.cuts} names are cut at {limit} characters"] if cut.cuts else []
+    parts += [f"{more} more than are shown"] if more else []
+    way = "a shorter `since` has fewer of them, get_run_status has all steps of one run"
+    result.truncated = f"{'; '.join(parts)}; {way}." if parts else None
     return reply(result)
 
 
@@ -128,7 +131,7 @@ def _message(found: Coverage) -> str:
 
 
 def _next(found: Coverage) -> str:
-    slug = repr(one_line(found.function.slug, 100))
+    slug = in_json(found.function.slug)
     if not found.runs:
         return f"invoke_function functionId={slug} makes a first run."
     other = f"test_function functionId={slug} with other data finds other branches."

@@ -24,7 +24,7 @@ from durable_engine import (
     fits_kind,
 )
 from durable_engine.durations import format_duration
-from mcp_server.clean import as_json, one_line, quoted_step
+from mcp_server.clean import as_json, in_json, one_line, quoted_step
 from mcp_server.nearest import nearest_names
 from mcp_server.render.budget import first_fit, reply
 from mcp_server.render.payload import Cutter
@@ -56,8 +56,8 @@ def mock_answer(double: Double, slug: str, seen: Mapping[str, StepKind]) -> Call
             warning=_warning(double, seen),
             next=f'get_run_status runId="{double.scope}" shows what it does.'
             if double.scope
-            else f"invoke_function functionId={slug!r} runs with it; "
-            f"clear_mocks functionId={slug!r} removes it.",
+            else f"invoke_function functionId={in_json(slug)} runs with it; "
+            f"clear_mocks functionId={in_json(slug)} removes it.",
         )
     )
 

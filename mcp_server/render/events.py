@@ -10,7 +10,7 @@ from typing import Any
 from mcp.types import CallToolResult
 
 from durable_engine import EventReceipt, Inventory, NotStarted, RunStatus, RunView, StartedRun, UnmetWait
-from mcp_server.clean import one_line
+from mcp_server.clean import as_json, in_json, one_line
 from mcp_server.connect import how_to_connect
 from mcp_server.render.budget import first_fit, reply
 from mcp_server.render.payload import Cutter
@@ -19,12 +19,13 @@ from mcp_server.render.sentences import run_next
 from mcp_server.render.times import iso
 from mcp_server.results.events import AppProblem, EventRun, NotStartedFunction, SendEventResult, UnmetWaitInfo
 
-_SHAPES = ((2_000, 60), (500, 60), (150, 60), (150, 20), (60, 5))
-"""Characters of each payload, and runs that are described."""
-_MAX_IDS = 400
+_SHAPES = ((2_000, 60, 400), (500, 60, 400), (150, 60, 400), (150, 20, 400), (60, 5, 200))
+"""Characters of each payload, runs that are described, and ids in each list."""
 _MOMENT_MS = 1_000
 """An event may be received a moment before the run is queued that it starts at once."""
 _MAX_NEAREST = 5
+_LONGEST_DATA = 300
+"""Characters of event data that are written out in a call; longer data are those of the call before."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,8 +50,8 @@ def event_answer(
     `waited_s` is None for a wait that took as long as the runs did. `origin` is where the engine listens.
     """
     return first_fit(
-        partial(_answer, receipt, runs, unmatched, waited_s, origin, limit=limit, rows=rows)
-        for limit, rows in _SHAPES
+        partial(_answer, receipt, runs, unmatched, waited_s, origin, limit=limit, rows=rows, ids=ids)
+        for limit, rows, ids in _SHAPES
     )
 
 
@@ -63,6 +64,7 @@ def _answer(
     *,
     limit: int,
     rows: int,
+    ids: int,
 ) -> CallToolResult:
     cut = Cutter(limit)
     sent_ms = receipt.event.received_ms
@@ -84,16 +86,16 @@ def _answer(
         event_id=receipt.event.id,
         event_name=receipt.event.name,
         status="known" if receipt.is_known else "accepted",
-        run_ids=[run.run_id for run in receipt.started[:_MAX_IDS]],
+        run_ids=[run.run_id for run in receipt.started[:ids]],
         runs=started,
-        resumed=list(receipt.resumed[:_MAX_IDS]) or None,
+        resumed=list(receipt.resumed[:ids]) or None,
         resumed_runs=resumed_runs or None,
-        cancelled=list(receipt.cancelled[:_MAX_IDS]) or None,
+        cancelled=list(receipt.cancelled[:ids]) or None,
         not_started=not_started or None,
         unmet=unmet or None,
         nearest_triggers=list(unmatched.nearest[:_MAX_NEAREST]) or None if unmatched else None,
         app_errors=_app_errors(unmatched, cut) or None,
-        truncated=_truncated(receipt, cut, rows),
+        truncated=_truncated(receipt, cut, rows, ids, origin),
         next=_next(receipt, runs, unmatched, origin),
     )
     return reply(result)
@@ -190,13 +192,13 @@ def _next(
     receipt: EventReceipt, runs: Mapping[str, RunView], unmatched: Unmatched | None, origin: str
 ) -> str | None:
     if unmatched is not None:
-        return _next_unmatched(unmatched)
+        return _next_unmatched(unmatched, receipt.event.data)
     failed = [run.id for run in runs.values() if run.status is RunStatus.FAILED]
     if failed:
-        return f'get_run_status runId="{failed[0]}" shows what failed and where.'
+        return f'explain runId="{failed[0]}" says why it failed; get_run_status shows its steps.'
     if receipt.unmet:
-        run_id = receipt.unmet[0].run_id
-        return f'Send it with data that meets the condition; get_run_status runId="{run_id}" shows the wait.'
+        why = f'explain runId="{receipt.unmet[0].run_id}" tells which data meet the condition'
+        return f"{why}; send_event name={in_json(receipt.event.name)} sends them."
     ids = [run.run_id for run in receipt.started] + list(receipt.resumed)
     waiting = [run_id for run_id in ids if run_id not in runs or not runs[run_id].status.is_terminal]
     if len(waiting) == 1 and waiting[0] in runs:
@@ -212,35 +214,45 @@ def _next(
 def _next_not_started(receipt: EventReceipt, origin: str) -> str | None:
     """Return what to do about an event that started nothing at once."""
     for missed in receipt.not_started:
-        function = one_line(missed.function_slug, 100)
+        function = in_json(missed.function_slug)
         if missed.run_id is not None:
             return f'get_run_status runId="{missed.run_id}" shows the run that notStarted names.'
         if missed.decision != "drop":
             path = f"{origin}/v1/events/{receipt.event.id}/decisions"
             return f"It starts by itself at {iso(missed.until_ms)}; GET {path} names the run then."
         if missed.control == "pause":
-            return f"pause_function functionId={function!r} resume=true lets events start it again."
+            return f"pause_function functionId={function} resume=true lets events start it again."
         if missed.until_ms is not None:
-            return f"An event like this one starts {function!r} again from {iso(missed.until_ms)} on."
+            return f"An event like this one starts {function} again from {iso(missed.until_ms)} on."
+        return (
+            f'explain eventId="{receipt.event.id}" says what keeps {function} from starting, and what to do.'
+        )
     return None
 
 
-def _next_unmatched(unmatched: Unmatched) -> str:
+def _next_unmatched(unmatched: Unmatched, data: Mapping[str, Any]) -> str:
     if not unmatched.inventory.functions:
         return how_to_connect(unmatched.engine_url, unmatched.inventory.apps)
     if unmatched.nearest:
-        name = one_line(unmatched.nearest[0], 100)
-        nearest = "is the nearest name that something listens to"
-        return f"send_event name={name!r} {nearest}; list_functions shows all triggers."
+        call = f"send_event name={in_json(unmatched.nearest[0])}"
+        if len(same := as_json(data)) <= _LONGEST_DATA:
+            call = f"{call} data={same}"
+        return f"{call} has the nearest name that something listens to; list_functions shows all triggers."
     return "list_functions shows what triggers each function; invoke_function starts one without an event."
 
 
-def _truncated(receipt: EventReceipt, cut: Cutter, rows: int) -> str | None:
+def _truncated(receipt: EventReceipt, cut: Cutter, rows: int, ids: int, origin: str) -> str | None:
     parts = []
     for what, count in (("started", len(receipt.started)), ("resumed", len(receipt.resumed))):
         if count > rows:
-            ids = "all" if count <= _MAX_IDS else f"the first {_MAX_IDS}"
-            parts.append(f"the first {rows} of {count} runs {what} are described, the list of ids has {ids}")
+            has = "all" if count <= ids else f"the first {ids}"
+            parts.append(f"the first {rows} of {count} runs {what} are described, the list of ids has {has}")
+    if len(receipt.cancelled) > ids:
+        parts.append(f"the first {ids} of {len(receipt.cancelled)} cancelled runs are listed")
+    if len(receipt.not_started) > rows:
+        parts.append(f"the first {rows} of {len(receipt.not_started)} functions not started are listed")
+    if len(receipt.started) > ids:
+        parts.append(f"GET {origin}/v1/events/{receipt.event.id}/runs has all runs started")
     if cut.cuts:
         parts.append(
             f"{cut.cuts} values are cut at {cut.limit:,} characters, get_run_status shows more of them"

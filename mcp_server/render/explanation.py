@@ -136,4 +136,4 @@ def _next(explanation: Explanation, origin: str) -> str | None:
     if first.kind is ActionKind.ADVICE and call is not None:
         then = _in_words(call, explanation, origin)
         words = f"{words}; {then[:1].lower()}{then[1:]}"
-    return one_line(words, 700)
+    return words

@@ -9,7 +9,7 @@ from mcp.types import CallToolResult
 
 from durable_engine.exporting.repeating import RepeatingTest
 from durable_engine.exporting.writing import Format, file_name
-from mcp_server.clean import clean_text, one_line
+from mcp_server.clean import clean_text, in_json, one_line
 from mcp_server.render.budget import reply
 from mcp_server.results.exports import ExportResult
 
@@ -33,7 +33,7 @@ def export_answer(test: RepeatingTest, form: Format, text: str, *, path: Path | 
     )
     if code is not None and is_long:
         result.truncated = (
-            f"The first {_MOST_CODE:,} of {len(text):,} characters; path={name!r} writes all of it."
+            f"The first {_MOST_CODE:,} of {len(text):,} characters; path={in_json(name)} writes all of it."
         )
     return reply(result, block=None if code is None else "code")
 
@@ -43,7 +43,7 @@ def _next(form: Format, path: Path | None, name: str) -> str:
     save = "" if path is not None else f"Save it as {name} (or call again with path), then "
     run = {
         "pytest": f"`pytest {file}` runs it; conftest.py needs the fixture stepcue_app (read_doc "
-        "guides/test-in-ci).",
+        "path=guides/test-in-ci).",
         "vitest": f"`npx vitest run {file}` runs it, with Stepcue and the app running.",
         "scenario": f"`stepcue test {file} -u <URL of the app>` runs it, with the app running.",
     }[form]

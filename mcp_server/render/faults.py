@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from durable_engine import RunStatus, RunView, StepKind, StepStatus, StepView
-from mcp_server.clean import one_line
+from mcp_server.clean import as_json, in_json, one_line
 
 _REFERENCE: Final = "Pass references to large data, or split the work; read_doc path=reference/limits."
 _CONFIGURE: Final = "The app's code asks for something that cannot be carried out (the message says what)"
@@ -138,14 +138,26 @@ def _whose_fault(run: RunView, cause: StepView | None) -> str:
 
 def how_to_run_again(run: RunView) -> str:
     """Return how to start such a run anew, and how to repeat this one."""
-    slug = repr(one_line(run.function_slug, 100))
+    slug = in_json(run.function_slug)
     rerun = f'rerun runId="{run.id}"'
     if run.is_archived:
         return f"Function {slug} is not synced any more: once its app is back, {rerun} repeats this run."
     start = f"invoke_function functionId={slug}"
     if run.is_endpoint:
         start = "another request to the app"
-    return f"After a fix, {start} starts a new run; {rerun} repeats this one, also from a step on."
+    causes = causes_of(run)
+    place = _place(causes[0]) if causes else None
+    repeats = f"{rerun} repeats this one, also from a step on"
+    if place is not None:
+        repeats = f"{rerun} fromStep={as_json(place)} repeats this one from that step on"
+    return f"After a fix, {repeats}; {start} starts a new run."
+
+
+def _place(step: StepView) -> str | None:
+    """Return a step as `fromStep` takes it; None for a name that cannot be shown on a line as it is."""
+    if step.name != one_line(step.name, 256):
+        return None
+    return f"{step.name}:{step.index}" if step.index else step.name
 
 
 def _named(error: Mapping[str, Any]) -> tuple[object, object]:

@@ -10,7 +10,7 @@ from mcp.types import CallToolResult
 
 from durable_engine import AppView, Function, Inventory, Trigger, UnsupportedUse
 from durable_engine.durations import format_duration
-from mcp_server.clean import one_line
+from mcp_server.clean import in_json, one_line
 from mcp_server.connect import how_to_connect
 from mcp_server.nearest import nearest_names
 from mcp_server.render.budget import first_fit, reply
@@ -29,8 +29,17 @@ FLOW_CONTROL_KEYS = (
     "singleton",
     "idempotency",
 )
-_ROWS = (200, 100, 50, 25, 12)
-_LIMIT = 400
+_SHAPES = (
+    (200, 400, 20),
+    (100, 400, 20),
+    (50, 400, 20),
+    (100, 120, 3),
+    (50, 120, 3),
+    (25, 120, 3),
+    (12, 60, 2),
+    (5, 60, 1),
+)
+"""Functions, characters of a text or a configuration, and triggers of a function that are shown."""
 _MAX_APPS = 20
 _MAX_NAMES = 3
 
@@ -42,8 +51,8 @@ def functions_answer(
     live = [function for function in inventory.functions if not function.is_archived]
     found = [function for function in live if _is_wanted(function, app, query)]
     return first_fit(
-        partial(_answer, inventory, live, found, query=query, app=app, engine_url=engine_url, rows=rows)
-        for rows in _ROWS
+        partial(_answer, inventory, live, found, shape, query=query, app=app, engine_url=engine_url)
+        for shape in _SHAPES
     )
 
 
@@ -68,9 +77,9 @@ def pause_answer(function: Function) -> CallToolResult:
             function_id=function.slug,
             paused=function.is_paused,
             paused_since=since,
-            next=f"pause_function functionId={slug!r} resume=true ends the pause."
+            next=f"pause_function functionId={in_json(slug)} resume=true ends the pause."
             if function.is_paused
-            else None,
+            else _start(function),
         )
     )
 
@@ -90,32 +99,35 @@ def _answer(
     inventory: Inventory,
     live: Sequence[Function],
     found: Sequence[Function],
+    shape: tuple[int, int, int],
     *,
     query: str | None,
     app: str | None,
     engine_url: str,
-    rows: int,
 ) -> CallToolResult:
-    cut = Cutter(_LIMIT)
+    rows, limit, most_triggers = shape
+    cut = Cutter(limit)
     apps = {view.name: view for view in inventory.apps}
     nearest = _nearest(live, query) if not found and query else []
-    left_out = len(found) - rows
     result = ListFunctionsResult(
         message=_message(inventory, live, found, query=query, app=app),
         count=len(found),
         total=len(live),
         functions=[
-            _function(function, apps.get(function.app_name), inventory, cut) for function in found[:rows]
+            _function(function, apps.get(function.app_name), inventory, cut, most_triggers)
+            for function in found[:rows]
         ],
         apps=[_app(view, cut) for view in inventory.apps[:_MAX_APPS]],
         clock_ahead=clock_ahead(inventory.clock_shift_ms),
         warnings=_warnings(inventory.unsupported),
         nearest=nearest or None,
-        truncated=f"{left_out} more functions match; narrow down with query or appId."
-        if left_out > 0
-        else None,
         next=_next(inventory, live, found, nearest, engine_url),
     )
+    triggers = sum(max(0, len(function.triggers) - most_triggers) for function in found[:rows])
+    parts = [f"{len(found) - rows} more functions match"] if len(found) > rows else []
+    parts += [f"{triggers} more triggers"] if triggers else []
+    parts += [f"{cut.cuts} texts are cut at {limit} characters"] if cut.cuts else []
+    result.truncated = f"{'; '.join(parts)}; narrow down with query or appId." if parts else None
     return reply(result)
 
 
@@ -124,7 +136,9 @@ def _nearest(live: Sequence[Function], query: str) -> list[str]:
     return list(dict.fromkeys(by_name[name] for name in nearest_names(query, by_name)))
 
 
-def _function(function: Function, app: AppView | None, inventory: Inventory, cut: Cutter) -> FunctionInfo:
+def _function(
+    function: Function, app: AppView | None, inventory: Inventory, cut: Cutter, most_triggers: int
+) -> FunctionInfo:
     config = function.config
     flow = {key: config[key] for key in FLOW_CONTROL_KEYS if config.get(key)}
     return FunctionInfo(
@@ -133,7 +147,7 @@ def _function(function: Function, app: AppView | None, inventory: Inventory, cut
         app_id=function.app_name,
         triggers=[
             _trigger(trigger, cut, next_ms=inventory.ticks.get((function.id, trigger.cron or "")))
-            for trigger in function.triggers
+            for trigger in function.triggers[:most_triggers]
         ],
         retries=function.retries,
         flow_control=_configured(flow, cut),
@@ -232,14 +246,11 @@ def _next(
     startable = next((function for function in found if not function.is_endpoint), None)
     if startable is None:
         return f"Requests to the app start these: {one_line(found[0].url, 200)}."
-    slug = one_line(startable.slug, 100)
-    start = f"invoke_function functionId={slug!r} starts one and waits for its result"
-    return (
-        f"send_event name={one_line(event, 100)!r} triggers by event; {start}."
-        if event
-        else f"{_capital(start)}."
-    )
+    start = _start(startable)
+    return f"send_event name={in_json(event)} triggers by event; {start}" if event else start
 
 
-def _capital(text: str) -> str:
-    return text[:1].upper() + text[1:]
+def _start(function: Function) -> str:
+    if function.is_endpoint:
+        return f"Requests to the app start it: {one_line(function.url)}."
+    return f"invoke_function functionId={in_json(function.slug)} starts a run and waits for its result."

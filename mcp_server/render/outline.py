@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from mcp_server.clean import as_json
+from mcp_server.clean import as_one_line_json, flat
 
 _OURS = frozenset(
     {
@@ -26,7 +26,19 @@ _OURS = frozenset(
     }
 )
 _PAYLOADS = frozenset(
-    {"output", "input", "eventData", "flowControl", "cancelOn", "timeouts", "details", "was", "now"}
+    {
+        "output",
+        "input",
+        "eventData",
+        "flowControl",
+        "cancelOn",
+        "timeouts",
+        "details",
+        "was",
+        "now",
+        "expected",
+        "actual",
+    }
 )
 _PLAIN = re.compile(r"[\w .:/@*+()#~=&?%-]{1,200}", re.ASCII)
 
@@ -34,9 +46,9 @@ _PLAIN = re.compile(r"[\w .:/@*+()#~=&?%-]{1,200}", re.ASCII)
 def outline(facts: dict[str, Any]) -> str:
     """Return the outline: the message first, `next` last, the rest in between in its own order."""
     rest = {key: value for key, value in facts.items() if key not in {"message", "next"}}
-    lines = [str(facts["message"]), *_fields(rest, "")]
+    lines = [flat(str(facts["message"])), *_fields(rest, "")]
     if "next" in facts:
-        lines.append(f"next: {facts['next']}")
+        lines.append(f"next: {flat(facts['next'])}")
     return "\n".join(lines)
 
 
@@ -49,12 +61,12 @@ def _fields(facts: dict[str, Any], indent: str) -> list[str]:
 
 def _field(key: str, value: Any, indent: str) -> list[str]:
     if key in _PAYLOADS or not isinstance(value, dict | list):
-        return [f"{indent}{key}: {_scalar(key, value)}"]
+        return [f"{indent}{_name(key)}: {_scalar(key, value)}"]
     if isinstance(value, dict):
-        return [f"{indent}{key}: {_inline(value)}".rstrip(), *_nested(value, indent + "  ")]
+        return [f"{indent}{_name(key)}: {_inline(value)}".rstrip(), *_nested(value, indent + "  ")]
     if not any(isinstance(item, dict) for item in value):
-        return [f"{indent}{key}: {', '.join(_scalar(key, item) for item in value) or 'none'}"]
-    lines = [f"{indent}{key}:"]
+        return [f"{indent}{_name(key)}: {', '.join(_scalar(key, item) for item in value) or 'none'}"]
+    lines = [f"{indent}{_name(key)}:"]
     for item in value:
         lines += [f"{indent}- {_inline(item)}", *_nested(item, indent + "  ")]
     return lines
@@ -62,7 +74,7 @@ def _field(key: str, value: Any, indent: str) -> list[str]:
 
 def _inline(item: dict[str, Any]) -> str:
     return "; ".join(
-        f"{key}: {_scalar(key, value)}" for key, value in item.items() if not _is_block(key, value)
+        f"{_name(key)}: {_scalar(key, value)}" for key, value in item.items() if not _is_block(key, value)
     )
 
 
@@ -74,9 +86,13 @@ def _is_block(key: str, value: Any) -> bool:
     return key in _PAYLOADS or isinstance(value, dict | list)
 
 
+def _name(key: str) -> str:
+    return key if _PLAIN.fullmatch(key) else as_one_line_json(key)
+
+
 def _scalar(key: str, value: Any) -> str:
     if key in _PAYLOADS:
-        return as_json(value)
-    if isinstance(value, str):
-        return value if key in _OURS or _PLAIN.fullmatch(value) else as_json(value)
-    return as_json(value)
+        return as_one_line_json(value)
+    if isinstance(value, str) and key in _OURS:
+        return flat(value)
+    return value if isinstance(value, str) and _PLAIN.fullmatch(value) else as_one_line_json(value)

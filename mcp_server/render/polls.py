@@ -58,11 +58,14 @@ def _answer(
         next=_next(runs, origin),
     )
     if shape is None:
-        result.truncated = "Only ids and statuses fit; get_run_status of one run shows the rest."
-    elif cut.cuts:
         result.truncated = (
-            f"{cut.cuts} values are cut at {limit:,} characters; get_run_status of one run shows more."
+            f"Only ids and statuses of {len(runs)} runs fit; get_run_status shows the rest of one."
         )
+        return reply(result)
+    waits = sum(row.waits_omitted or 0 for row in result.runs)
+    parts = [f"{cut.cuts} values are cut at {limit:,} characters"] if cut.cuts else []
+    parts += [f"{waits} more waits"] if waits else []
+    result.truncated = f"{'; '.join(parts)}; get_run_status of one run shows more." if parts else None
     return reply(result)
 
 

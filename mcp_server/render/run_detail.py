@@ -76,7 +76,7 @@ def _detail(
         notes=[*run.notes, *hold_notes(run)] or None,
         doubles=uses_of(run, cut),
         doubles_omitted=max(0, len(run.doubles) - MAX_USES) or None,
-        steps=[step_of(step, cut, now_ms=run.now_ms, origin=origin) for step in page],
+        steps=[step_of(step, cut, now_ms=run.now_ms, origin=origin, told=run.error) for step in page],
         next_cursor=str(end) if more else None,
         next=run_next(run, origin=origin),
     )
@@ -108,7 +108,7 @@ def _invoke(run: RunView, timeout_s: int, steps: int, limit: int, *, origin: str
     result = InvokeResult(
         message=_invoke_message(run, timeout_s),
         **run_facts(run, cut, shown_steps=page, origin=origin),
-        steps=[step_of(step, cut, now_ms=run.now_ms, origin=origin) for step in page],
+        steps=[step_of(step, cut, now_ms=run.now_ms, origin=origin, told=run.error) for step in page],
         failure_handler_runs=handler_runs(run),
         next=run_next(run, origin=origin),
     )

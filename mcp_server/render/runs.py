@@ -123,9 +123,13 @@ def newest_attempt(step: StepView) -> int:
     return max(newest, step.failures[-1].attempt + goes_on)
 
 
-def step_of(step: StepView, cut: Cutter, *, now_ms: int, origin: str = "") -> Step:
-    """Return one step with its payloads cut."""
+def step_of(
+    step: StepView, cut: Cutter, *, now_ms: int, origin: str = "", told: dict[str, Any] | None = None
+) -> Step:
+    """Return one step with its payloads cut; its error in short where it is `told`, the error of the run."""
     failures, omitted = failures_of(step.failures, cut, most=MAX_FAILURES, told=step.error)
+    for failure in failures:
+        failure.step_id = None  # the step's own, just above
     mocked, fault = mocked_and_fault(step)
     facts: dict[str, Any] = {}
     if step.status is StepStatus.COMPLETED:
@@ -143,7 +147,7 @@ def step_of(step: StepView, cut: Cutter, *, now_ms: int, origin: str = "") -> St
         duration=_duration(step.started_ms, step.ended_ms),
         timed_out=step.has_timed_out or None,
         input=None if step.input is None else cut.value(step.input),
-        error=cut.error(step.error),
+        error=None if step.error is None else cut.error(_unless_told(step.error, told)),
         failures=failures or None,
         failures_omitted=omitted or None,
         waiting_for=None
@@ -183,6 +187,12 @@ def failures_of(
 
 def _short(error: dict[str, Any], told: dict[str, Any] | None) -> dict[str, Any]:
     return error if error != told else _brief(error)
+
+
+def _unless_told(error: dict[str, Any], told: dict[str, Any] | None) -> dict[str, Any]:
+    """Return the error of a step: the run that ended with it has the same with details of the call."""
+    is_told = told is not None and error.items() <= told.items()
+    return _brief(error) if is_told else error
 
 
 def _brief(error: dict[str, Any]) -> dict[str, Any]:

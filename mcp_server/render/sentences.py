@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from durable_engine import RunStatus, RunView, StepKind, StepStatus, StepView
+from durable_engine import RunStatus, RunView, StepKind, StepStatus, StepView, WaitingFor
 from durable_engine.durations import format_duration
 from durable_engine.ids import is_ulid
-from mcp_server.clean import one_line, quoted_step
+from mcp_server.clean import in_json, one_line, quoted_step
 from mcp_server.render.faults import causes_of, engine_fault, failed_next
 from mcp_server.render.runs import elapsed_ms, newest_attempt, real_duration
 from mcp_server.render.waits import describe_wait, send_signal_command, time_left, waits_of
 
 _MAX_WAITS = 2
+_LONGEST_POLL_MS = 55_000
+"""A sleep that lasts longer is not worth a call that waits."""
 _EXPLAINED = frozenset({"invoke", "concurrency", "throttle", "paused"})
 """Waits whose reason lies elsewhere: in other runs."""
 
@@ -50,7 +52,7 @@ def run_next(run: RunView, *, origin: str = "") -> str | None:
         return None
     for wait in waits_of(run):
         if wait.kind == "event" and wait.event_name:
-            return f"send_event name={one_line(wait.event_name, 100)!r} satisfies the wait; {_poll(run)}"
+            return _send_awaited(run, wait)
         if wait.kind == "signal" and not wait.is_displaced:
             return f"{send_signal_command(wait, origin)} satisfies the wait; {_poll(run)}"
     open_steps = [step for step in run.steps if not step.status.is_terminal]
@@ -61,8 +63,7 @@ def run_next(run: RunView, *, origin: str = "") -> str | None:
         why = f" {fault}" if fault else ""
         retried = f"Attempts failed and are being retried (see failures).{why}"
         return f"{retried} {_explain(run)} says where; {_poll(run)}"
-    held = next((wait for wait in waits_of(run) if wait.kind in _EXPLAINED), None)
-    return _poll(run) if held is None else f"{_explain(run)} says what is behind that; {_poll(run)}"
+    return f"{_before_polling(run)}{_poll(run)}"
 
 
 def event_hint(run_ids: Sequence[str]) -> str:
@@ -71,6 +72,24 @@ def event_hint(run_ids: Sequence[str]) -> str:
     if event_id is None:
         return ""
     return f' If it is the id of an event, list_runs eventId="{event_id}" shows the runs it started.'
+
+
+def _before_polling(run: RunView) -> str:
+    """Return what leads further than waiting alone: a reason that lies elsewhere, or a sleep to skip."""
+    waits = waits_of(run)
+    if any(wait.kind in _EXPLAINED for wait in waits):
+        return f"{_explain(run)} says what is behind that; "
+    ends = [wait.until_ms for wait in waits if wait.kind == "sleep" and wait.until_ms is not None]
+    if ends and min(ends) - run.now_ms > _LONGEST_POLL_MS:
+        return f'advance_time runId="{run.id}" lets that time pass at once; '
+    return ""
+
+
+def _send_awaited(run: RunView, wait: WaitingFor) -> str:
+    call = f"send_event name={in_json(wait.event_name or '')}"
+    if wait.expression:
+        return f"{call} satisfies the wait if its data meet the condition: {_explain(run)} tells which do."
+    return f"{call} satisfies the wait; {_poll(run)}"
 
 
 def _poll(run: RunView) -> str:

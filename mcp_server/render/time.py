@@ -69,9 +69,7 @@ def _message(moved: Advance, run: RunView | None, by: str) -> str:
 
 def _next(moved: Advance, run: RunView | None) -> str | None:
     if run is not None:
-        if run.status.is_terminal:
-            return f"get_run_status runId={run.id} shows every step."
-        return run_next(run)
+        return run_next(run) or f'get_run_status runId="{run.id}" shows every step.'
     if not moved.is_complete:
         open_calls = f" (call open: run {moved.open_calls[0]})" if moved.open_calls else ""
         return f'advance_time to="{iso(moved.target_ms)}" goes on from here{open_calls}.'

@@ -67,7 +67,9 @@ def _run_facts(run: RunView, cut: Cutter, steps: int, origin: str) -> dict[str, 
         "virtual_duration": None if elapsed is None else format_duration(elapsed),
         "real_duration": real_duration(run),
         "time_skipped": time_skipped(run),
-        "steps": [step_of(step, cut, now_ms=run.now_ms, origin=origin) for step in run.steps[:steps]],
+        "steps": [
+            step_of(step, cut, now_ms=run.now_ms, origin=origin, told=run.error) for step in run.steps[:steps]
+        ],
         "waiting_for": [wait_of(wait, now_ms=run.now_ms, cut=cut, origin=origin) for wait in waits] or None,
         "mocked": mocked_words(run),
     }
@@ -120,6 +122,8 @@ def _next(verdict: Verdict, origin: str) -> str | None:
         return f'export_test runId="{run.id}" writes it down as a test; get_run_status shows it step by step.'
     if not run.status.is_terminal:
         return run_next(run, origin=origin)
+    if run.status is RunStatus.FAILED:
+        return f'explain runId="{run.id}" names the cause; fix the code, or mock the step, and test again.'
     return (
         f'get_run_status runId="{run.id}" detail=full shows what happened; then fix the code and test again.'
     )

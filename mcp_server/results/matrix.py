@@ -38,3 +38,4 @@ class MatrixResult(Result):
     rows: list[Row]
     rows_omitted: int | None = None
     left_out: int | None = None
+    truncated: str | None = None

@@ -47,8 +47,8 @@ async def test_an_exported_test_passes_and_finds_planted_bugs(tmp_path: Path) ->
         assert tested["status"] == "COMPLETED", tested
         answer = await _exported(server, tested["runId"], "tests/test_order.py")
         assert answer["path"] == str(project.folder / "tests" / "test_order.py")
-        assert "Runs for real: reserve, charge, tell" in " ".join(answer["notes"])
-        assert "Mocked: mail." in answer["notes"]
+        assert "Runs for real: 'reserve', 'charge', 'tell'" in " ".join(answer["notes"])
+        assert "Mocked: 'mail'." in answer["notes"]
         again = await _exported(server, tested["runId"], "tests/test_order.py")
         assert again["path"] == answer["path"]
 

@@ -108,7 +108,7 @@ async def test_a_run_that_failed_in_a_step_names_step_place_and_attempt() -> Non
     assert "Step 'charge' failed at test_explain_ends_story.py:" in answer["message"]
     assert facts(answer, "attempt") == ["attempt 1 of 1 failed, and no more followed"]
     assert answer["happensNext"] == {"what": "nothing: it has ended", "byItself": False}
-    assert f'rerun runId="{answer["runId"]}" repeats this one' in answer["whatToDo"][1]
+    assert f'rerun runId="{answer["runId"]}" fromStep="charge" repeats this one' in answer["whatToDo"][1]
     assert answer["docs"][0] == "guides/debug-a-failed-run"
 
 

@@ -51,8 +51,8 @@ async def test_an_event_that_became_part_of_a_run_names_it(server, backend):
 @pytest.mark.parametrize(
     ("missed", "words"),
     [
-        (a_missed(control="rateLimit", until_ms=LATER_MS), f"starts 'shop-pay' again from {LATER} on"),
-        (a_missed(control="pause"), "pause_function functionId='shop-pay' resume=true"),
+        (a_missed(control="rateLimit", until_ms=LATER_MS), f'starts "shop-pay" again from {LATER} on'),
+        (a_missed(control="pause"), 'pause_function functionId="shop-pay" resume=true'),
         (a_missed(control="singleton", run_id=RUN_ID), f'get_run_status runId="{RUN_ID}"'),
     ],
 )

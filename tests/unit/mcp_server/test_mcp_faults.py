@@ -169,7 +169,7 @@ def test_a_new_run_is_proposed_only_where_one_can_be_started():
     archived = run_next(failed_run(error, is_archived=True))
     endpoint = run_next(failed_run(error, is_endpoint=True))
 
-    assert "invoke_function functionId='shop-pay'" in plain
+    assert 'invoke_function functionId="shop-pay"' in plain
     assert f'rerun runId="{RUN_ID}" repeats this one' in plain
     assert "invoke_function" not in archived
     assert "not synced any more" in archived

@@ -1,9 +1,7 @@
 """Hosts read either channel: both must tell the same."""
 
-import json
-from typing import Any
-
 import pytest
+from mcp_hostile import is_told, leaves
 from mcp_scripted import (
     RUN_ID,
     a_failure,
@@ -34,20 +32,6 @@ CALLS = [
     ("grep_docs", {"pattern": "step", "context": 1}),
     ("list_docs", {}),
 ]
-
-
-def leaves(value: Any) -> list[Any]:
-    if isinstance(value, dict):
-        return [leaf for item in value.values() for leaf in leaves(item)]
-    if isinstance(value, list):
-        return [leaf for item in value for leaf in leaves(item)]
-    return [value]
-
-
-def is_told(leaf: Any, text: str) -> bool:
-    if isinstance(leaf, str):
-        return leaf in text or json.dumps(leaf, ensure_ascii=False) in text or json.dumps(leaf)[1:-1] in text
-    return json.dumps(leaf) in text
 
 
 @pytest.mark.parametrize("run", [a_run(), a_waiting_run(), FAILED], ids=["completed", "waiting", "failed"])

@@ -151,7 +151,7 @@ async def test_a_function_that_is_gone_is_not_proposed_again(asking):
         answer = await asking(it)(run.id)
 
         assert "invoke_function" not in answer["next"]
-        assert "'lab-pay' is not synced any more" in answer["next"]
+        assert '"lab-pay" is not synced any more' in answer["next"]
 
 
 async def test_the_command_for_a_signal_wakes_the_run_and_the_one_that_was_displaced_times_out(asking):
@@ -231,10 +231,9 @@ async def test_a_rerun_tells_of_its_original_and_what_it_took_over(asking):
         answer = await asking(it)(second.id)
 
         assert "is FAILED in step 'charge' (attempt 1 of 1)" in failed["message"]
-        assert failed["next"].startswith(
-            "The error above is quoted from the app. After a fix, invoke_function"
-        )
-        assert f'rerun runId="{first.id}" repeats this one' in failed["next"]
+        assert failed["next"].startswith("The error above is quoted from the app. After a fix, rerun")
+        assert f'rerun runId="{first.id}" fromStep="charge" repeats this one' in failed["next"]
+        assert 'invoke_function functionId="lab-pay" starts a new run' in failed["next"]
         assert f"(rerun of {first.id}) is COMPLETED" in answer["message"]
         assert [step.get("takenOver") for step in answer["steps"]] == [True, None]
         assert all("takenOver" not in step for step in failed["steps"])

@@ -56,7 +56,7 @@ async def test_one_run_skips_to_what_it_waits_for_and_then_to_its_end(asking):
     answer = await ask(asking.server, "advance_time", {"runId": run_id})
     assert answer["status"] == "RUNNING"
     assert "waits for an event 't/call'" in answer["message"]
-    assert "send_event name='t/call'" in answer["next"]
+    assert 'send_event name="t/call"' in answer["next"]
     assert "clockAhead" not in answer
 
     answer = await ask(asking.server, "advance_time", {"runId": run_id, "to": "end"})

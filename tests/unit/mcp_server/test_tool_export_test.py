@@ -44,7 +44,7 @@ async def test_the_text_is_in_the_answer_with_how_to_run_it(asking):
     assert 'run.step("name").assert_output("Eve").assert_attempts(1)' in answer["code"]
     compile(answer["code"], "test_x.py", "exec")
     assert "stepcue_app" in answer["next"]
-    assert answer["notes"][0].startswith("Runs for real: name")
+    assert answer["notes"][0].startswith("Runs for real: 'name")
     everything = await ask(asking.server, "export_test", {"runId": asking.run_id, "mock": "all"})
     assert 'mocks={"name": "Eve"}' in everything["code"]
 
@@ -53,7 +53,7 @@ async def test_all_of_a_long_file_needs_a_path(asking, tmp_path):
     run_id = await asking.start("t/greet", {"name": "x" * 30_000})
     await asking.settle(run_id)
     answer = await ask(asking.server, "export_test", {"runId": run_id})
-    assert "path='test_lab_greet_completed.py' writes all of it" in answer["truncated"]
+    assert 'path="test_lab_greet_completed.py" writes all of it' in answer["truncated"]
     assert len(answer["code"]) == 16_000
     written = await ask(asking.server, "export_test", {"runId": run_id, "path": "a/b/test_long.py"})
     assert written["path"] == str(tmp_path / "a" / "b" / "test_long.py")

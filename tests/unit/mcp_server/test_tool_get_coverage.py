@@ -44,7 +44,7 @@ async def test_a_function_without_runs_has_nothing_covered(shop):
     answer = await ask(shop.server, "get_coverage", {"functionId": "lab-order"})
 
     assert (answer["overall"]["runs"], answer["steps"], answer["neverSeen"]) == (0, [], [])
-    assert answer["next"].startswith("invoke_function functionId='lab-order'")
+    assert answer["next"].startswith('invoke_function functionId="lab-order"')
     assert "suggestions" not in answer
 
 

@@ -83,7 +83,7 @@ async def test_a_wait_for_an_event_says_how_to_satisfy_it(server, backend):
     assert wait["remaining"] == "1m"
     assert wait["how"].startswith("send_event with this eventName and data for which `expression` holds")
     assert "waits for an event 'shop/approved' (step 'approval'), 1m left" in answer["message"]
-    assert answer["next"].startswith("send_event name='shop/approved'")
+    assert answer["next"].startswith('send_event name="shop/approved"')
     assert "waitingFor" not in answer
 
 

@@ -50,7 +50,7 @@ async def test_a_function_shows_what_starts_it_and_how_it_is_configured(server, 
         }
     ]
     assert answer["count"] == answer["total"] == 1
-    assert "send_event name='shop/order.placed'" in answer["next"]
+    assert 'send_event name="shop/order.placed"' in answer["next"]
 
 
 async def test_an_app_shows_its_sdk_and_error(server, backend):

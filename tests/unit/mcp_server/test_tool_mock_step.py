@@ -60,7 +60,7 @@ async def test_a_mocked_function_runs_to_its_end_and_every_answer_says_what_was_
         )
         assert answer["seen"] is False
         assert "No run of the function is known yet" in answer["warning"]
-        assert "clear_mocks functionId='shop-order'" in answer["next"]
+        assert 'clear_mocks functionId="shop-order"' in answer["next"]
         await ask(server, "mock_step", PAID)
 
         run = await ask(server, "invoke_function", INVOKE)

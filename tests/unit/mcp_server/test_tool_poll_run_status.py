@@ -42,7 +42,7 @@ async def test_a_waiting_run_shows_what_it_waits_for(server, backend):
     answer = await ask(server, "poll_run_status", {"runIds": [RUN_ID], "timeout": 0})
 
     assert answer["runs"][0]["waitingFor"][0]["eventName"] == "shop/approved"
-    assert answer["next"].startswith("send_event name='shop/approved'")
+    assert answer["next"].startswith('send_event name="shop/approved"')
 
 
 async def test_unknown_ids_are_named_beside_the_known(server, backend):

@@ -76,13 +76,13 @@ async def test_with_wait_the_results_of_the_runs_come_along(server, backend):
     assert run["duration"] == "1.2s"
 
 
-async def test_a_failed_run_points_to_its_steps(server, backend):
+async def test_a_failed_run_is_explained(server, backend):
     backend.runs[RUN_ID] = a_run(status=RunStatus.FAILED, output=None, error={"message": "boom"})
 
     answer = await ask(server, "send_event", {**EVENT, "wait": 20})
 
     assert answer["runs"][0]["error"] == {"message": "boom"}
-    assert answer["next"].startswith(f'get_run_status runId="{RUN_ID}"')
+    assert answer["next"].startswith(f'explain runId="{RUN_ID}"')
 
 
 async def test_a_run_that_is_still_retrying_shows_its_newest_failure(server, backend):
@@ -129,7 +129,7 @@ async def test_an_event_nobody_listens_to_names_the_nearest_triggers(server, bac
 
     assert answer["nearestTriggers"] == ["shop/order.placed", "shop/order.paid"]
     assert "no function listens to it" in answer["message"]
-    assert "'shop/order.placed'" in answer["next"]
+    assert 'name="shop/order.placed" data={"orderId":"o-1"}' in answer["next"]
 
 
 async def test_without_any_app_it_says_how_to_connect_one(server, backend):
