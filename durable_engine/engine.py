@@ -274,7 +274,7 @@ class Engine:
         raise RunNotFoundError(
             f"No run {run_id!r}.",
             nearest=closest(run_id, recent),
-            hint="Run ids come from send_event and invoke_function.",
+            hint="Run ids come from send_event and invoke_function; list_runs finds them.",
         )
 
     async def wait_for_runs(

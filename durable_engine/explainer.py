@@ -82,4 +82,4 @@ class Explainer:
 def _hint(tables: Tables, run_id: str) -> str:
     if tables.events.find(run_id) is not None:
         return "It is the id of an event: ask about the event."
-    return "Run ids come from send_event and invoke_function."
+    return "Run ids come from send_event and invoke_function; list_runs finds them."

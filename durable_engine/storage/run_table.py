@@ -130,7 +130,7 @@ class RunTable:
         """
         run = self.find(text)
         if run is None:
-            raise RunNotFoundError(f"No run {text[:100]!r}.", hint="Run ids come from send_event.")
+            raise RunNotFoundError(f"No run {text[:100]!r}.", hint="list_runs finds runs.")
         return run
 
     def known_open(self, text: str) -> Run:

@@ -59,7 +59,8 @@ def functions_answer(
 def function_info(function: Function, inventory: Inventory) -> FunctionInfo:
     """Return what list_functions shows of one function."""
     app = next((view for view in inventory.apps if view.name == function.app_name), None)
-    return _function(function, app, inventory, Cutter(_LIMIT))
+    _, limit, most_triggers = _SHAPES[0]
+    return _function(function, app, inventory, Cutter(limit), most_triggers)
 
 
 def pause_answer(function: Function) -> CallToolResult:

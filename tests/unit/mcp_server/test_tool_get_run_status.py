@@ -519,4 +519,4 @@ async def test_an_id_that_may_be_an_events_says_how_to_find_its_runs(server, bac
     told = f'list_runs eventId="{EVENT_ID}" shows the runs it started.'
     assert told in text
     assert told in polled
-    assert "list_runs" not in await refused(server, "get_run_status", {"runId": "nope"})
+    assert "list_runs eventId" not in await refused(server, "get_run_status", {"runId": "nope"})
