@@ -1,4 +1,4 @@
-"""The command line: `stepcue dev`, `stepcue mcp`, `stepcue test`."""
+"""The command line: `stepcue dev`, `stepcue mcp`, `stepcue mcp install`, `stepcue test`."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from durable_engine.config import LEAST_EVENT_BYTES, MAX_EVENT_BYTES
 from durable_engine.errors import ConfigError, DurableEngineError
 from mcp_server.attach import AttachError, attach
 from mcp_server.config import ServerConfig
+from mcp_server.install.command import install
 from mcp_server.serving import ServeOptions, serve, serve_with_stdio
 from mcp_server.sizes import reading_size, show_size
 from mcp_server.testing.command import UNUSABLE, TestOptions, run_tests
@@ -73,8 +74,10 @@ _OPTIONS: Final = (
         "--allow-host",
         "allowed_hosts",
         multiple=True,
+        envvar="STEPCUE_ALLOW_HOST",
         metavar="NAME",
-        help="Host name to answer besides the loopback ones, such as host.docker.internal. Repeatable.",
+        help="Host name to answer besides the loopback ones, such as host.docker.internal. Repeatable; "
+        "also STEPCUE_ALLOW_HOST, names with spaces between.",
     ),
     click.option("--read-only", is_flag=True, help="Offer only tools that change nothing."),
     click.option("-v", "--verbose", is_flag=True, help="Log more."),
@@ -105,19 +108,25 @@ def dev(**options: Any) -> None:
     _run(serve(serve_options, on_ready=lambda origin: _announce(origin, serve_options.engine)))
 
 
-@main.command()
+@main.group(invoke_without_command=True)
 @_with_options
-def mcp(**options: Any) -> None:
+@click.pass_context
+def mcp(context: click.Context, /, **options: Any) -> None:
     """Serve MCP over stdio, for assistants that start their servers themselves.
 
     Attaches to the Stepcue on the port, or runs the engine itself when there is none.
     """
+    if context.invoked_subcommand is not None:
+        return
     _log_to_stderr(verbose=options.pop("verbose"))
     origin = f"http://{options['host']}:{options['port']}"
     if options["port"] and _runs_stepcue(origin):
         _run(attach(f"{origin}/mcp"))
     else:
         _run(serve_with_stdio(_serve_options(options)))
+
+
+mcp.add_command(install)
 
 
 @main.command()
