@@ -74,10 +74,10 @@ _OPTIONS: Final = (
         "--allow-host",
         "allowed_hosts",
         multiple=True,
-        envvar="STEPCUE_ALLOW_HOST",
+        envvar="STEPCUE_ALLOW_HOSTS",
         metavar="NAME",
         help="Host name to answer besides the loopback ones, such as host.docker.internal. Repeatable; "
-        "also STEPCUE_ALLOW_HOST, names with spaces between.",
+        "also STEPCUE_ALLOW_HOSTS, names with spaces between.",
     ),
     click.option("--read-only", is_flag=True, help="Offer only tools that change nothing."),
     click.option("-v", "--verbose", is_flag=True, help="Log more."),

@@ -12,7 +12,7 @@ from starlette.responses import HTMLResponse
 from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from mcp_server.setup_page import setup_page
+from mcp_server.setup_page import PAGE_POLICY, setup_page
 from mcp_server.strict import StrictServer
 
 MCP_PATH = "/mcp"
@@ -89,10 +89,10 @@ class _PageOrProtocol:
             await self._protocol(scope, receive, send)
             return
         refusal = await self._checks.validate_request(request)
-        tools = [tool.name for tool in await self._server.list_tools()]
+        tools = await self._server.list_tools()
         page = refusal or HTMLResponse(
             setup_page(str(request.url.replace(query="", fragment="")), tools),
-            headers={"Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'"},
+            headers={"Content-Security-Policy": PAGE_POLICY},
         )
         await page(scope, receive, send)
 

@@ -19,6 +19,9 @@ class Client:
     title: str
     """As its vendor writes it."""
 
+    file: str
+    """Its configuration in the first of its scopes, as people call it."""
+
     table: str = "mcpServers"
     """Key of the object that holds the servers by name."""
 
@@ -42,6 +45,7 @@ CLIENTS: Final = {
         Client(
             name="claude-code",
             title="Claude Code",
+            file=".mcp.json",
             typed=True,
             windowed=False,
             then="Start Claude Code here, approve the server, and look at it with /mcp.",
@@ -49,6 +53,7 @@ CLIENTS: Final = {
         Client(
             name="claude-desktop",
             title="Claude Desktop",
+            file="claude_desktop_config.json",
             transports=("stdio",),
             scopes=("user",),
             then="Quit Claude Desktop and start it again.",
@@ -56,11 +61,13 @@ CLIENTS: Final = {
         Client(
             name="cursor",
             title="Cursor",
+            file=".cursor/mcp.json",
             then="Switch {name} on in Cursor's settings, under MCP.",
         ),
         Client(
             name="vscode",
             title="VS Code",
+            file=".vscode/mcp.json",
             table="servers",
             typed=True,
             then="Press Start above the entry in the file, then choose agent mode in the chat.",
@@ -68,6 +75,7 @@ CLIENTS: Final = {
         Client(
             name="codex",
             title="Codex",
+            file="~/.codex/config.toml",
             table="mcp_servers",
             form="toml",
             scopes=("user", "project"),
@@ -77,6 +85,7 @@ CLIENTS: Final = {
         Client(
             name="windsurf",
             title="Windsurf",
+            file="~/.codeium/windsurf/mcp_config.json",
             url_key="serverUrl",
             scopes=("user",),
             then="Refresh the MCP servers in Cascade's panel.",

@@ -17,7 +17,7 @@ _SAME_LINE: Final = re.compile(r"(?:[ \t]+|/\*.*?\*/)*(?://[^\r\n]*)?", re.DOTAL
 
 
 def pretty(value: Any, unit: str = "  ") -> str:
-    """Return `value` as people write configurations: members of an object on lines of their own, lists in one."""
+    """Return `value` as people write it: each member of an object on a line of its own, a list in one."""
     if not isinstance(value, dict) or not value:
         return json.dumps(value, ensure_ascii=False)
     members = (

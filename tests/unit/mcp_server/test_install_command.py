@@ -383,4 +383,6 @@ def test_every_client_has_a_file_or_a_command_in_each_of_its_scopes(client):
     machine = Machine(system="linux", home=Path("/h"), project=Path("/p"), environment={})
     missing = [scope for scope in client.scopes if config_file(client, scope, machine) is None]
 
+    assert str(config_file(client, client.scopes[0], machine)).endswith(client.file.lstrip("~"))
+
     assert missing == (["user"] if client.name == "claude-code" else [])
