@@ -11,6 +11,7 @@ from typing import Any, Final, TypeVar
 
 import click
 import httpx
+from click.core import ParameterSource
 from pydantic import ValidationError
 
 from durable_engine import DEFAULT_DATA_FILE, DEFAULT_PORT, EngineConfig
@@ -117,6 +118,7 @@ def mcp(context: click.Context, /, **options: Any) -> None:
     Attaches to the Stepcue on the port, or runs the engine itself when there is none.
     """
     if context.invoked_subcommand is not None:
+        _refuse_options(context)
         return
     _log_to_stderr(verbose=options.pop("verbose"))
     origin = f"http://{options['host']}:{options['port']}"
@@ -124,6 +126,17 @@ def mcp(context: click.Context, /, **options: Any) -> None:
         _run(attach(f"{origin}/mcp"))
     else:
         _run(serve_with_stdio(_serve_options(options)))
+
+
+def _refuse_options(context: click.Context) -> None:
+    given = [
+        name for name in context.params if context.get_parameter_source(name) is ParameterSource.COMMANDLINE
+    ]
+    if given:
+        raise click.UsageError(
+            f"Options before {context.invoked_subcommand!r} are for serving, and say nothing to it; "
+            "it has options of its own, such as --url."
+        )
 
 
 mcp.add_command(install)

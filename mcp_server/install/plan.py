@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import shutil
 import subprocess
 from dataclasses import dataclass
@@ -11,7 +10,7 @@ from typing import Final
 
 from mcp_server.install.clients import Client, Scope
 from mcp_server.install.entries import Target, claude_add, document, entry, shown
-from mcp_server.install.files import ConfigFile, FileError, read_config, write_config
+from mcp_server.install.files import FileError, read_config, write_config
 from mcp_server.install.locations import Machine, config_file
 from mcp_server.install.merging import Outcome, UnusableError, merge
 
@@ -58,9 +57,7 @@ def install(wish: Wish, machine: Machine) -> Report:
         value = entry(wish.client, wish.target)
         merged = merge(config.text, wish.client, wish.name, value, replace=wish.replace)
         if merged.text != config.text and wish.dry_run:
-            return Report(
-                f"{title}: would change {where}:\n{_difference(config, merged.text, where)}", done=True
-            )
+            return Report(_preview(wish, merged.outcome, where), done=True)
         kept = None
         if merged.text != config.text:
             kept = write_config(config, merged.text, backup=merged.outcome is Outcome.REPLACED)
@@ -68,10 +65,11 @@ def install(wish: Wish, machine: Machine) -> Report:
         return Report(f"{title}: {where} cannot be added to, and stays as it is: {fault}.", done=False)
     except FileError as fault:
         return Report(f"{title}: {where} cannot be used, and stays as it is: {fault}.", done=False)
-    return Report(f"{title}: {_sentence(wish, merged.outcome, where, kept)}", done=merged.outcome in _FINE)
+    copy = _shown(kept, machine) if kept else ""
+    return Report(f"{title}: {_sentence(wish, merged.outcome, where, copy)}", done=merged.outcome in _FINE)
 
 
-def _sentence(wish: Wish, outcome: Outcome, where: str, kept: Path | None) -> str:
+def _sentence(wish: Wish, outcome: Outcome, where: str, copy: str) -> str:
     then = wish.client.then.format(name=wish.name)
     match outcome:
         case Outcome.PRESENT:
@@ -82,7 +80,7 @@ def _sentence(wish: Wish, outcome: Outcome, where: str, kept: Path | None) -> st
                 "Replace it with --replace (a copy of the file is kept), or choose another --name."
             )
         case Outcome.REPLACED:
-            return f"replaced {wish.name!r} in {where}; the old file is {kept and kept.name}. {then}"
+            return f"replaced {wish.name!r} in {where}; the old file is {copy}. {then}"
         case Outcome.ADDED:
             return f"added {wish.name!r} to {where}. {then}"
 
@@ -119,10 +117,11 @@ def _document(wish: Wish) -> str:
     return document(wish.client, wish.target, name=wish.name)
 
 
-def _difference(config: ConfigFile, new: str, where: str) -> str:
-    old_lines, new_lines = config.text.splitlines(), new.splitlines()
-    lines = difflib.unified_diff(old_lines, new_lines, where, where, lineterm="")
-    return "\n".join(f"  {line}" for line in lines)
+def _preview(wish: Wish, outcome: Outcome, where: str) -> str:
+    """Tell what would change; lines of the file itself are not shown, for they may hold keys."""
+    verb = "replace the entry in" if outcome is Outcome.REPLACED else "add this to"
+    lines = "\n".join(f"  {line}" for line in _document(wish).splitlines())
+    return f"{wish.client.title}: would {verb} {where}, and leave the rest as it is:\n{lines}"
 
 
 def _shown(path: Path, machine: Machine) -> str:

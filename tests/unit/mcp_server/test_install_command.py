@@ -146,12 +146,16 @@ def test_looking_changes_nothing(project, options):
     assert not list((project.parent / "home").iterdir())
 
 
-def test_a_dry_run_shows_the_lines_that_would_be_new(project):
-    (project / ".mcp.json").write_text('{\n  "mcpServers": {\n    "a": {}\n  }\n}\n')
-    shown = install("--client", "claude-code", "--dry-run").stdout
+def test_a_dry_run_shows_what_would_be_new_and_nothing_of_what_is_there(project):
+    (project / ".mcp.json").write_text('{"mcpServers": {"a": {"env": {"KEY": "hunter2"}}}}')
+    (project / ".cursor").mkdir()
+    (project / ".cursor/mcp.json").write_text(OTHER)
+    shown = install("--client", "claude-code,cursor", "--dry-run", "--replace").stdout
 
-    assert '  +    "stepcue": {' in shown
-    assert '  -    "a": {}\n' in shown
+    assert "would add this to .mcp.json" in shown
+    assert '    "stepcue": {' in shown
+    assert "would replace the entry in .cursor/mcp.json" in shown
+    assert "hunter2" not in shown
 
 
 def test_what_is_printed_can_be_pasted(project):
@@ -301,6 +305,14 @@ def test_wrong_use_is_explained_before_anything_is_written(project, words, said)
 
     assert refused.exit_code == 2
     assert said in refused.stderr
+    assert not list(project.iterdir())
+
+
+def test_options_for_serving_are_not_passed_over_in_silence(project):
+    refused = CliRunner().invoke(main, ["mcp", "--port", "9000", "install", "--client", "cursor"])
+
+    assert refused.exit_code == 2
+    assert "--url" in refused.stderr
     assert not list(project.iterdir())
 
 
