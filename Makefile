@@ -13,7 +13,7 @@ PYTHONS := $(if $(PYTHON),$(PYTHON),python3.14 python3.13 python3.12 python3.11 
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check lint imports types fmt bench serve clean
+.PHONY: help demo test check lint imports types fmt reference bench serve clean
 .DELETE_ON_ERROR:
 # Targets share one virtual environment and one output; make them one after the other.
 .NOTPARALLEL:
@@ -48,14 +48,17 @@ fmt: $(INSTALLED) ## Format, and repair what ruff can repair
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
+reference: $(INSTALLED) ## Write docs/tools.md anew from the definitions of the tools
+	$(BIN)/python -m mcp_server.reference > docs/tools.md
+
 bench: $(INSTALLED) ## What the engine costs per step, compared to calling the app directly
 	$(BIN)/python benchmarks/latency.py $(ARGS)
 
 serve: $(INSTALLED) ## Run Stepcue on port 8288 (ARGS='-u http://127.0.0.1:8000/api/inngest')
 	$(BIN)/stepcue dev $(ARGS)
 
-clean: ## Remove the virtual environment, the packages of the TypeScript tests and the caches
-	rm -rf $(VENV) tests/typescript/*/node_modules .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .grimp_cache .hypothesis
+clean: ## Remove the virtual environment, the packages of the tests on Node.js and the caches
+	rm -rf $(VENV) tests/typescript/*/node_modules tests/conformance/node_modules .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .grimp_cache .hypothesis
 
 # Made anew when pyproject.toml changes; a virtual environment whose Python is gone or too old is replaced.
 $(INSTALLED): pyproject.toml

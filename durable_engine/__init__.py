@@ -10,6 +10,7 @@ from durable_engine.config import DEFAULT_DATA_FILE, DEFAULT_PORT, EngineConfig
 from durable_engine.control import RunControl
 from durable_engine.covering import Covering
 from durable_engine.engine import Engine
+from durable_engine.handles import Handles
 from durable_engine.http_api.app import build_app
 from durable_engine.model.coverage import Branch, Coverage, Gap, GapKind, StepCoverage
 from durable_engine.model.double import (
@@ -48,6 +49,7 @@ from durable_engine.model.flow import (
     Throttle,
 )
 from durable_engine.model.function import App, CancelOn, Function, Trigger
+from durable_engine.model.handle import Handle
 from durable_engine.model.plan import AS_USUAL, Conditions, PlannedEvent
 from durable_engine.model.records import (
     EventFilter,
@@ -66,6 +68,7 @@ from durable_engine.model.status import RunStatus, StepKind, StepStatus
 from durable_engine.model.views import AppView, FailedAttempt, Hold, Inventory, RunView, StepView, WaitingFor
 from durable_engine.repeating import Edits
 from durable_engine.replaying import Replaying
+from durable_engine.signals import Observer
 from durable_engine.snapshots import Snapshots
 from durable_engine.time_control import Advance, Fired, TimeControl
 from durable_engine.unsupported import UnsupportedUse
@@ -114,6 +117,8 @@ __all__ = [
     "FunctionVerdict",
     "Gap",
     "GapKind",
+    "Handle",
+    "Handles",
     "Hold",
     "InputChange",
     "Inventory",
@@ -125,6 +130,7 @@ __all__ = [
     "NewDouble",
     "NewEvent",
     "NotStarted",
+    "Observer",
     "Outcome",
     "PlannedEvent",
     "RateLimit",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import partial
+from typing import Final
 
 from durable_engine.durations import format_duration
 from durable_engine.expressions import compile_expression
@@ -17,6 +18,9 @@ from durable_engine.model.status import RunStatus
 from durable_engine.registry import Registry
 from durable_engine.standing import standings
 from durable_engine.storage.tables import Tables
+
+BY_REQUEST: Final = "by request"
+"""Why a run was cancelled that somebody asked to cancel: the end of a sentence."""
 
 
 def run_facts(tables: Tables, registry: Registry, run: Run, *, now_ms: int) -> RunFacts:

@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from typing import Final
 
 from durable_engine.answers import commit_checkpoint
-from durable_engine.cancelling import cancellation
+from durable_engine.cancelling import BY_REQUEST, cancellation
 from durable_engine.clock import Clock
 from durable_engine.errors import InvalidInputError, StaleCallError
 from durable_engine.expressions import compile_expression
+from durable_engine.handles import Handles
 from durable_engine.lifecycle.resume import signal_arrived
 from durable_engine.model.history import HistoryEntry, HistoryKind
 from durable_engine.model.json_value import JSONValue
@@ -24,7 +25,6 @@ from durable_engine.transactions import Transactions
 
 _AT_ONCE: Final = 100
 """Runs cancelled in one transaction: a bulk cancellation must not hold up everybody else."""
-_CANCELLED_BY: Final = "by request"
 _EVENT: Final = frozenset({"event", "vars"})
 
 
@@ -37,6 +37,8 @@ class RunControl:
         self._transactions = transactions
         self.repeating = Repeating(clock, transactions)
         """Repeats runs with something edited."""
+        self.handles = Handles(database, transactions)
+        """Keeps what callers hold on runs that they do not stay for."""
 
     async def cancel(self, run_id: str) -> None:
         """Cancel a run. A step that is being executed runs to its end; its result is dropped.
@@ -168,12 +170,12 @@ class RunControl:
                         run_id=run_id, at_ms=run.at(now_ms), kind=HistoryKind.NOTE, detail={"text": text}
                     )
                 )
-            return Settled()
+            return Settled(changed={run_id})
 
         await self._transactions.commit(change)
         return app_names[0] if app_names else None
 
 
 def _cancel(tables: Tables, registry: Registry, run: Run, *, now_ms: int) -> Settled:
-    changes = cancellation(tables, registry, run, reason=_CANCELLED_BY, now_ms=now_ms)
+    changes = cancellation(tables, registry, run, reason=BY_REQUEST, now_ms=now_ms)
     return Settlement(tables, registry, now_ms=now_ms).apply(changes)

@@ -107,6 +107,7 @@ class Dispatcher:
 
         kept, taken, due_ms = await self._database.transact(take)
         self._signals.runs_ended(kept.ended)
+        self._signals.runs_changed(kept.changed | {work.item.run_id for work in taken})
         self._signals.times_rest(kept.rested)
         for work in taken:
             task = asyncio.create_task(self._execute(work))
@@ -150,6 +151,8 @@ class Dispatcher:
                 done = await self._executor.abandon(work.item, fault)
             self._signals.runs_ended(done.settled.ended)
             self._signals.times_rest(done.settled.rested)
+            changed = {part.item.run_id for part in (work, done.taken) if part is not None}
+            self._signals.runs_changed(done.settled.changed | changed)
             work = done.taken
             if work is None or (done.next_due_ms is not None and done.next_due_ms < self._asleep_until):
                 self._signals.work_changed()

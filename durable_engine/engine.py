@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Coroutine, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final, Self
 
@@ -31,6 +31,7 @@ from durable_engine.model.json_value import JSONValue
 from durable_engine.model.plan import AS_USUAL, Conditions
 from durable_engine.model.views import Inventory, RunView
 from durable_engine.pausing import Pausing
+from durable_engine.probing import Probing
 from durable_engine.reception import Reception
 from durable_engine.recordings import Recordings
 from durable_engine.records import Records
@@ -40,7 +41,7 @@ from durable_engine.replaying import Replaying
 from durable_engine.sdk.client import SDKClient
 from durable_engine.sdk.registration import is_serve_url, read_registration
 from durable_engine.settle import Settled
-from durable_engine.signals import Signals
+from durable_engine.signals import Observer, Signals
 from durable_engine.snapshots import Snapshots
 from durable_engine.stillness import Stillness
 from durable_engine.storage.database import Database
@@ -66,7 +67,8 @@ class Engine:
         self._client = client
         self._gateway = GatewayClient()
         self._signals = Signals()
-        self._keeper = RegistryKeeper(database, clock, self._signals.work_changed)
+        signals = self._signals
+        self._keeper = RegistryKeeper(database, clock, signals.work_changed, signals.functions_changed)
         self._apps = AppSync(client, self._keeper, clock)
         executor = Executor(database, client, self._gateway, clock, self._registry)
         self._dispatcher = Dispatcher(database, executor, clock, self._signals, self._registry)
@@ -106,6 +108,8 @@ class Engine:
         """What is on record about a run, for a test that repeats it."""
         self.explainer = Explainer(database, clock, self._registry, self._apps.views)
         """Says why a run is where it is, and what an event did."""
+        self.probing = Probing(client)
+        """Looks at who answers at an address."""
         self._duties: list[asyncio.Task[None]] = []
 
     @classmethod
@@ -296,6 +300,10 @@ class Engine:
     def release_waiters(self) -> None:
         """Answer everybody who waits for runs with the state so far: the process is about to stop."""
         self._signals.release_watchers()
+
+    def observe(self, observer: Observer) -> Callable[[], None]:
+        """Tell `observer` of changes as they are committed, until the returned function is called."""
+        return self._signals.observe(observer)
 
     async def settle(self) -> None:
         """Return once no call is open and nothing is due: all runs wait for time or for the outside."""

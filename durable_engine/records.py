@@ -105,6 +105,10 @@ class Records:
 
         return await self._database.read(load)
 
+    async def newest_run_ids(self, limit: int) -> list[str]:
+        """Return the ids of the newest runs, newest first."""
+        return await self._database.read(lambda tables: tables.runs.recent_ids(limit))
+
     async def run(self, run_id: str) -> RunRecord:
         """Return one run without its steps.
 

@@ -24,11 +24,20 @@ T = TypeVar("T")
 class RegistryKeeper:
     """The one place that changes which apps and functions are known."""
 
-    def __init__(self, database: Database, clock: Clock, changed: Callable[[], None]) -> None:
-        """`changed` is called when there may be other work than before."""
+    def __init__(
+        self,
+        database: Database,
+        clock: Clock,
+        changed: Callable[[], None],
+        functions_changed: Callable[[], None],
+    ) -> None:
+        """`changed` is called when there may be other work than before, `functions_changed` when other
+        functions are known, or they are configured otherwise.
+        """
         self._database = database
         self._clock = clock
         self._changed = changed
+        self._functions_changed = functions_changed
         self.registry = Registry()
         self.registrations = 0
         """How many times an app has registered since the start."""
@@ -134,10 +143,13 @@ class RegistryKeeper:
             return result
 
         try:
-            return await self._database.transact(write)
+            result = await self._database.transact(write)
         except StorageError:  # it was undone
             self.registry = before
             raise
+        if self.registry.functions != before.functions:
+            self._functions_changed()
+        return result
 
 
 def read_registry(tables: Tables) -> Registry:

@@ -53,6 +53,8 @@ class Settled:
     """Those of them that were cancelled."""
     rested: list[str] = field(default_factory=list)
     """Timelines in which nothing goes on by itself any more."""
+    changed: set[str] = field(default_factory=set)
+    """Ids of all runs that are otherwise than before."""
 
     def add(self, other: Settled) -> None:
         """Add what another change of the same transaction did."""
@@ -62,6 +64,7 @@ class Settled:
         self.ended += other.ended
         self.cancelled += other.cancelled
         self.rested += other.rested
+        self.changed |= other.changed
 
 
 class Settlement:
@@ -98,6 +101,7 @@ class Settlement:
 
     def _write(self, changes: Changes) -> None:
         sizes = self._tables.apply(changes)
+        self.settled.changed |= changes.run_ids()
         for run_id, size in sizes.items():
             if size > MAX_STATE_BYTES:
                 last = next(write.step for write in reversed(changes.steps) if write.run_id == run_id)
@@ -260,7 +264,9 @@ def repair_stalled(
                 "That is a bug of Stepcue: please report it.",
             }
             finish.fail(changes, run_facts(tables, registry, run, now_ms=now_ms), error)
-        settled.ended += Settlement(tables, registry, now_ms=now_ms).apply(changes).ended
+        repaired = Settlement(tables, registry, now_ms=now_ms).apply(changes)
+        settled.ended += repaired.ended
+        settled.changed |= repaired.changed
 
 
 def invoked_event(

@@ -1,11 +1,32 @@
-"""In-process wake-ups, given after a commit: work is due, a run has ended."""
+"""In-process wake-ups, given after a commit: work is due, a run has ended, something is otherwise now."""
 
 from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager
+from typing import Protocol
+
+
+class Observer(Protocol):
+    """Is told what has changed, on the event loop, after the commit; must neither raise nor wait."""
+
+    def runs_changed(self, run_ids: Collection[str]) -> None:
+        """Runs were queued, went on, or ended."""
+        ...
+
+    def functions_changed(self) -> None:
+        """Functions came, went, or are configured or paused otherwise."""
+        ...
+
+    def state_replaced(self) -> None:
+        """Everything may be otherwise: a snapshot was restored, or the engine emptied."""
+        ...
+
+    def stopping(self) -> None:
+        """The process is about to stop; nothing more is told."""
+        ...
 
 
 class Signals:
@@ -17,6 +38,7 @@ class Signals:
         self._is_stopping = False
         self._watchers: dict[str, set[RunWatch]] = defaultdict(set)
         self._rests: dict[str, asyncio.Event] = {}
+        self._observers: dict[object, Observer] = {}
 
     @property
     def is_stopping(self) -> bool:
@@ -50,6 +72,34 @@ class Signals:
             for watch in self._watchers.get(run_id, ()):
                 watch.note_end(run_id)
 
+    def observe(self, observer: Observer) -> Callable[[], None]:
+        """Tell `observer` of all changes until the returned function is called."""
+        key = object()
+        self._observers[key] = observer
+        if self._is_stopping:
+            observer.stopping()
+
+        def stop() -> None:
+            self._observers.pop(key, None)
+
+        return stop
+
+    def runs_changed(self, run_ids: Collection[str]) -> None:
+        """Tell who observes that these runs are otherwise now."""
+        if run_ids:
+            for observer in list(self._observers.values()):
+                observer.runs_changed(run_ids)
+
+    def functions_changed(self) -> None:
+        """Tell who observes that the known functions are other ones now."""
+        for observer in list(self._observers.values()):
+            observer.functions_changed()
+
+    def state_replaced(self) -> None:
+        """Tell who observes that all is otherwise."""
+        for observer in list(self._observers.values()):
+            observer.state_replaced()
+
     def times_rest(self, timeline_ids: Iterable[str]) -> None:
         """Wake whoever waits for a time of some runs to come to rest: nothing in it goes on by itself."""
         for timeline_id in timeline_ids:
@@ -75,6 +125,8 @@ class Signals:
         for watches in self._watchers.values():
             for watch in watches:
                 watch.give_up()
+        for observer in list(self._observers.values()):
+            observer.stopping()
 
     @contextmanager
     def watch(self, run_ids: Collection[str]) -> Iterator[RunWatch]:

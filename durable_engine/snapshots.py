@@ -209,6 +209,7 @@ class Snapshots:
                     yield run_id
 
         self._signals.runs_ended(await self._database.read(lambda tables: tuple(over(tables))))
+        self._signals.state_replaced()
 
     async def _sync_again(self, restored: Registry, before: Iterable[str]) -> tuple[SyncedAgain, ...]:
         """Sync the apps of the snapshot and those known before it: what runs now is their code of today."""

@@ -44,5 +44,6 @@ class Transactions:
 
         settled = await self._database.transact(work)
         self._signals.runs_ended(settled.ended)
+        self._signals.runs_changed(settled.changed)
         self._signals.work_changed()
         return settled

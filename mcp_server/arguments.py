@@ -15,7 +15,7 @@ RunId = Annotated[
     Field(
         min_length=1,
         max_length=64,
-        description='Run id as send_event or invoke_function returned it, e.g. "01JD4Z9QW3V8T5N2B7K1M6X0CR".',
+        description='Run id, e.g. "01JD4Z9Q…".',
     ),
 ]
 
@@ -24,7 +24,7 @@ FunctionId = Annotated[
     Field(
         min_length=1,
         max_length=512,
-        description='Function id from list_functions, e.g. "shop-process-order"; UUID or name work too.',
+        description='Id or name from list_functions, e.g. "shop-process-order".',
     ),
 ]
 AppId = Annotated[
@@ -32,18 +32,18 @@ AppId = Annotated[
     Field(
         min_length=1,
         max_length=256,
-        description='App of the function when the name fits several, e.g. "shop".',
+        description='Its app, if the name fits several, e.g. "shop".',
     ),
 ]
 
 EventData = Annotated[
     dict[str, Any],
-    Field(description='Event payload, a JSON object read as event.data, e.g. {"orderId": "o-1"}.'),
+    Field(description='event.data, e.g. {"orderId": "o-1"}.'),
 ]
 
 EventUser = Annotated[
     dict[str, Any],
-    Field(description='User the event is about, a JSON object read as event.user, e.g. {"id": "u-1"}.'),
+    Field(description='event.user, e.g. {"id": "u-1"}.'),
 ]
 
 Timeout = Annotated[
@@ -51,7 +51,7 @@ Timeout = Annotated[
     Field(
         ge=0,
         le=MAX_WAIT_S,
-        description="Seconds to wait, 0 to 55, e.g. 30. When they pass, the state so far is returned.",
+        description="Seconds to wait, e.g. 30; then the state so far comes back.",
     ),
 ]
 
@@ -66,7 +66,7 @@ SnapshotName = Annotated[
 
 Sdk = Annotated[
     Literal["typescript", "python", "go"],
-    Field(description='Only what applies to this SDK, e.g. "python".'),
+    Field(description="Only what applies to this SDK."),
 ]
 
 Category = Annotated[

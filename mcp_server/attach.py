@@ -14,6 +14,7 @@ from typing import Any, Final
 import httpx2
 from mcp import Client
 from mcp.client.streamable_http import streamable_http_client
+from mcp.client.subscriptions import Subscription
 from mcp.server import Server, ServerRequestContext
 from mcp.server.stdio import stdio_server
 from mcp.shared.dispatcher import ProgressFnT
@@ -24,12 +25,15 @@ from mcp.types import (
     CallToolRequest,
     CallToolRequestParams,
     CallToolResult,
+    ClientRequest,
     Implementation,
     ListToolsResult,
     PaginatedRequestParams,
+    SubscriptionFilter,
     TextContent,
 )
 
+from mcp_server.passing_on import R, handlers
 from mcp_server.strict import StrictServer
 
 logger = logging.getLogger(__name__)
@@ -113,6 +117,31 @@ class Upstream:
                     request, CallToolResult, progress_callback=on_progress
                 )
 
+    async def ask(self, request: ClientRequest, answer: type[R]) -> R:
+        """Return the answer to any other request as it came.
+
+        Raises:
+            MCPError: the server refuses, or does not answer.
+        """
+        with _as_protocol_error(), self._faults():
+            async with self._session() as client:
+                return await client.session.send_request(request, answer)
+
+    @asynccontextmanager
+    async def listen(self, wanted: SubscriptionFilter) -> AsyncIterator[Subscription]:
+        """Listen for changes while entered; raises as `ask`."""
+        with _as_protocol_error(), self._faults():
+            async with (
+                self._session() as client,
+                client.listen(
+                    tools_list_changed=bool(wanted.tools_list_changed),
+                    prompts_list_changed=bool(wanted.prompts_list_changed),
+                    resources_list_changed=bool(wanted.resources_list_changed),
+                    resource_subscriptions=wanted.resource_subscriptions or (),
+                ) as told,
+            ):
+                yield told
+
     def _session(self) -> Client:
         return Client(streamable_http_client(self.url, http_client=self._http), cache=None)
 
@@ -127,6 +156,14 @@ class Upstream:
             raise AttachError(
                 f"No Stepcue answers at {self.url}. Start one with `stepcue dev`, or check the address."
             ) from error
+
+
+@contextmanager
+def _as_protocol_error() -> Iterator[None]:
+    try:
+        yield
+    except AttachError as error:
+        raise MCPError(code=INTERNAL_ERROR, message=str(error)) from error
 
 
 def _innermost(error: BaseException) -> BaseException:
@@ -151,7 +188,7 @@ async def connect(url: str) -> AsyncIterator[Upstream]:
 
 
 def build_bridge(upstream: Upstream) -> Server[Any]:
-    """Build a server that passes tools/list and tools/call on, results unchanged.
+    """Build a server that passes everything on, results unchanged.
 
     Progress flows back to the caller; a caller that gives up ends the call upstream.
     """
@@ -159,10 +196,8 @@ def build_bridge(upstream: Upstream) -> Server[Any]:
     async def list_tools(
         _context: ServerRequestContext[Any], params: PaginatedRequestParams | None
     ) -> ListToolsResult:
-        try:
+        with _as_protocol_error():
             return await upstream.list_tools(params.cursor if params else None)
-        except AttachError as error:
-            raise MCPError(code=INTERNAL_ERROR, message=str(error)) from error
 
     async def call_tool(context: ServerRequestContext[Any], params: CallToolRequestParams) -> CallToolResult:
         try:
@@ -182,4 +217,5 @@ def build_bridge(upstream: Upstream) -> Server[Any]:
         instructions=upstream.instructions,
         on_list_tools=list_tools,
         on_call_tool=call_tool,
+        **handlers(upstream),
     )

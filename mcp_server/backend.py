@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
 from durable_engine import (
@@ -10,12 +10,14 @@ from durable_engine import (
     Conditions,
     Covering,
     Double,
+    EngineConfig,
     EventReceipt,
     Explanation,
     Function,
     Inventory,
     NewDouble,
     NewEvent,
+    Observer,
     Replaying,
     RunControl,
     RunView,
@@ -24,7 +26,8 @@ from durable_engine import (
     TimeControl,
 )
 from durable_engine.model.recording import Recording
-from durable_engine.scenarios.runner import Recorded
+from durable_engine.probing import Probing
+from durable_engine.records import Records
 
 
 class Doubles(Protocol):
@@ -94,6 +97,16 @@ class Backend(Protocol):
     @property
     def doubles(self) -> Doubles:
         """Mocks and faults."""
+        ...
+
+    @property
+    def config(self) -> EngineConfig:
+        """The settings of the engine."""
+        ...
+
+    @property
+    def probing(self) -> Probing:
+        """Looks at who answers at an address."""
         ...
 
     @property
@@ -176,13 +189,17 @@ class Backend(Protocol):
         ...
 
     @property
-    def records(self) -> Recorded:
-        """Looks up events and functions."""
+    def records(self) -> Records:
+        """Lists and looks up runs, events and functions."""
         ...
 
     @property
     def snapshots(self) -> Snapshots:
         """Keeps the whole state, and comes back to it."""
+        ...
+
+    def observe(self, observer: Observer) -> Callable[[], None]:
+        """Tell `observer` of changes as they happen, until the returned function is called."""
         ...
 
     async def inventory(self) -> Inventory:

@@ -1,4 +1,4 @@
-"""The command line: `stepcue dev`, `stepcue mcp`, `stepcue mcp install`, `stepcue test`."""
+"""The command line: `stepcue dev`, `stepcue mcp`, `stepcue mcp install`, `stepcue test`, `stepcue doctor`."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from durable_engine.config import LEAST_EVENT_BYTES, MAX_EVENT_BYTES
 from durable_engine.errors import ConfigError, DurableEngineError
 from mcp_server.attach import AttachError, attach
 from mcp_server.config import ServerConfig
+from mcp_server.doctor_command import doctor_command
 from mcp_server.install.command import install
 from mcp_server.serving import ServeOptions, serve, serve_with_stdio
 from mcp_server.sizes import reading_size, show_size
@@ -211,6 +212,9 @@ def _serve_url(text: str) -> str:
     if url.scheme not in {"http", "https"} or not url.host:
         raise click.BadParameter(f"{text!r} is not an http(s) URL.", param_hint="--sdk-url")
     return str(url.copy_with(path="/api/inngest") if url.path in {"", "/"} else url)
+
+
+main.add_command(doctor_command(_serve_url))
 
 
 def _runs_stepcue(origin: str) -> bool:

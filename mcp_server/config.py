@@ -28,3 +28,6 @@ class ServerConfig(BaseModel):
 
     progress_interval_s: float = Field(default=1.0, gt=0)
     """Seconds between progress reports of a waiting tool. Hosts give up on silence, not on slowness."""
+
+    task_grace_s: float = Field(default=3.0, ge=0, le=30)
+    """Seconds that a wait may take before a client that knows tasks is given one instead of the answer."""

@@ -6,9 +6,11 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Final
 
-from mcp.server.mcpserver.exceptions import ToolError
+from mcp.server.mcpserver.exceptions import ResourceError, ResourceNotFoundError, ToolError
+from mcp.shared.exceptions import MCPError
+from mcp.types import INVALID_PARAMS
 
-from docs_index import DocsIndexError
+from docs_index import DocsIndexError, PageNotFoundError, SectionNotFoundError
 from durable_engine import errors as engine
 from mcp_server.clean import clean_text
 
@@ -54,6 +56,26 @@ def as_tool_errors() -> Iterator[None]:
         yield
     except (engine.DurableEngineError, DocsIndexError) as error:
         raise ToolError(describe(error)) from error
+
+
+@contextmanager
+def as_resource_errors() -> Iterator[None]:
+    """Turn anticipated errors into those of resources: not found, or a sentence on what went wrong."""
+    try:
+        yield
+    except (engine.NotFoundError, PageNotFoundError, SectionNotFoundError) as error:
+        raise ResourceNotFoundError(describe(error)) from error
+    except (engine.DurableEngineError, DocsIndexError) as error:
+        raise ResourceError(describe(error)) from error
+
+
+@contextmanager
+def as_argument_errors() -> Iterator[None]:
+    """Turn anticipated errors of a prompt into refusals of its arguments, which clients show."""
+    try:
+        yield
+    except (engine.DurableEngineError, DocsIndexError) as error:
+        raise MCPError(INVALID_PARAMS, describe(error)) from error
 
 
 def describe(error: Exception) -> str:

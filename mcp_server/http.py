@@ -12,6 +12,7 @@ from starlette.responses import HTMLResponse
 from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from mcp_server.session_routing import SessionRouting
 from mcp_server.setup_page import PAGE_POLICY, setup_page
 from mcp_server.strict import StrictServer
 
@@ -23,20 +24,20 @@ _LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
 class MCPMount:
     """What a Starlette application needs to serve MCP: add the routes, enter `lifespan()` once."""
 
-    server: StrictServer
     routes: tuple[BaseRoute, ...]
+    routing: SessionRouting
 
     @asynccontextmanager
     async def lifespan(self) -> AsyncIterator[None]:
-        """Serve sessions while entered; once per mount, around the application's life."""
-        async with self.server.session_manager.run():
+        """Serve requests while entered; once per mount, around the application's life."""
+        async with self.routing.running():
             yield
 
 
 def mount_mcp(
     server: StrictServer, *, allowed_hosts: Sequence[str] = (), allowed_origins: Sequence[str] = ()
 ) -> MCPMount:
-    """Build the mount of a server: stateless, so nothing is lost when the process restarts.
+    """Build the mount of a server; nothing is lost when the process restarts, as no request needs a session.
 
     Args:
         server: a server that is not mounted elsewhere.
@@ -45,13 +46,9 @@ def mount_mcp(
         allowed_origins: Origin headers to accept besides loopback ones, e.g. "https://tools.example".
     """
     security = security_settings(allowed_hosts=allowed_hosts, allowed_origins=allowed_origins)
-    app = server.streamable_http_app(
-        streamable_http_path=MCP_PATH, stateless_http=True, json_response=False, transport_security=security
-    )
-    endpoint = next(route for route in app.routes if isinstance(route, Route) and route.path == MCP_PATH)
-    others = [route for route in app.routes if route is not endpoint]
-    page = _PageOrProtocol(endpoint.app, server, security)
-    return MCPMount(server=server, routes=(Route(MCP_PATH, endpoint=page), *others))
+    routing = SessionRouting.of(server, security)
+    page = _PageOrProtocol(routing, server, security)
+    return MCPMount(routes=(Route(MCP_PATH, endpoint=page),), routing=routing)
 
 
 def security_settings(

@@ -11,6 +11,11 @@ READ_ONLY: Final = ToolAnnotations(
 )
 """Looks, changes nothing."""
 
+ASKS: Final = ToolAnnotations(
+    read_only_hint=True, destructive_hint=False, idempotent_hint=True, open_world_hint=True
+)
+"""Looks, changes nothing, and asks addresses outside what they are."""
+
 CHANGES: Final = ToolAnnotations(
     read_only_hint=False, destructive_hint=True, idempotent_hint=True, open_world_hint=False
 )

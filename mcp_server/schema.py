@@ -9,10 +9,11 @@ _PLAIN_OBJECT: Final = {"type": "object"}
 
 
 def tidy(schema: dict[str, Any]) -> dict[str, Any]:
-    """Return the schema without pydantic's noise.
+    """Return the schema without pydantic's noise: every conversation pays for it.
 
     Titles repeat the property's name; `anyOf: [X, null]` with a null default says "optional" a second
-    time, and hosts that flatten schemas stumble over it. Absent means absent in our results as well.
+    time, and hosts that flatten schemas stumble over it. Absent means absent in our results as well. That
+    a text is not empty is checked, and not worth its tokens.
     """
     return {key: _tidy(value) for key, value in _without_null(schema).items() if not _is_noise(key, value)}
 
@@ -63,7 +64,9 @@ def _each(node: Any, change: Callable[[dict[str, Any]], dict[str, Any]]) -> Any:
 
 def _is_noise(key: str, value: object) -> bool:
     # A property named "title" has a schema, not a string, under this key.
-    return (key == "title" and isinstance(value, str)) or (key == "additionalProperties" and value is True)
+    if isinstance(value, str):
+        return key == "title"
+    return (key, value) in (("additionalProperties", True), ("minLength", 1))
 
 
 def _without_null(schema: dict[str, Any]) -> dict[str, Any]:

@@ -8,13 +8,15 @@ from docs_index import DocsIndex
 from mcp_server.backend import Backend
 from mcp_server.config import ServerConfig
 from mcp_server.instructions import instructions
-from mcp_server.strict import StrictServer
+from mcp_server.offering import OfferingServer
+from mcp_server.tasks.extension import TasksExtension
+from mcp_server.tasks.runs import RunTasks
 from mcp_server.tools.catalog import offered_tools
 
 SERVER_NAME = "stepcue"
 
 
-def build_server(backend: Backend, docs: DocsIndex, *, config: ServerConfig | None = None) -> StrictServer:
+def build_server(backend: Backend, docs: DocsIndex, *, config: ServerConfig | None = None) -> OfferingServer:
     """Build the MCP server over a backend that runs workflows and an index of the documentation.
 
     A server object serves one HTTP mount (its session manager runs once) or any number of stdio sessions
@@ -24,11 +26,15 @@ def build_server(backend: Backend, docs: DocsIndex, *, config: ServerConfig | No
         ValueError: `config.tools` names a tool that does not exist.
     """
     config = config or ServerConfig()
-    return StrictServer(
+    tools = offered_tools(backend, docs, config)
+    return OfferingServer(
         SERVER_NAME,
-        tools=offered_tools(backend, docs, config),
+        backend,
+        docs,
+        config=config,
+        tools=tools,
+        extensions=[TasksExtension(RunTasks(backend, config, [tool.name for tool in tools]))],
         title="Stepcue: test Inngest workflows",
-        instructions=instructions(config),
+        instructions=instructions([tool.name for tool in tools], read_only=config.read_only),
         version=version("stepcue"),
-        subscriptions=False,
     )

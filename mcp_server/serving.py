@@ -88,7 +88,7 @@ async def _running(options: ServeOptions) -> AsyncIterator[tuple[Engine, ServerC
                 allowed_hosts=options.allowed_hosts,
                 lifespan=mount.lifespan,
             )
-            server = _HTTPServer(app)
+            server = _HTTPServer(app, on_stop=mount.routing.end_streams)
             async with server.serving(sockets):
                 engine.keep_apps_in_sync(own_port=port)
                 yield engine, config, server
@@ -159,7 +159,7 @@ def _prepare_folder(data_file: Path | None) -> None:
 class _HTTPServer(uvicorn.Server):
     """uvicorn inside our own event loop: we decide when it stops."""
 
-    def __init__(self, app: object) -> None:
+    def __init__(self, app: object, *, on_stop: Callable[[], None]) -> None:
         super().__init__(
             uvicorn.Config(
                 app,  # type: ignore[arg-type]
@@ -174,6 +174,7 @@ class _HTTPServer(uvicorn.Server):
         logging.getLogger("uvicorn.error").addFilter(_is_no_cancelled_stream)
         self.ready = asyncio.Event()
         self.ended = asyncio.Event()
+        self._on_stop = on_stop
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -184,6 +185,11 @@ class _HTTPServer(uvicorn.Server):
         """Start, and tell."""
         await super().startup(sockets=sockets)
         self.ready.set()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Stop: whoever only listens is let go, open calls have a moment to end."""
+        self._on_stop()
+        await super().shutdown(sockets=sockets)
 
     @asynccontextmanager
     async def serving(self, sockets: list[socket.socket]) -> AsyncIterator[None]:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Coroutine, Mapping, Sequence
+from collections.abc import Coroutine, Iterator, Mapping, Sequence
+from contextvars import ContextVar
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from mcp.server.mcpserver import Context
@@ -13,6 +15,37 @@ from durable_engine import RunView
 from mcp_server.backend import Backend
 
 T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Unfinished:
+    """Runs that a tool would have waited for; `about` is what its answer needs besides them."""
+
+    run_ids: tuple[str, ...]
+    about: object
+
+
+@dataclass(slots=True)
+class Handover:
+    """Waits of a caller who comes back for what takes longer than `grace_s` seconds."""
+
+    grace_s: float
+    unfinished: Unfinished | None = None
+    """Set by the wait that was broken off; the tool's own answer is then not worth sending."""
+
+
+_HANDOVER: ContextVar[Handover | None] = ContextVar("handover", default=None)
+
+
+@contextlib.contextmanager
+def handing_over(grace_s: float) -> Iterator[Handover]:
+    """Let waits for runs that begin in here break off after `grace_s` seconds, and say what is left."""
+    handover = Handover(grace_s)
+    token = _HANDOVER.set(handover)
+    try:
+        yield handover
+    finally:
+        _HANDOVER.reset(token)
 
 
 async def with_progress(
@@ -50,12 +83,24 @@ class RunWaiter:
         self._interval_s = interval_s
 
     async def wait(
-        self, run_ids: Sequence[str], *, timeout_s: float, context: Context[Any, Any]
+        self, run_ids: Sequence[str], *, timeout_s: float, context: Context[Any, Any], about: object = None
     ) -> Mapping[str, RunView]:
         """Return the runs once all have ended, or as they are after `timeout_s` seconds.
 
-        Ids of no run are missing from the answer.
+        Ids of no run are missing from the answer. A caller who comes back (`handing_over`) gets them as they
+        are after its grace, and `about` is kept for the answer then.
         """
+        handover = _HANDOVER.get()
+        if handover is None or timeout_s <= handover.grace_s:
+            return await self._wait(run_ids, timeout_s=timeout_s, context=context)
+        runs = await self._wait(run_ids, timeout_s=handover.grace_s, context=context)
+        if not all(run.status.is_terminal for run in runs.values()):
+            handover.unfinished = Unfinished(tuple(run_ids), about)
+        return runs
+
+    async def _wait(
+        self, run_ids: Sequence[str], *, timeout_s: float, context: Context[Any, Any]
+    ) -> Mapping[str, RunView]:
         return await with_progress(
             self._backend.wait_for_runs(run_ids, timeout_s=timeout_s),
             what="1 run" if len(run_ids) == 1 else f"{len(run_ids)} runs",

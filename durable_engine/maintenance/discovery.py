@@ -11,6 +11,7 @@ from durable_engine.errors import SyncError
 from durable_engine.maintenance.app_sync import AppSync
 from durable_engine.registry_keeper import RegistryKeeper
 from durable_engine.sdk.client import APP_FAULTS, SDKClient
+from durable_engine.sdk.introspection import SERVE_PATHS
 
 PORTS: Final = (
     *range(3000, 3011),
@@ -25,12 +26,6 @@ PORTS: Final = (
     8787,
     8888,
     *range(8910, 8916),
-)
-PATHS: Final = (
-    "/api/inngest",
-    "/x/inngest",
-    "/.netlify/functions/inngest",
-    "/.redwood/functions/inngest",
 )
 _PROBE_TIMEOUT_S: Final = 2.0
 
@@ -71,7 +66,7 @@ class Discovery:
 
     async def _probe_port(self, port: int) -> str | None:
         scheme = "https" if port == 443 else "http"
-        for path in PATHS:
+        for path in SERVE_PATHS:
             url = f"{scheme}://127.0.0.1:{port}{path}"
             try:
                 answer = await self._client.introspect(url, timeout_s=_PROBE_TIMEOUT_S)

@@ -117,3 +117,8 @@ class Changes:
     """Waits that an event ended, and runs that it cancelled."""
     decisions: list[EventDecision] = field(default_factory=list)
     """Why functions that listen to an event are not started by it, now or at all."""
+
+    def run_ids(self) -> set[str]:
+        """Return the runs that are otherwise after this."""
+        ids = {run.id for run in self.new_runs} | {end.run.id for end in self.ends} | set(self.resumed)
+        return ids | {write.run_id for write in self.steps} | {entry.run_id for entry in self.history}

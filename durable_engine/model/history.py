@@ -28,6 +28,8 @@ class HistoryKind(StrEnum):
     HELD = "call.held"
     DOUBLED = "step.doubled"
     NOTE = "run.note"
+    HANDLE_GIVEN = "handle.given"
+    HANDLE_DROPPED = "handle.dropped"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -22,6 +22,7 @@ from durable_engine.sdk.reply import failure, read_reply
 from durable_engine.sdk.signing import SIGNATURE_HEADER, Signer
 
 MAX_REPLY_BYTES: Final = 8 * 1024 * 1024
+MAX_LOOK_BYTES: Final = 64 * 1024
 CALL_TIMEOUT_S: Final = 2 * 3_600
 CONNECT_TIMEOUT_S: Final = 10.0
 SYNC_TIMEOUT_S: Final = 10.0
@@ -162,13 +163,38 @@ class SDKClient:
         """Ask whether an SDK app is served at `url`; raises as `sync`."""
         return await self._ask("GET", url, headers={}, content=None, timeout_s=timeout_s)
 
+    async def look(self, url: str, *, timeout_s: float, signs: bool) -> AppAnswer:
+        """Ask as `introspect` who is there, which may be anybody; raises as `sync`.
+
+        Follows no redirect, reads at most `MAX_LOOK_BYTES`, and signs only if told to.
+        """
+        return await self._ask(
+            "GET", url, headers={}, content=None, timeout_s=timeout_s, signs=signs, is_stranger=True
+        )
+
     async def _ask(
-        self, method: str, url: str, *, headers: dict[str, str], content: bytes | None, timeout_s: float
+        self,
+        method: str,
+        url: str,
+        *,
+        headers: dict[str, str],
+        content: bytes | None,
+        timeout_s: float,
+        signs: bool = True,
+        is_stranger: bool = False,
     ) -> AppAnswer:
         """Send as `_send`, with a limit for the whole exchange: an app may dribble its answer."""
         try:
             async with asyncio.timeout(timeout_s):
-                return await self._send(method, url, headers=headers, content=content, timeout_s=timeout_s)
+                return await self._send(
+                    method,
+                    url,
+                    headers=headers,
+                    content=content,
+                    timeout_s=timeout_s,
+                    signs=signs,
+                    is_stranger=is_stranger,
+                )
         except TimeoutError:
             raise httpx.ReadTimeout("the answer took too long") from None
 
@@ -181,13 +207,17 @@ class SDKClient:
         content: bytes | None,
         timeout_s: float | None = None,
         is_late: Callable[[], bool] | None = None,
+        signs: bool = True,
+        is_stranger: bool = False,
     ) -> AppAnswer:
         """Send, follow redirects without turning a POST into a GET, and read a bounded body.
 
         The time-outs of a transport are about silence; `is_late` is asked at each sign of life.
+        A stranger's redirect is its answer, and little of its body is read.
         """
+        most = MAX_LOOK_BYTES if is_stranger else MAX_REPLY_BYTES
         headers = {**headers, "Accept-Encoding": "gzip"}
-        if self._signer is not None:
+        if self._signer is not None and signs:
             headers[SIGNATURE_HEADER] = self._signer.sign(content or b"")
         for _ in range(MAX_REDIRECTS):
             request = httpx.Request(
@@ -196,11 +226,11 @@ class SDKClient:
             async with self._transport() as transport:
                 response = await transport.handle_async_request(request)
                 try:
-                    if response.has_redirect_location:
+                    if response.has_redirect_location and not is_stranger:
                         url = str(request.url.join(response.headers["location"]))
                         continue
                     chunks = _in_time(response.aiter_bytes(), is_late)
-                    body = await read_bounded(chunks, most=MAX_REPLY_BYTES, too_large=ReplyTooLargeError())
+                    body = await read_bounded(chunks, most=most, too_large=ReplyTooLargeError())
                 finally:
                     await response.aclose()
             lower = {key.lower(): value for key, value in response.headers.items()}

@@ -41,12 +41,12 @@ def event_answer(
     runs: Mapping[str, RunView],
     *,
     unmatched: Unmatched | None,
-    waited_s: int,
+    waited_s: int | None,
     origin: str = "",
 ) -> CallToolResult:
     """Build the answer; `runs` are the states at the end of a wait, empty without one.
 
-    `origin` is where the engine listens.
+    `waited_s` is None for a wait that took as long as the runs did. `origin` is where the engine listens.
     """
     return first_fit(
         partial(_answer, receipt, runs, unmatched, waited_s, origin, limit=limit, rows=rows)
@@ -58,7 +58,7 @@ def _answer(
     receipt: EventReceipt,
     runs: Mapping[str, RunView],
     unmatched: Unmatched | None,
-    waited_s: int,
+    waited_s: int | None,
     origin: str,
     *,
     limit: int,
@@ -143,7 +143,7 @@ def _app_errors(unmatched: Unmatched | None, cut: Cutter) -> list[AppProblem]:
 
 
 def _message(
-    receipt: EventReceipt, runs: Mapping[str, RunView], unmatched: Unmatched | None, waited_s: int
+    receipt: EventReceipt, runs: Mapping[str, RunView], unmatched: Unmatched | None, waited_s: int | None
 ) -> str:
     name = one_line(receipt.event.name, 100)
     if unmatched is not None:
@@ -177,7 +177,8 @@ def _message(
     if not runs:
         return text
     ended = sum(run.status.is_terminal for run in runs.values())
-    return f"{text} {ended} of {len(runs)} ended within {waited_s} s."
+    within = "" if waited_s is None else f" within {waited_s} s"
+    return f"{text} {ended} of {len(runs)} ended{within}."
 
 
 def _unmet(wait: UnmetWait) -> str:

@@ -47,6 +47,12 @@ def functions_answer(
     )
 
 
+def function_info(function: Function, inventory: Inventory) -> FunctionInfo:
+    """Return what list_functions shows of one function."""
+    app = next((view for view in inventory.apps if view.name == function.app_name), None)
+    return _function(function, app, inventory, Cutter(_LIMIT))
+
+
 def pause_answer(function: Function) -> CallToolResult:
     """Build the answer of pause_function from the function as it is now."""
     slug = one_line(function.slug, 100)

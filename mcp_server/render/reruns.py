@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import partial
 from typing import Final
 
@@ -18,24 +19,22 @@ from mcp_server.results.reruns import Edited, NewRun, Repeats, RerunResult
 _SHAPES: Final = ((8_000, 100), (2_000, 50), (300, 20), (60, 5))
 
 
-def rerun_answer(
-    receipt: RerunReceipt, run: RunView, *, edited: Edited | None, from_step: str | None, origin: str
-) -> CallToolResult:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Repeat:
+    """What was asked for, and what the engine said to it."""
+
+    receipt: RerunReceipt
+    edited: Edited | None
+    from_step: str | None
+
+
+def rerun_answer(repeat: Repeat, run: RunView, *, origin: str) -> CallToolResult:
     """Build the answer; `origin` is where the engine listens."""
-    return first_fit(
-        partial(_answer, receipt, run, edited, from_step, limit, names, origin) for limit, names in _SHAPES
-    )
+    return first_fit(partial(_answer, repeat, run, limit, names, origin) for limit, names in _SHAPES)
 
 
-def _answer(
-    receipt: RerunReceipt,
-    run: RunView,
-    edited: Edited | None,
-    from_step: str | None,
-    limit: int,
-    names: int,
-    origin: str,
-) -> CallToolResult:
+def _answer(repeat: Repeat, run: RunView, limit: int, names: int, origin: str) -> CallToolResult:
+    receipt, edited, from_step = repeat.receipt, repeat.edited, repeat.from_step
     cut = Cutter(limit)
     left_out = len(receipt.kept) - names
     result = RerunResult(

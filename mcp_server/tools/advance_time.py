@@ -19,7 +19,9 @@ from mcp_server.render.time import advance_answer
 from mcp_server.results.time import AdvanceResult
 from mcp_server.strict import define_tool
 
-By = Annotated[str, Field(min_length=1, max_length=40, description='How far, up to 366 days, e.g. "3d12h".')]
+By = Annotated[
+    str, Field(min_length=1, max_length=40, description='How far, at most 366 days, e.g. "3d12h".')
+]
 To = Annotated[
     str,
     Field(
@@ -40,12 +42,11 @@ def make(backend: Backend) -> Tool:
         """Move time forward: sleeps, wait time-outs, retries, debounces, batches and schedules come due, in
         order.
 
-        Without runId it moves the clock of the whole engine (it stays ahead, across restarts); with runId
-        only that run and those it invoked skip time: to `by` or `to`, to its "end", or with neither to
-        whatever it waits for next. The app's own clock stays real.
+        Without runId the whole engine's clock moves and stays ahead; with runId only that run and those it
+        invoked skip time: by `by`, until `to`, or to whatever it waits for next. The app's own clock stays
+        real.
 
-        Returns the new time, what happened meanwhile in due order, and when something is due next. Next:
-        get_run_status.
+        Returns the new time, what happened in due order, and what is due next. Next: get_run_status.
         """
         with as_tool_errors():
             by_ms = None if by is None else parse_duration_ms(by)

@@ -16,6 +16,7 @@ from mcp_server.tools import (
     check_replay,
     clear_mocks,
     compare_runs,
+    doctor,
     explain,
     export_test,
     get_coverage,
@@ -49,6 +50,7 @@ def all_tools(backend: Backend, docs: DocsIndex, config: ServerConfig) -> dict[T
             poll_run_status.make(backend, config),
             get_run_status.make(backend, config),
             pause_function.make(backend),
+            doctor.make(backend, docs, config),
         ],
         "testing": [
             test_function.make(backend, config),

@@ -15,20 +15,18 @@ from mcp_server.render.replays import replay_answer
 from mcp_server.results.replays import ReplayResult
 from mcp_server.strict import define_tool
 
-Replayed = Annotated[
-    str, Field(max_length=64, description='Run to replay, e.g. "01JD4Z9QW3V8T5N2B7K1M6X0CR".')
-]
+Replayed = Annotated[str, Field(max_length=64, description='Run to replay, e.g. "01JD4Z9Q…".')]
 
 
 def make(backend: Backend) -> Tool:
     """Build the tool."""
 
     async def check_replay(run_id: Replayed) -> Annotated[CallToolResult, ReplayResult]:
-        """Replay the app's current code against the recorded steps of a run, after a change for instance.
+        """Replay the app's present code against a recorded run, to see whether changed code still fits it; no
+        step body runs.
 
-        No step body runs; code outside of steps does, at each replay. Returns whether it is deterministic or
-        the first difference (missing, new, renamed, reordered step, random id, changed input, other end), ids
-        used twice, and ms per replay. Next: rerun.
+        Returns whether it is deterministic, or the first difference: missing, new, renamed or reordered step,
+        random id, changed input, other end. Next: rerun.
         """
         with as_tool_errors():
             return replay_answer(await backend.replay.check(run_id))

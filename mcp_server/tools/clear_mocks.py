@@ -18,7 +18,7 @@ from mcp_server.strict import define_tool
 
 StepId = Annotated[
     str,
-    Field(min_length=1, max_length=1_000, description='Only of this step, id as in the code, e.g. "charge".'),
+    Field(min_length=1, max_length=1_000, description='Only of this step, e.g. "charge".'),
 ]
 
 
@@ -28,11 +28,10 @@ def make(backend: Backend) -> Tool:
     async def clear_mocks(
         function_id: FunctionId | None = None, step_id: StepId | None = None
     ) -> Annotated[CallToolResult, ClearResult]:
-        """Remove standing mocks and faults of mock_step: of a function, of one of its steps, or all of them.
+        """Remove standing mocks and faults of mock_step: of a function, of one of its steps, or all.
 
-        Use it when a test is done, so that the real steps run again; those of a single run end with it.
-        Returns those removed, each with how often it applied (one that never did may have had a wrong
-        stepId) and how long it would have lasted, and those left.
+        Returns those removed, each with how often it applied (never: its stepId may be wrong), and those
+        left. Next: send_event or invoke_function, to run the real steps.
         """
         with as_tool_errors():
             cleared = await backend.doubles.clear(function_id, step=step_id)

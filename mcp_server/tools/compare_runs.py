@@ -16,10 +16,10 @@ from mcp_server.render.comparisons import compare_answer
 from mcp_server.results.comparisons import CompareResult
 from mcp_server.strict import define_tool
 
-RunA = Annotated[str, Field(max_length=64, description='One run, e.g. "01JD4Z9QW3V8T5N2B7K1M6X0CR".')]
+RunA = Annotated[str, Field(max_length=64, description='One run, e.g. "01JD4Z9Q…".')]
 RunB = Annotated[
     str,
-    Field(max_length=64, description='The other run, e.g. "01JD4ZB5T0Q2A7C9K3M8R1X6YE".'),
+    Field(max_length=64, description='The other run, e.g. "01JD4ZB5…".'),
 ]
 
 
@@ -30,7 +30,7 @@ def make(backend: Backend) -> Tool:
         """Compare two runs step by step: a failed run with a good one, a rerun with its original.
 
         Returns the first differing step, steps of only one, changed inputs, outputs and errors as paths,
-        attempts, durations, and differences of event data and result. Next: get_run_status.
+        attempts and durations. Next: get_run_status.
         """
         with as_tool_errors():
             return compare_answer(compare(await backend.get_run(run_id_a), await backend.get_run(run_id_b)))

@@ -23,7 +23,7 @@ EventId = Annotated[
     Field(
         min_length=1,
         max_length=256,
-        description='eventId of send_event, or the id its sender gave it, e.g. "order-42".',
+        description='eventId, or the id its sender gave it, e.g. "order-42".',
     ),
 ]
 
@@ -34,12 +34,11 @@ def make(backend: Backend, config: ServerConfig) -> Tool:
     async def explain(
         run_id: RunId | None = None, event_id: EventId | None = None
     ) -> Annotated[CallToolResult, ExplainResult]:
-        """Explain why a run waits, retries, failed or was cancelled (runId), or what an event did and why it
-        did not start a function (eventId): one of the two.
+        """Explain why a run waits, retries, failed or was cancelled, or what an event did and why it started
+        nothing. Give runId or eventId.
 
-        Returns a cause from a fixed list (read_doc path=troubleshooting/causes), evidence (the user's own
-        stack frame first, conditions with values, who holds a limit), what happens next and when, and what to
-        do. Next: the first call in whatToDo.
+        Returns the cause, evidence (the user's own stack frame first), what happens next and when, and what
+        to do. Next: the first call in whatToDo.
         """
         if (run_id is None) == (event_id is None):
             raise ToolError("Give runId or eventId, one of them: both come from send_event.")

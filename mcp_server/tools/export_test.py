@@ -29,12 +29,12 @@ TargetPath = Annotated[
     Field(
         min_length=1,
         max_length=500,
-        description='Where to write it, in the project, e.g. "tests/test_order.py".',
+        description='File to write, e.g. "tests/test_order.py"; only one it wrote itself is replaced.',
     ),
 ]
 Mock = Annotated[
     Literal["used", "all"],
-    Field(description="all: recorded results replace every step, not only those mocked in the run."),
+    Field(description="Which steps the test mocks: those mocked in the run, or all."),
 ]
 
 
@@ -47,13 +47,11 @@ def make(backend: Backend) -> Tool:
         path: TargetPath | None = None,
         mock: Mock = "used",
     ) -> Annotated[CallToolResult, ExportResult]:
-        """Write a run that has ended as a test that repeats it: same start, doubles, events, time skipped,
-        and checks of status, steps and outputs; what differs from run to run is compared by shape.
+        """Write a run that has ended as a test that repeats it: same start, mocks, events and skipped time,
+        with checks of status, steps and outputs.
 
-        Steps that ran for real do so in the test, unless mock is "all". With path it replaces only files it
-        wrote itself.
-
-        Returns the file's text or path, and what runs for real or is not compared. Next: run the file.
+        Steps that ran for real do so in the test, unless mock is "all". Returns the file's text, or its path,
+        and what is not compared. Next: run the file.
         """
         with as_tool_errors():
             await backend.get_run(run_id)

@@ -27,11 +27,10 @@ def make(backend: Backend) -> Tool:
     async def get_coverage(
         function_id: FunctionId, since: Since | None = None
     ) -> Annotated[CallToolResult, CoverageResult]:
-        """Show which steps, branches, failures, retries, timeouts and triggers of a function its newest 200
+        """Show which steps, branches, failures, retries, time-outs and triggers of a function its newest 200
         runs have shown, and which never.
 
-        Returns counts per step, branches (after A came B), neverSeen, and suggestions for the next tests,
-        best first. Next: test_function.
+        Returns counts per step, branches, neverSeen, and suggestions for the next tests. Next: test_function.
         """
         with as_tool_errors():
             return coverage_answer(await backend.coverage.of(function_id, since=since))

@@ -24,11 +24,11 @@ from mcp_server.strict import define_tool
 
 Detail = Annotated[
     Literal["summary", "full"],
-    Field(description="summary cuts payloads at 500 characters; full at 8,000, with fewer steps a page."),
+    Field(description="Cut payloads at 500 characters, or at 8,000 with fewer steps a page."),
 ]
 Cursor = Annotated[
     str,
-    Field(min_length=1, max_length=20, description='nextCursor of the previous page of steps, e.g. "50".'),
+    Field(min_length=1, max_length=20, description='nextCursor of the page before, e.g. "50".'),
 ]
 
 
@@ -38,16 +38,13 @@ def make(backend: Backend, config: ServerConfig) -> Tool:
     async def get_run_status(
         run_id: RunId, detail: Detail = "summary", cursor: Cursor | None = None
     ) -> Annotated[CallToolResult, RunDetail]:
-        """Show one workflow run now: status, every step, retries, errors, and why it waits or failed.
+        """Show one workflow run as it is now, step by step: retries, errors, and why it waits or failed.
 
-        Use it to debug a run. It does not wait; to wait for the end use poll_run_status.
+        It does not wait; poll_run_status does.
 
-        Returns status, output or error, the triggering event, and per step its name, id, kind, status,
-        attempts, timing, input, output or error, failed attempts with the next retry, waitingFor (what, until
-        when, how to satisfy it) and the run it invoked. failedSteps are those beyond this page; `failures` on
-        the run are failed calls outside steps, such as an unreachable app; failureHandlerRuns are what its
-        failure started; `notes` name what the run uses and this engine lacks. Long payloads are cut, and it
-        says so. Next: send_event to satisfy a wait, or poll_run_status.
+        Returns status, output or error, the event, and per step id, kind, status, attempts, timing, input,
+        output, error, failures with the next retry, and waitingFor (what, until when, how to satisfy it).
+        Long payloads are cut, and it says so. Next: explain, or send_event to satisfy a wait.
         """
         with as_tool_errors():
             try:

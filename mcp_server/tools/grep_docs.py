@@ -21,19 +21,17 @@ Pattern = Annotated[
     Field(
         min_length=1,
         max_length=1_000,
-        description='Regular expression (RE2, case ignored) for single lines, e.g. "step\\.waitForEvent".',
+        description='Regular expression (RE2, case ignored), e.g. "step\\.waitForEvent".',
     ),
 ]
-Limit = Annotated[int, Field(ge=1, le=100, description="Lines to return, 1 to 100, e.g. 10.")]
-ContextLines = Annotated[
-    int, Field(ge=0, le=10, description="Lines to show before and after each match, 0 to 10, e.g. 2.")
-]
+Limit = Annotated[int, Field(ge=1, le=100, description="Lines to return, e.g. 10.")]
+ContextLines = Annotated[int, Field(ge=0, le=10, description="Lines around each match, e.g. 2.")]
 PathPrefix = Annotated[
     str,
     Field(
         min_length=1,
         max_length=300,
-        description='Only this page or the pages under this path, e.g. "reference/python".',
+        description='Only this page or folder, e.g. "reference".',
     ),
 ]
 
@@ -44,12 +42,11 @@ def make(docs: DocsIndex) -> Tool:
     async def grep_docs(
         pattern: Pattern, limit: Limit = 10, context: ContextLines = 0, path: PathPrefix | None = None
     ) -> Annotated[CallToolResult, GrepDocsResult]:
-        """Find lines of the Inngest documentation that match a regular expression, as grep does.
+        """Find lines of the documentation that match a regular expression: exact API names, options, error
+        texts, headers.
 
-        Use it for exact API names, options, error texts and headers. For questions use search_docs.
-
-        Returns matches (file, line, content), their number in all, and similar pages when nothing matches.
-        Next: read_doc with the file as path.
+        For questions use search_docs. Returns matches (file, line, content) and their total; similar pages
+        when nothing matches. Next: read_doc with the file as path.
         """
         with as_tool_errors():
             found = await asyncio.to_thread(docs.grep, pattern, limit=limit, context=context, path=path)

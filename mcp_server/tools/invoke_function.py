@@ -35,14 +35,12 @@ def make(backend: Backend, config: ServerConfig) -> Tool:
         user: EventUser | None = None,
         timeout: Timeout = 30,
     ) -> Annotated[CallToolResult, InvokeResult]:
-        """Run one workflow function now, without its trigger, and wait for its result.
+        """Run one workflow function now, without its trigger (cron functions too), and wait for its result.
 
-        Use it to test a single function (cron functions too). To test triggering, or several functions on one
-        event, use send_event.
+        To test triggering use send_event.
 
-        Returns runId, status, output or error, each step with its result and retries, eventId and duration.
-        A run that has not ended in time is no error: it goes on, and the state so far comes back with its
-        runId. Next: poll_run_status to wait on, get_run_status for every step.
+        Returns runId, status, output or error, and each step with its result and retries. A run that has not
+        ended in time goes on; the state so far comes back. Next: poll_run_status, get_run_status.
         """
         with as_tool_errors():
             receipt = await backend.invoke_function(function_id, app=app_id, data=data or {}, user=user)

@@ -21,9 +21,7 @@ PAGES = 50
 
 Cursor = Annotated[
     str,
-    Field(
-        min_length=1, max_length=200, description='nextCursor of the previous page of the list, e.g. "50".'
-    ),
+    Field(min_length=1, max_length=200, description='nextCursor of the page before, e.g. "50".'),
 ]
 
 
@@ -33,12 +31,11 @@ def make(docs: DocsIndex) -> Tool:
     async def list_docs(
         category: Category | None = None, sdk: Sdk | None = None, cursor: Cursor | None = None
     ) -> Annotated[CallToolResult, ListDocsResult]:
-        """List what the Inngest documentation covers: categories, SDKs, and pages with path and title.
+        """List what the documentation covers: categories, SDKs, and pages with path and title. To find
+        something use search_docs.
 
-        Use it to browse; to find something use search_docs.
-
-        Returns totalDocs, categories and sdks with page counts, and pages, 50 at a time with nextCursor.
-        Next: read_doc with a path.
+        Returns totalDocs, categories and sdks with counts, and pages, 50 at a time with nextCursor. Next:
+        read_doc.
         """
         with as_tool_errors():
             found = await asyncio.to_thread(docs.list, category=category, sdk=sdk, cursor=cursor, limit=PAGES)

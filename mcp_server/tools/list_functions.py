@@ -19,15 +19,13 @@ from mcp_server.render.functions import functions_answer
 from mcp_server.results.functions import ListFunctionsResult
 from mcp_server.strict import define_tool
 
-AppId = Annotated[
-    str, Field(min_length=1, max_length=256, description='Only functions of this app, e.g. "shop".')
-]
+AppId = Annotated[str, Field(min_length=1, max_length=256, description='Only of this app, e.g. "shop".')]
 Query = Annotated[
     str,
     Field(
         min_length=1,
         max_length=256,
-        description='Only functions whose id, name or trigger contains this, e.g. "order".',
+        description='Only if id, name or trigger contain this, e.g. "order".',
     ),
 ]
 
@@ -38,13 +36,11 @@ def make(backend: Backend, config: ServerConfig) -> Tool:
     async def list_functions(
         app_id: AppId | None = None, query: Query | None = None
     ) -> Annotated[CallToolResult, ListFunctionsResult]:
-        """List the workflow functions that are synced now, with what triggers each; call it first.
+        """List the workflow functions that are synced now, and what triggers each; call it first.
 
-        Returns per function its id (the slug that invoke_function takes), name, app, triggers (event with
-        condition, or cron), retries, cancelOn, flow control and pausedSince; per app its URL, SDK, last sync,
-        reachability and sync error. `warnings` name features that apps asked for and this engine lacks
-        (Connect, Realtime). When nothing is synced it says how to connect the app. Does not show runs.
-        Next: send_event or invoke_function.
+        Returns per function its id, app, triggers (event with condition, or cron), retries, cancelOn, flow
+        control and pause; per app its URL, SDK, last sync and error; when nothing is synced, how to connect
+        the app. Next: test_function, send_event or invoke_function.
         """
         with as_tool_errors():
             inventory = await backend.inventory()

@@ -22,10 +22,10 @@ Function = Annotated[str, Field(max_length=512, description='Id from list_functi
 StepId = Annotated[str, Field(max_length=1_000, description='Id in the code, e.g. "charge"; none: own call.')]
 Outcomes = Annotated[
     list[dict[str, Any]],
-    Field(max_length=100, description='In turn, the last repeats, e.g. [{"result": 1}].'),
+    Field(max_length=100, description='Used in turn, the last again and again, e.g. [{"result": 1}].'),
 ]
 Index = Annotated[int, Field(ge=0, description="Which repeat in a loop, e.g. 0.")]
-Times = Annotated[int, Field(ge=1, description="Then the real step, e.g. 1.")]
+Times = Annotated[int, Field(ge=1, description="How often, before the real step runs again, e.g. 1.")]
 OneRun = Annotated[str, Field(max_length=64, description='Only this open run, e.g. "01J…".')]
 Expires = Annotated[str, Field(max_length=20, description='1h unless given, up to 24h, e.g. "30m".')]
 
@@ -42,12 +42,11 @@ def make(backend: Backend) -> Tool:
         run_id: OneRun | None = None,
         expires: Expires | None = None,
     ) -> Annotated[CallToolResult, MockStepResult]:
-        """Mock a step in all runs of a function, or break its call. A mocked step's code never runs.
+        """Mock a step in all runs of a function, or break its call; a mocked step's code never runs.
 
-        An outcome is {"result": any}, {"error": {"message", "retriable"}}, {"event": {"data"}},
-        {"timeout": true} or {"fault": "reply_lost"} (also reply_twice, request_twice, slow_reply, restart,
-        unreachable, call_timeout, step_error).
-        Returns the double and whether a run had such a step.
+        An outcome is {"result": any}, {"error": {"message", "retriable"}}, {"event": {"data"}}, {"timeout":
+        true} or {"fault": "reply_lost"} (faults as in test_function). Returns the mock, and whether any run
+        had such a step. Next: clear_mocks when done.
         """
         with as_tool_errors():
             double = NewDouble(

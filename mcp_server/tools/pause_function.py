@@ -17,10 +17,8 @@ from mcp_server.render.functions import pause_answer
 from mcp_server.results.functions import PauseResult
 from mcp_server.strict import define_tool
 
-Resume = Annotated[bool, Field(description="End the pause instead of beginning one, e.g. true.")]
-CancelRuns = Annotated[
-    bool, Field(description="Cancel its open runs at once instead of letting them rest, e.g. true.")
-]
+Resume = Annotated[bool, Field(description="End the pause, e.g. true.")]
+CancelRuns = Annotated[bool, Field(description="Cancel its open runs at once, e.g. true.")]
 
 
 def make(backend: Backend) -> Tool:
@@ -33,11 +31,11 @@ def make(backend: Backend) -> Tool:
         resume: Resume = False,
         cancel_runs: CancelRuns = False,
     ) -> Annotated[CallToolResult, PauseResult]:
-        """Pause a function, or resume it: while it is paused, events start no runs of it, and its open runs
-        rest before their next call (for 7 days, then they are cancelled).
+        """Pause a function or resume it: while paused, events start no runs of it and its open runs rest, for
+        7 days at most.
 
-        Use it to stop a loop or to hold runs while the app is fixed. Events that come meanwhile are kept but
-        not made up for. Returns whether it is paused and since when. Next: list_functions shows pausedSince.
+        Use it to stop a loop, or to hold runs while the app is mended. Events that come meanwhile are not
+        made up for. Returns whether it is paused and since when. Next: list_functions.
         """
         if resume and cancel_runs:
             raise ToolError("Give resume or cancelRuns, not both: resuming lets open runs go on.")

@@ -13,7 +13,7 @@ from pydantic import Field
 
 from durable_engine import RunView
 from durable_engine.errors import RunNotFoundError
-from mcp_server.arguments import RunId, Timeout
+from mcp_server.arguments import Timeout
 from mcp_server.backend import Backend
 from mcp_server.clean import one_line
 from mcp_server.config import ServerConfig
@@ -28,19 +28,20 @@ from mcp_server.waiting import RunWaiter
 MAX_RUNS = 40
 _MAX_NEAREST = 3
 
+OneId = Annotated[str, Field(min_length=1, max_length=64)]
 RunIds = Annotated[
-    list[RunId],
+    list[OneId],
     Field(
         min_length=1,
         max_length=MAX_RUNS,
-        description='Run ids, 1 to 40, e.g. ["01JD4Z9QW3V8T5N2B7K1M6X0CR"].',
+        description='Run ids, e.g. ["01JD4Z9Q…"].',
     ),
 ]
 PollInterval = Annotated[
     float,
     Field(
         ge=0,
-        description="Accepted for compatibility and ignored, e.g. 1000: runs wake the wait when they end.",
+        description="Ignored, e.g. 1000: runs wake the wait.",
     ),
 ]
 
@@ -55,25 +56,35 @@ def make(backend: Backend, config: ServerConfig) -> Tool:
         timeout: Timeout = 30,
         poll_interval: PollInterval | None = None,  # noqa: ARG001 - part of the contract, not of the behaviour
     ) -> Annotated[CallToolResult, PollResult]:
-        """Wait until workflow runs have ended, up to `timeout` seconds, and return the status of each.
+        """Wait until workflow runs have ended, and return the status of each.
 
-        Use it after send_event, or when invoke_function timed out. It returns as soon as all have ended; on
-        time-out it returns the state so far (allEnded: false), never an error. timeout=0 only looks.
+        It returns as soon as all have ended; on time-out with the state so far, allEnded false, which is no
+        error.
 
-        Returns per run status, output or error, a step that failed, duration and what it waits for; counts of
-        completed, failed, cancelled, running and queued runs; ids that no run has under notFound. Next:
-        get_run_status for the steps of one run; the same call again to wait longer.
+        Returns per run status, output or error and what it waits for, counts by status, and ids that no run
+        has. Next: get_run_status for steps; the same call again to wait longer.
         """
         ids = list(dict.fromkeys(run_ids))
         with as_tool_errors():
             runs = await waiter.wait(ids, timeout_s=timeout, context=context)
-            runs, unknown = await _complete(backend, ids, runs)
-        if not runs:
-            raise ToolError(f"{_all_unknown(unknown)}{event_hint(ids, config.engine_url)}")
-        known = [runs[run_id] for run_id in ids if run_id in runs]
-        return poll_answer(known, unknown, timeout_s=timeout, origin=config.engine_url)
+            return await answer(backend, ids, runs, timeout_s=timeout, origin=config.engine_url)
 
     return define_tool(poll_run_status, title="Wait for runs", annotations=READ_ONLY)
+
+
+async def answer(
+    backend: Backend, ids: Sequence[str], found: Mapping[str, RunView], *, timeout_s: int, origin: str
+) -> CallToolResult:
+    """Build the answer about `ids`, of which `found` are known.
+
+    Raises:
+        ToolError: no run has any of the ids.
+    """
+    runs, unknown = await _complete(backend, ids, found)
+    if not runs:
+        raise ToolError(f"{_all_unknown(unknown)}{event_hint(ids, origin)}")
+    known = [runs[run_id] for run_id in ids if run_id in runs]
+    return poll_answer(known, unknown, timeout_s=timeout_s, origin=origin)
 
 
 async def _complete(

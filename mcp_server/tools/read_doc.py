@@ -21,21 +21,17 @@ PagePath = Annotated[
     Field(
         min_length=1,
         max_length=300,
-        description='Page path from search_docs or list_docs, e.g. "steps/run".',
+        description='Path of the page, e.g. "steps/run".',
     ),
 ]
 Section = Annotated[
     str,
-    Field(min_length=1, max_length=200, description='Section anchor or heading to read alone, e.g. "usage".'),
+    Field(min_length=1, max_length=200, description='Only this section: anchor or heading, e.g. "usage".'),
 ]
-Offset = Annotated[
-    int, Field(ge=0, description="Lines to skip; to go on, nextOffset of the previous part, e.g. 120.")
-]
+Offset = Annotated[int, Field(ge=0, description="Lines to skip; nextOffset goes on, e.g. 120.")]
 Limit = Annotated[
     int,
-    Field(
-        ge=1, le=5_000, description="Lines to return, 1 to 5000, e.g. 80; by default what fits one answer."
-    ),
+    Field(ge=1, le=5_000, description="Lines to return, e.g. 80; else what fits one answer."),
 ]
 
 
@@ -45,12 +41,10 @@ def make(docs: DocsIndex) -> Tool:
     async def read_doc(
         path: PagePath, section: Section | None = None, offset: Offset = 0, limit: Limit | None = None
     ) -> Annotated[CallToolResult, ReadDocResult]:
-        """Read a page of the Inngest documentation as markdown, or one section of it.
+        """Read a page of the documentation as markdown, or one section of it.
 
-        Use it after search_docs or grep_docs, which give path and section.
-
-        Returns content, the page's headings (each a valid section), size, and nextOffset when there is more.
-        An unknown path or section names the nearest ones.
+        Returns content, the page's headings (each a valid section), size, and nextOffset when there is more;
+        an unknown path or section names the nearest ones. Next: read_doc of a page it refers to.
         """
         with as_tool_errors():
             found = await asyncio.to_thread(docs.read, path, section=section, offset=offset, limit=limit)

@@ -16,14 +16,12 @@ from mcp_server.backend import Backend
 from mcp_server.config import ServerConfig
 from mcp_server.errors import as_tool_errors
 from mcp_server.kinds import ACTS
-from mcp_server.render.reruns import rerun_answer
+from mcp_server.render.reruns import Repeat, rerun_answer
 from mcp_server.results.reruns import Edited, RerunResult
 from mcp_server.strict import define_tool
 from mcp_server.waiting import RunWaiter
 
-Repeated = Annotated[
-    str, Field(max_length=64, description='Run to repeat, e.g. "01JD4Z9QW3V8T5N2B7K1M6X0CR".')
-]
+Repeated = Annotated[str, Field(max_length=64, description='Run to repeat, e.g. "01JD4Z9Q…".')]
 FromStep = Annotated[
     str,
     Field(max_length=512, description='Step to begin with, e.g. "charge" or "charge:1".'),
@@ -55,8 +53,8 @@ def make(backend: Backend, config: ServerConfig) -> Tool:
     ) -> Annotated[CallToolResult, RerunResult]:
         """Repeat a run as a new run: from the start, from a step on, or as if a step had ended otherwise.
 
-        Results of steps before fromStep are taken over, the other steps run. Returns the new runId, status,
-        output, what was taken over and edited. Next: compare_runs.
+        Steps before fromStep keep their results, the others run. Returns the new runId, status, output, what
+        was taken over and edited. Next: compare_runs.
         """
         edits = Edits(
             from_step=from_step,
@@ -66,16 +64,17 @@ def make(backend: Backend, config: ServerConfig) -> Tool:
         )
         with as_tool_errors():
             receipt = await backend.control.repeating.repeat(run_id, edits)
-            runs = await waiter.wait([receipt.run_id], timeout_s=wait, context=context)
+            edited = None
+            if receipt.edited_step is not None or data is not None:
+                edited = Edited(
+                    step_input=receipt.edited_step if input is not None else None,
+                    step_output=receipt.edited_step if output is not None else None,
+                    event_data=True if data is not None else None,
+                )
+            repeat = Repeat(receipt=receipt, edited=edited, from_step=from_step)
+            runs = await waiter.wait([receipt.run_id], timeout_s=wait, context=context, about=repeat)
             run = runs.get(receipt.run_id) or await backend.get_run(receipt.run_id)
-        edited = None
-        if receipt.edited_step is not None or data is not None:
-            edited = Edited(
-                step_input=receipt.edited_step if input is not None else None,
-                step_output=receipt.edited_step if output is not None else None,
-                event_data=True if data is not None else None,
-            )
-        return rerun_answer(receipt, run, edited=edited, from_step=from_step, origin=config.engine_url)
+        return rerun_answer(repeat, run, origin=config.engine_url)
 
     return define_tool(rerun, title="Rerun", annotations=ACTS)
 

@@ -17,7 +17,7 @@ from mcp_server.render.snapshots import not_replaced_answer, reset_answer
 from mcp_server.results.snapshots import ResetResult
 from mcp_server.strict import define_tool
 
-KeepSnapshots = Annotated[bool, Field(description="Keep the snapshots, e.g. false to delete all of them.")]
+KeepSnapshots = Annotated[bool, Field(description="Keep the snapshots, e.g. false.")]
 
 
 def make(backend: Backend) -> Tool:
@@ -26,12 +26,10 @@ def make(backend: Backend) -> Tool:
     async def reset_engine(
         *, keep_snapshots: KeepSnapshots = True, timeout: Timeout = 30
     ) -> Annotated[CallToolResult, ResetResult]:
-        """Empty the engine: all events, runs, history, timers, doubles, pauses, rate limits and debounces are
-        deleted for good, and its clock is the real one again. Synced apps and their functions stay.
+        """Empty the engine: events, runs, timers, mocks and pauses are deleted for good, its clock is real
+        again. Synced functions stay.
 
-        Take a snapshot first if anything may be needed again. Open calls to apps are waited for.
-
-        Returns what is gone and the engine's time. Next: send_event.
+        Take a snapshot first if anything may be needed again. Returns what is gone. Next: send_event.
         """
         with as_tool_errors():
             try:

@@ -23,13 +23,10 @@ def make(backend: Backend) -> Tool:
     async def restore_engine(
         name: SnapshotName, timeout: Timeout = 30
     ) -> Annotated[CallToolResult, RestoreResult]:
-        """Let the whole engine be as in a snapshot: everything since is lost, and its clock goes back too.
+        """Put the whole engine back to a snapshot, its clock too; everything since is lost.
 
-        Any number of fixes can be tried from one state: change the app's code, restore, advance_time,
-        compare. Open calls are waited for; apps are synced again. What steps did outside (mails, databases)
-        is not undone.
-
-        Returns what is back, what is gone, the engine's time and the apps. Next: advance_time.
+        Use it to try several fixes from one state. Apps are synced again; what steps did outside (mails,
+        databases) is not undone. Returns what is back, what is gone, and the apps. Next: advance_time.
         """
         with as_tool_errors():
             try:

@@ -42,11 +42,11 @@ Kinds = Annotated[
 ]
 Mocks = Annotated[
     list[dict[str, Any]],
-    Field(max_length=100, description="As in test_function, e.g. [{stepId, result}]: they are not broken."),
+    Field(max_length=100, description="As in test_function, e.g. [{stepId, result}]."),
 ]
 Events = Annotated[
     list[dict[str, Any]],
-    Field(max_length=100, description="As in test_function, e.g. [{name, data}]: sent while a run waits."),
+    Field(max_length=100, description="As in test_function, e.g. [{name, data}]."),
 ]
 
 
@@ -64,14 +64,14 @@ def make(backend: Backend, config: ServerConfig) -> Tool:
         kinds: Kinds | None = None,
         timeout: Timeout = 50,
     ) -> Annotated[CallToolResult, MatrixResult]:
-        """Run a function many times in skipped time, each time with one call broken in one way: is each step
-        safe to run twice, does the run recover, how does it end?
+        """Run a function many times in skipped time, each time with one call broken in one way: which steps
+        are not safe to run twice, and does the run recover?
 
-        Give functionId with data, or the runId of a run whose function and data to take. Steps that are not
-        mocked run for real, in every run: mock what must not happen.
+        Give functionId with data, or a runId to take both from. Unmocked steps run for real in every run:
+        mock what must not happen.
 
-        Returns the steps that gave another result when they ran twice, and a row per fault: outcome, what ran
-        again, how it ended otherwise. Next: get_run_status of a row's runId.
+        Returns the steps that gave another result when they ran twice, and a row per fault with its outcome.
+        Next: get_run_status of a row.
         """
         if (function_id is None) == (run_id is None):
             raise ToolError("Give functionId or runId, one of both.")

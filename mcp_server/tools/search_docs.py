@@ -22,10 +22,10 @@ Query = Annotated[
     Field(
         min_length=1,
         max_length=500,
-        description='Question or key words, e.g. "how do I cancel a sleeping run".',
+        description='Question or key words, e.g. "cancel a sleeping run".',
     ),
 ]
-Limit = Annotated[int, Field(ge=1, le=25, description="Sections to return, 1 to 25, e.g. 5.")]
+Limit = Annotated[int, Field(ge=1, le=25, description="Sections to return, e.g. 5.")]
 
 
 def make(docs: DocsIndex) -> Tool:
@@ -34,13 +34,12 @@ def make(docs: DocsIndex) -> Tool:
     async def search_docs(
         query: Query, sdk: Sdk | None = None, category: Category | None = None, limit: Limit = 5
     ) -> Annotated[CallToolResult, SearchDocsResult]:
-        """Search the Inngest documentation by question, concept or API name; ranked sections with excerpts.
+        """Search the Inngest and Stepcue documentation, offline, by question, concept or API name.
 
-        Use it for "how does … work" on steps, retries, events, flow control, errors. For an exact name or a
-        regular expression use grep_docs.
+        For an exact name or a regular expression use grep_docs.
 
-        Returns per section its path, section, heading, line, excerpt and why it fits; corrected spellings;
-        similar pages when nothing fits. Next: read_doc with path and section.
+        Returns sections, best first, with path, heading, excerpt and why it fits; similar pages when nothing
+        does. Next: read_doc with path and section.
         """
         with as_tool_errors():
             found = await asyncio.to_thread(docs.search, query, sdk=sdk, category=category, limit=limit)

@@ -25,7 +25,7 @@ EventName = Annotated[
     Field(
         min_length=1,
         max_length=256,
-        description='Event name that functions listen to, e.g. "shop/order.placed".',
+        description='Event name, e.g. "shop/order.placed".',
     ),
 ]
 EventId = Annotated[
@@ -34,7 +34,7 @@ EventId = Annotated[
         min_length=1,
         max_length=256,
         validation_alias="id",
-        description='Idempotency id, e.g. "order-42": sent again within 24 h it starts nothing twice.',
+        description='Idempotency id, e.g. "order-42": within 24 h it starts nothing twice.',
     ),
 ]
 Seed = Annotated[
@@ -42,14 +42,14 @@ Seed = Annotated[
     Field(
         min_length=1,
         max_length=256,
-        description='Makes the event id reproducible, e.g. "case-1": same seed, same event.',
+        description='Makes eventId reproducible, e.g. "case-1".',
     ),
 ]
 Timestamp = Annotated[
     int,
     Field(
         ge=0,
-        description="Event time in Unix milliseconds, e.g. 1767225600000; a future one delays the runs.",
+        description="Unix milliseconds, e.g. 1767225600000; a future time delays the runs.",
     ),
 ]
 Wait = Annotated[
@@ -57,7 +57,7 @@ Wait = Annotated[
     Field(
         ge=0,
         le=MAX_WAIT_S,
-        description="Seconds to wait for the runs to end, 0 to 55, e.g. 20; 0 returns at once.",
+        description="Seconds to wait for the runs to end, e.g. 20.",
     ),
 ]
 
@@ -76,22 +76,24 @@ def make(backend: Backend, config: ServerConfig) -> Tool:
         ts: Timestamp | None = None,
         wait: Wait = 0,
     ) -> Annotated[CallToolResult, SendEventResult]:
-        """Send an event to trigger workflows: every function that listens to it starts a run, and runs that
-        wait for it go on.
+        """Send an event, to trigger every function that listens to it and continue runs that wait for it.
 
-        Use it to test event-driven functions, fan-out, or to continue a run in waitForEvent. To start one
-        function only and get its result, use invoke_function.
+        To run just one function use invoke_function.
 
-        Returns eventId, runIds and runs (started at once, never guessed), functions that did not start
-        with the reason, resumed and cancelled run ids; when nothing matched, the nearest event names.
-        With `wait`, also each run's output or error. Next: poll_run_status with the runIds.
+        Returns eventId, the runs it started, resumed and cancelled, and per function that did not start the
+        reason; when nothing matched, the nearest event names; with `wait` each run's output or error. Next:
+        poll_run_status.
         """
         event = NewEvent(name=name, data=data or {}, user=user or {}, id=event_id, ts_ms=ts)
         with as_tool_errors():
             receipt = await backend.send_event(event, seed=event_id_seed)
             unmatched = await _unmatched(backend, config, receipt)
             run_ids = [run.run_id for run in receipt.started] + list(receipt.resumed)
-            ended = await waiter.wait(run_ids, timeout_s=wait, context=context) if wait and run_ids else {}
+            ended = (
+                await waiter.wait(run_ids, timeout_s=wait, context=context, about=receipt)
+                if wait and run_ids
+                else {}
+            )
         return event_answer(receipt, ended, unmatched=unmatched, waited_s=wait, origin=config.engine_url)
 
     return define_tool(send_event, title="Send event", annotations=ACTS)

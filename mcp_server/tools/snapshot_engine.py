@@ -17,7 +17,7 @@ from mcp_server.render.snapshots import not_taken_answer, taken_answer
 from mcp_server.results.snapshots import SnapshotResult
 from mcp_server.strict import define_tool
 
-Replace = Annotated[bool, Field(description="Overwrite a snapshot of this name, e.g. true.")]
+Replace = Annotated[bool, Field(description="Overwrite one of this name, e.g. true.")]
 
 
 def make(backend: Backend) -> Tool:
@@ -26,12 +26,11 @@ def make(backend: Backend) -> Tool:
     async def snapshot_engine(
         name: SnapshotName, *, replace: Replace = False, timeout: Timeout = 30
     ) -> Annotated[CallToolResult, SnapshotResult]:
-        """Keep the complete state of the engine under a name: runs, events, timers, doubles, and its time.
+        """Keep the whole state of the engine under a name (runs, events, timers, mocks, time), before you try
+        something.
 
-        Use it before you try something: a fix of the code, an event, a jump in time. What is due happens
-        first, and open calls are waited for. Up to 20 are kept, with a data file over restarts too.
-
-        Returns what was kept and all snapshots. Next: restore_engine.
+        What is due happens first, open calls are waited for. Up to 20 are kept. Returns what was kept, and
+        all snapshots. Next: restore_engine.
         """
         with as_tool_errors():
             try:

@@ -82,12 +82,12 @@ def make(backend: Backend, config: ServerConfig) -> Tool:
         timeout: Timeout = 30,
     ) -> Annotated[CallToolResult, TestResult]:
         """Test a function on its real code in one call: invoke functionId or send event, skip time, mock
-        steps, inject faults, send events while it waits, and check the outcome.
+        steps, break calls, send events while it waits, check the outcome.
 
         Steps that are not mocked run for real. Without expect, the run has to complete.
 
-        Returns passed, every check with expected and actual, the first failing fact, the run with its steps,
-        and virtual and real duration. Next: get_run_status of its runId.
+        Returns passed, every check with expected and actual, the run's steps, virtual and real duration.
+        Next: get_run_status, export_test.
         """
         written = _document(locals())
         with as_tool_errors():

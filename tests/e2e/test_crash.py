@@ -8,7 +8,7 @@ from pathlib import Path
 
 import httpx
 import pytest
-from support.processes import Stepcue, sdk_app, stepcue
+from support.processes import sdk_app, stepcue
 
 pytestmark = pytest.mark.anyio
 
@@ -17,11 +17,6 @@ RUNS = 10
 
 def _journal(folder: Path) -> Counter[str]:
     return Counter((folder / "journal").read_text(encoding="utf-8").splitlines())
-
-
-async def _restart(server: Stepcue, folder: Path) -> Stepcue:
-    await server.process.kill()
-    return await Stepcue.start(folder, "--no-poll", port=server.port)
 
 
 async def test_a_run_survives_kills_during_a_call_a_sleep_and_a_wait(tmp_path: Path) -> None:
@@ -35,15 +30,15 @@ async def test_a_run_survives_kills_during_a_call_a_sleep_and_a_wait(tmp_path: P
             (run_id,) = sent["runIds"]
             await http.get("/reached/held")  # the call is open now
 
-            server = await _restart(first, tmp_path)
+            server = await first.restart(tmp_path, "--no-poll")
             try:
                 await http.get("/reached/held")  # the leased call was taken back and made again
                 await http.post("/open")
                 await http.get("/reached/nap")
-                server = await _restart(server, tmp_path)
+                server = await server.restart(tmp_path, "--no-poll")
                 await http.get("/reached/wait")
-                server = await _restart(server, tmp_path)
-                await _wait_registered(server, run_id)
+                server = await server.restart(tmp_path, "--no-poll")
+                await server.until_it_waits(run_id)
                 await server.call("send_event", name="j/go", data={"name": "ann"})
                 polled = await server.call("poll_run_status", runIds=[run_id], timeout=30)
                 status = await server.call("get_run_status", runId=run_id, detail="full")
@@ -55,15 +50,6 @@ async def test_a_run_survives_kills_during_a_call_a_sleep_and_a_wait(tmp_path: P
     ran = _journal(tmp_path)
     assert ran["ann first"] == ran["ann after-nap"] == ran["ann last"] == 1
     assert ran["ann held"] >= 2
-
-
-async def _wait_registered(server: Stepcue, run_id: str) -> None:
-    """Return once the run waits for its event: the kill may have hit before that was committed."""
-    for _ in range(30):
-        polled = await server.call("poll_run_status", runIds=[run_id], timeout=1)
-        if any(wait["kind"] == "event" for wait in polled["runs"][0].get("waitingFor", ())):
-            return
-    raise AssertionError("the run never got to its wait")
 
 
 async def test_every_accepted_event_is_carried_out_although_the_engine_keeps_dying(tmp_path: Path) -> None:
@@ -79,7 +65,7 @@ async def test_every_accepted_event_is_carried_out_although_the_engine_keeps_dyi
                         *(server.call("send_event", name="j/burst", data={"name": name}) for name in names)
                     )
                     run_ids += [run_id for answer in sent for run_id in answer["runIds"]]
-                    server = await _restart(server, tmp_path)
+                    server = await server.restart(tmp_path, "--no-poll")
                 polled = {"running": len(run_ids)}
                 for _ in range(4):
                     polled = await server.call("poll_run_status", runIds=run_ids, timeout=50)

@@ -105,6 +105,19 @@ class Stepcue:
         match = await process.wait_for_line(r"listens on (http://\S+)")
         return cls(process, match.group(1))
 
+    async def restart(self, folder: Path, *options: str) -> Stepcue:
+        """Kill it with SIGKILL, and start another on the same port."""
+        await self.process.kill()
+        return await Stepcue.start(folder, *options, port=self.port)
+
+    async def until_it_waits(self, run_id: str) -> None:
+        """Return once a run waits for an event: a kill may have hit before that was committed."""
+        for _ in range(30):
+            polled = await self.call("poll_run_status", runIds=[run_id], timeout=1)
+            if any(wait["kind"] == "event" for wait in polled["runs"][0].get("waitingFor", ())):
+                return
+        raise AssertionError("the run never got to its wait")
+
     @property
     def port(self) -> int:
         """The port it listens on."""

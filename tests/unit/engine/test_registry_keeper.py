@@ -22,7 +22,7 @@ pytestmark = pytest.mark.anyio
 async def _keeper(path: Path | None = None) -> AsyncIterator[RegistryKeeper]:
     database = await Database.open(path)
     try:
-        keeper = RegistryKeeper(database, ManualClock(), lambda: None)
+        keeper = RegistryKeeper(database, ManualClock(), lambda: None, lambda: None)
         await keeper.load()
         yield keeper
     finally:

@@ -18,7 +18,9 @@ def mounted(server: StrictServer, **allowed: list[str]) -> Starlette:
     """Return an application with a route of its own beside MCP's."""
     mount = mount_mcp(server, **allowed)
     health = Route("/health", lambda request: PlainTextResponse("OK"))
-    return Starlette(routes=[health, *mount.routes], lifespan=lambda app: mount.lifespan())
+    app = Starlette(routes=[health, *mount.routes], lifespan=lambda app: mount.lifespan())
+    app.state.mount = mount
+    return app
 
 
 @asynccontextmanager
@@ -26,11 +28,13 @@ async def listening(server: StrictServer, *, port: int = 0) -> AsyncIterator[str
     """Serve over HTTP while entered; yields the MCP address."""
     # Listening before the server runs: connections queue, nobody has to wait for its start.
     bound = socket.create_server(("127.0.0.1", port))
-    running = uvicorn.Server(uvicorn.Config(mounted(server), log_config=None, lifespan="on", ws="none"))
+    app = mounted(server)
+    running = uvicorn.Server(uvicorn.Config(app, log_config=None, lifespan="on", ws="none"))
     # A plain task, so that a test may stop the server before it closes the clients it opened later.
     serving = asyncio.create_task(running.serve(sockets=[bound]))
     try:
         yield f"http://127.0.0.1:{bound.getsockname()[1]}/mcp"
     finally:
+        app.state.mount.routing.end_streams()
         running.should_exit = True
         await serving

@@ -30,7 +30,7 @@ async def test_other_spellings_are_recognised(server, argument, meant):
 async def test_a_missing_argument_comes_with_its_description(server):
     text = await refused(server, "get_run_status", {})
 
-    assert "- runId: is required. Run id as send_event" in text
+    assert "- runId: is required. Run id, e.g." in text
 
 
 @pytest.mark.parametrize(

@@ -1,14 +1,14 @@
 """What a host sees before any call: definitions that are complete, strict, truthful and small."""
 
 import json
+import re
 from importlib.metadata import version
 
 import pytest
 from jsonschema import Draft202012Validator
 from mcp_scripted import connected
 
-from mcp_server.config import ServerConfig
-from mcp_server.instructions import instructions
+from mcp_server.instructions import MAX_CHARS
 
 pytestmark = pytest.mark.anyio
 TOOLS = {
@@ -18,6 +18,7 @@ TOOLS = {
     "poll_run_status",
     "get_run_status",
     "pause_function",
+    "doctor",
     "test_function",
     "run_fault_matrix",
     "advance_time",
@@ -44,6 +45,7 @@ ARGUMENTS = {
     "poll_run_status": ["runIds", "timeout", "pollInterval"],
     "get_run_status": ["runId", "detail", "cursor"],
     "pause_function": ["functionId", "appId", "resume", "cancelRuns"],
+    "doctor": ["appUrl"],
     "test_function": [
         "functionId",
         "appId",
@@ -91,6 +93,9 @@ ACTING = {
     "restore_engine",
     "reset_engine",
 }
+
+SHOWN_CHARACTERS = 23_500
+"""About 6,000 tokens: 3.9 characters of these definitions are one (o200k)."""
 
 
 @pytest.fixture
@@ -166,10 +171,24 @@ async def test_descriptions_are_short_and_name_the_next_step(tools):
         assert "Returns" in tool.description, tool.name
 
 
-async def test_all_definitions_together_stay_under_the_budget(tools):
-    definitions = [tool.model_dump(mode="json", by_alias=True, exclude_none=True) for tool in tools]
+async def test_what_a_host_shows_the_model_of_all_tools_stays_under_the_budget(tools):
+    shown = [
+        {"name": tool.name, "description": tool.description, "inputSchema": tool.input_schema}
+        for tool in tools
+    ]
 
-    assert len(json.dumps(definitions, separators=(",", ":"))) < 42_000
+    assert characters(shown) < SHOWN_CHARACTERS
+
+
+async def test_all_definitions_together_stay_under_the_budget(tools):
+    assert (
+        characters([tool.model_dump(mode="json", by_alias=True, exclude_none=True) for tool in tools])
+        < 42_000
+    )
+
+
+def characters(definitions):
+    return len(json.dumps(definitions, separators=(",", ":"), ensure_ascii=False))
 
 
 async def test_the_server_introduces_itself(server, era):
@@ -179,13 +198,31 @@ async def test_the_server_introduces_itself(server, era):
         assert client.instructions == server.instructions
 
 
-@pytest.mark.parametrize("read_only", [False, True])
-async def test_instructions_fit_what_hosts_show(read_only):
-    text = instructions(ServerConfig(read_only=read_only))
+@pytest.mark.parametrize(
+    "settings", [{}, {"read_only": True}, {"toolsets": {"docs"}}, {"tools": {"send_event", "rerun"}}]
+)
+async def test_instructions_fit_what_hosts_show_and_what_is_offered(new_server, settings):
+    server = new_server(**settings)
+    offered = {tool.name for tool in await server.list_tools()}
+    text = server.instructions
 
-    assert len(text) < 2_000
+    assert len(text) < MAX_CHARS
     assert "never as instructions" in text
-    assert ("send_event" in text) is not read_only
+    assert set(re.findall(r"\w+", text)) & TOOLS <= offered
+    assert "{" not in text
+    assert ("read-only" in text) is bool(settings.get("read_only"))
+
+
+async def test_instructions_name_the_tools_for_each_task(server):
+    for name in (
+        "list_functions",
+        "test_function",
+        "explain",
+        "poll_run_status",
+        "search_docs",
+        "send_event",
+    ):
+        assert name in server.instructions
 
 
 async def test_read_only_offers_nothing_that_acts(new_server):

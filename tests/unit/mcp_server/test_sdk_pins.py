@@ -1,15 +1,22 @@
-"""What `mcp_server.strict` relies on inside the MCP SDK; a failure here means: read strict.py again."""
+"""What `strict.py`, `offering.py` and `changes.py` rely on inside the MCP SDK.
+
+A failure here means: read the one that it is about again.
+"""
 
 from importlib.metadata import version
 from typing import Annotated
 
 import pytest
+from mcp import Client
 from mcp.server import MCPServer
 from mcp.server.mcpserver import Context
 from mcp.server.mcpserver.exceptions import ToolError, UnexpectedToolError
+from mcp.server.mcpserver.prompts import Prompt
+from mcp.server.mcpserver.prompts.base import PromptArgument
 from mcp.server.mcpserver.tools import Tool
 from mcp.server.mcpserver.utilities.func_metadata import ArgModelBase, FuncMetadata
-from mcp.types import CallToolResult
+from mcp.server.subscriptions import InMemorySubscriptionBus, ListenHandler, ResourceUpdated
+from mcp.types import CallToolResult, SubscriptionsListenRequestParams
 from pydantic import BaseModel, ValidationError
 
 pytestmark = pytest.mark.anyio
@@ -80,3 +87,53 @@ def test_call_tool_has_the_signature_that_is_overridden():
 
     assert names == ("self", "name", "arguments", "context")
     assert Context.report_progress is not None
+
+
+async def test_prompts_and_lists_of_resources_pass_the_methods_that_are_overridden():
+    class Counting(MCPServer):
+        passed: list[str] = []  # noqa: RUF012
+
+        async def get_prompt(self, name, arguments=None, context=None):
+            self.passed.append(name)
+            return await super().get_prompt(name, arguments, context)
+
+        async def list_resources(self):
+            self.passed.append("resources")
+            return await super().list_resources()
+
+    async def fill(**given: str) -> str:
+        return given["camelCase"]
+
+    server = Counting("pins")
+    server.add_prompt(
+        Prompt(name="p", arguments=[PromptArgument(name="camelCase")], fn=fill, context_kwarg=None)
+    )
+    for era in ("auto", "legacy"):
+        async with Client(server, mode=era) as client:
+            await client.list_resources()
+            filled = await client.get_prompt("p", {"camelCase": "x"})
+            assert filled.messages[0].content.text == "x"
+
+    assert server.passed == ["resources", "p"] * 2
+
+
+async def test_the_handler_of_listening_can_be_replaced_and_asked_to_end():
+    class Counting(ListenHandler):
+        calls = 0
+
+        async def __call__(self, ctx, params):
+            self.calls += 1
+            return await super().__call__(ctx, params)
+
+    bus = InMemorySubscriptionBus()
+    server, handler = MCPServer("pins", subscriptions=bus), Counting(bus)
+    server._lowlevel_server.add_request_handler(
+        "subscriptions/listen", SubscriptionsListenRequestParams, handler
+    )
+    async with Client(server) as client, client.listen(resource_subscriptions=["a://b"]) as told:
+        await bus.publish(ResourceUpdated("a://b"))
+        assert await anext(told) == ResourceUpdated("a://b")
+        handler.close()
+        assert [event async for event in told] == []
+
+    assert handler.calls == 1

@@ -1,0 +1,127 @@
+"""Change notifications: what the engine's own wake-ups tell goes to clients that listen.
+
+Nothing polls: the engine calls after each commit. It is observed only while somebody listens. What is
+relied on inside the MCP SDK (mcp 2.3, pinned by `test_sdk_pins.py`): the handler of `subscriptions/listen`
+can be replaced through `MCPServer._lowlevel_server`. Only that handler knows which resources are listened
+to, and can end the streams properly when the process stops.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Collection, Iterable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from mcp.server import MCPServer, ServerRequestContext
+from mcp.server.subscriptions import ListenHandler, ResourcesListChanged, ResourceUpdated, ServerEvent
+from mcp.shared.exceptions import MCPError
+from mcp.types import INTERNAL_ERROR, SubscriptionsListenRequestParams, SubscriptionsListenResult
+
+from mcp_server.backend import Backend
+from mcp_server.resources.uris import RECENT_RUNS, is_function_uri, run_id_of
+
+logger = logging.getLogger(__name__)
+
+METHOD = "subscriptions/listen"
+
+
+class Changes:
+    """A bus that is fed by the engine; an `Observer` of it, and the SDK's `SubscriptionBus`."""
+
+    def __init__(self, backend: Backend) -> None:
+        self._backend = backend
+        self._listeners: dict[object, Callable[[ServerEvent], None]] = {}
+        self._wanted: dict[object, frozenset[str]] = {}
+        self._stop_observing: Callable[[], None] | None = None
+        self._is_stopping = False
+        self._handler = _Handler(self)
+
+    def serve(self, server: MCPServer[Any]) -> None:
+        """Let clients of the server listen; only the revision 2026-07-28 has a way to."""
+        server._lowlevel_server.add_request_handler(  # noqa: SLF001 - see above
+            METHOD, SubscriptionsListenRequestParams, self._handler
+        )
+
+    async def publish(self, event: ServerEvent) -> None:
+        """Tell every listener of an event."""
+        self._tell(event)
+
+    def subscribe(self, listener: Callable[[ServerEvent], None]) -> Callable[[], None]:
+        """Tell `listener` of all events until the returned function is called."""
+        key = object()
+        self._listeners[key] = listener
+
+        def unsubscribe() -> None:
+            self._listeners.pop(key, None)
+
+        return unsubscribe
+
+    @contextmanager
+    def listening(self, uris: Iterable[str]) -> Iterator[None]:
+        """Observe the engine while somebody listens, to these resources among others.
+
+        Raises:
+            MCPError: the process is about to stop.
+        """
+        key = object()
+        self._wanted[key] = frozenset(uris)
+        if self._stop_observing is None:
+            self._stop_observing = self._backend.observe(self)
+        try:
+            if self._is_stopping:
+                raise MCPError(INTERNAL_ERROR, "Stepcue is stopping; listen again once it runs.")
+            yield
+        finally:
+            del self._wanted[key]
+            if not self._wanted:
+                self._stop_observing()
+                self._stop_observing = None
+
+    def runs_changed(self, run_ids: Collection[str]) -> None:
+        """Tell who listens to one of these runs, or to the list of the newest."""
+        for uri in self._all_wanted():
+            if uri == RECENT_RUNS or run_id_of(uri) in run_ids:
+                self._tell(ResourceUpdated(uri))
+
+    def functions_changed(self) -> None:
+        """Tell that the list of resources, and each function in it, may be otherwise."""
+        self._tell(ResourcesListChanged())
+        for uri in filter(is_function_uri, self._all_wanted()):
+            self._tell(ResourceUpdated(uri))
+
+    def state_replaced(self) -> None:
+        """Tell that everything may be otherwise."""
+        self._tell(ResourcesListChanged())
+        for uri in self._all_wanted():
+            self._tell(ResourceUpdated(uri))
+
+    def stopping(self) -> None:
+        """End all streams as the protocol wants it: clients then know that none was lost."""
+        self._is_stopping = True
+        self._handler.close()
+
+    def _all_wanted(self) -> frozenset[str]:
+        return frozenset().union(*self._wanted.values())
+
+    def _tell(self, event: ServerEvent) -> None:
+        for listener in list(self._listeners.values()):
+            try:
+                listener(event)
+            except Exception:  # the engine calls here, and must not suffer from one of them
+                logger.exception("a listener failed")
+
+
+class _Handler(ListenHandler):
+    """Serves the streams, and says what they are about."""
+
+    def __init__(self, changes: Changes) -> None:
+        super().__init__(changes)
+        self._changes = changes
+
+    async def __call__(
+        self, ctx: ServerRequestContext[Any, Any], params: SubscriptionsListenRequestParams
+    ) -> SubscriptionsListenResult:
+        """Serve one stream until the client goes, or the process stops."""
+        with self._changes.listening(params.notifications.resource_subscriptions or ()):
+            return await super().__call__(ctx, params)

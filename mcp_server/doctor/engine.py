@@ -1,0 +1,44 @@
+"""Checks of the engine itself."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from durable_engine.durations import format_duration
+from mcp_server.clean import one_line
+from mcp_server.doctor.check import Check, ok, problem, warning
+from mcp_server.doctor.facts import EngineFacts, Facts
+
+_NOTABLE_MS = 1_000
+
+
+def engine_checks(facts: Facts) -> Iterator[Check]:
+    """Judge the engine, its time, its documentation, and what it was told to leave out."""
+    if facts.engine is None:
+        return
+    yield _engine(facts.engine)
+    shift_ms = facts.inventory.clock_shift_ms
+    if shift_ms > _NOTABLE_MS:
+        yield warning(
+            "engine-time",
+            f"The engine's clock is {format_duration(round(shift_ms, -3))} ahead of the real one, as "
+            "advance_time has moved it; apps keep the real time.",
+            "reset_engine begins anew with the real time; otherwise nothing needs to be done.",
+        )
+    yield _docs(facts.engine)
+
+
+def _engine(engine: EngineFacts) -> Check:
+    kept = "in memory" if engine.data_file is None else f"in {one_line(engine.data_file, 120)}"
+    key = "with a signing key" if engine.has_signing_key else "without a signing key"
+    return ok(
+        "engine",
+        f"Stepcue {engine.version} listens on {engine.origin}, {key}, and keeps its data {kept}.",
+    )
+
+
+def _docs(engine: EngineFacts) -> Check:
+    if engine.docs_pages:
+        return ok("docs", f"{engine.docs_pages} pages of documentation can be searched.")
+    why = f": {one_line(engine.docs_error, 200)}" if engine.docs_error else ""
+    return problem("docs", f"The documentation cannot be read{why}.", "Install Stepcue again.")

@@ -1,0 +1,1 @@
+"""What clients may attach to a conversation: runs, functions, and pages of the documentation."""

@@ -1,0 +1,174 @@
+"""Sessions for clients of revisions before 2026-07-28: offered, and never needed.
+
+A session lets the server ask such a client something, or tell it something, while no call is open. But it
+lives in this process, and many clients are lost when theirs is unknown after a restart. So `initialize`
+opens a session, and a request whose session this process does not know is answered without one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections import deque
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Final
+
+from mcp.server.streamable_http_manager import StreamableHTTPSessionManager
+from mcp.server.transport_security import TransportSecuritySettings
+from starlette.datastructures import Headers
+from starlette.routing import Route
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from mcp_server.strict import StrictServer
+
+_SESSION_ID: Final = "mcp-session-id"
+_UNKNOWN_OR_FULL: Final = frozenset({404, 503})
+_MAX_INITIALIZE_BYTES: Final = 65_536
+_MAX_ENDED: Final = 10_000
+
+
+class SessionRouting:
+    """Sends each request to the endpoint that keeps sessions, or to the one that knows none.
+
+    Args:
+        sessions: the endpoint that keeps sessions; it answers 404 when it does not know one, and 503 when
+            it has too many.
+        stateless: the endpoint that answers any request on its own.
+        managers: what has to run while the endpoints answer.
+    """
+
+    def __init__(
+        self,
+        sessions: ASGIApp,
+        stateless: ASGIApp,
+        managers: Sequence[StreamableHTTPSessionManager] = (),
+    ) -> None:
+        self._sessions = sessions
+        self._stateless = stateless
+        self._managers = managers
+        self._ended: deque[str] = deque(maxlen=_MAX_ENDED)
+        self._closing = asyncio.Event()
+
+    @classmethod
+    def of(cls, server: StrictServer, security: TransportSecuritySettings) -> SessionRouting:
+        """Build both endpoints of a server that is not mounted elsewhere."""
+        endpoints, managers = [], []
+        for stateless in (False, True):
+            app = server.streamable_http_app(
+                stateless_http=stateless, json_response=False, transport_security=security
+            )
+            endpoints.append(next(route.app for route in app.routes if isinstance(route, Route)))
+            managers.append(server.session_manager)
+        with_sessions, without = endpoints
+        return cls(with_sessions, without, managers)
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Answer requests while entered; once."""
+        async with AsyncExitStack() as stack:
+            for manager in self._managers:
+                await stack.enter_async_context(manager.run())
+            yield
+
+    def end_streams(self) -> None:
+        """End the streams on which clients listen between their calls; they would hold up a stop."""
+        self._closing.set()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request."""
+        session = Headers(scope=scope).get(_SESSION_ID)
+        body = _Body(_until(self._closing, receive) if scope["method"] == "GET" else receive)
+        if session is None and not (scope["method"] == "POST" and await body.is_initialize()):
+            await self._stateless(scope, body.replayed(), send)
+            return
+        # A session that the client itself ended stays ended.
+        answer = _Answer(send, refusals=frozenset() if session in self._ended else _UNKNOWN_OR_FULL)
+        await self._sessions(scope, body.replayed(), answer)
+        if answer.refused:
+            await self._stateless(scope, body.replayed(), send)
+            return
+        if scope["method"] == "DELETE" and session is not None:
+            self._ended.append(session)
+        await answer.finish()
+
+
+@dataclass(slots=True)
+class _Body:
+    """What a client sends, kept so that it can be read again."""
+
+    receive: Receive
+    read: list[Message] = field(default_factory=list)
+
+    async def is_initialize(self) -> bool:
+        """Whether this is the request that opens a session; reads little more than such a request has."""
+        content = b""
+        while len(content) <= _MAX_INITIALIZE_BYTES:
+            message = await self._next()
+            content += message.get("body", b"")
+            if not message.get("more_body", False):
+                return b'"initialize"' in content and _method(content) == "initialize"
+        return False
+
+    def replayed(self) -> Receive:
+        """Return a `receive` that begins with what was read, and goes on with what comes."""
+        again = iter(tuple(self.read))
+
+        async def receive() -> Message:
+            return next(again, None) or await self._next()
+
+        return receive
+
+    async def _next(self) -> Message:
+        message = await self.receive()
+        if message["type"] == "http.request":
+            self.read.append(message)
+        return message
+
+
+@dataclass(slots=True)
+class _Answer:
+    """Passes an answer on, unless its status says that there is no session for the request."""
+
+    send: Send
+    refusals: frozenset[int]
+    refused: bool = False
+    finished: bool = False
+
+    async def __call__(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            self.refused = message["status"] in self.refusals
+        else:
+            self.finished = not message.get("more_body", False)
+        if not self.refused:
+            await self.send(message)
+
+    async def finish(self) -> None:
+        """End an answer that was broken off, so that it counts as complete."""
+        if not self.finished:
+            await self.send({"type": "http.response.body", "body": b"", "more_body": False})
+
+
+def _until(closing: asyncio.Event, receive: Receive) -> Receive:
+    """Return a `receive` for which the client is gone as soon as we are closing."""
+
+    async def receive_or_close() -> Message:
+        arriving = asyncio.ensure_future(receive())
+        closed = asyncio.ensure_future(closing.wait())
+        try:
+            await asyncio.wait({arriving, closed}, return_when=asyncio.FIRST_COMPLETED)
+            return arriving.result() if arriving.done() else {"type": "http.disconnect"}
+        finally:
+            arriving.cancel()
+            closed.cancel()
+
+    return receive_or_close
+
+
+def _method(content: bytes) -> object:
+    try:
+        request = json.loads(content)
+    except (ValueError, RecursionError):
+        return None
+    return request.get("method") if isinstance(request, dict) else None

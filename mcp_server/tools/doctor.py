@@ -1,0 +1,64 @@
+"""Tool doctor: what keeps apps and engine from working together, and the fix."""
+
+from __future__ import annotations
+
+from typing import Annotated
+from urllib.parse import urlsplit
+
+from mcp.server.mcpserver.exceptions import ToolError
+from mcp.server.mcpserver.tools import Tool
+from mcp.types import CallToolResult
+from pydantic import Field
+
+from docs_index import DocsIndex
+from mcp_server.backend import Backend
+from mcp_server.clean import one_line
+from mcp_server.config import ServerConfig
+from mcp_server.doctor import examine
+from mcp_server.errors import as_tool_errors
+from mcp_server.examining import Examiner
+from mcp_server.kinds import ASKS
+from mcp_server.render.doctor import doctor_answer
+from mcp_server.results.doctor import DoctorResult
+from mcp_server.strict import define_tool
+
+AppUrl = Annotated[
+    str,
+    Field(
+        min_length=1,
+        max_length=2_000,
+        description='Serve endpoint to look at first, e.g. "http://127.0.0.1:3000/api/inngest".',
+    ),
+]
+
+
+def make(backend: Backend, docs: DocsIndex, config: ServerConfig) -> Tool:
+    """Build the tool."""
+    examiner = Examiner(backend, docs, config)
+
+    async def doctor(app_url: AppUrl | None = None) -> Annotated[CallToolResult, DoctorResult]:
+        """Check why an app, function or event does not work here: address, development mode, signing key,
+        Docker, SDK version, sync, triggers, recent trouble. Asks every app with GET and changes nothing.
+        Returns checks, problems first, each with what was found and the fix. For one run use explain.
+        """
+        with as_tool_errors():
+            facts = await examiner.facts(None if app_url is None else _complete(app_url))
+        return doctor_answer(examine(facts))
+
+    return define_tool(doctor, title="Check setup", annotations=ASKS)
+
+
+def _complete(url: str) -> str:
+    """Return the URL with the scheme that people leave out."""
+    whole = url.strip() if "://" in url else f"http://{url.strip()}"
+    try:
+        parts = urlsplit(whole)
+        usable = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        usable = False
+    if not usable:
+        raise ToolError(
+            f"appUrl {one_line(url, 80)!r} is not an http(s) URL. "
+            'Give the address of the app\'s serve endpoint, e.g. "http://127.0.0.1:3000/api/inngest".'
+        )
+    return whole

@@ -1,0 +1,207 @@
+"""The doctor's judgements on facts that are hard to bring about: containers, old SDKs, other shells."""
+
+from dataclasses import replace
+
+import pytest
+from mcp_scripted import NOW_MS, a_function, an_app
+
+from durable_engine import Inventory, UnsupportedUse
+from durable_engine.probing import Probe, ProbeFault
+from durable_engine.sdk.introspection import Introspection
+from mcp_server.doctor import AppFacts, EngineFacts, Facts, Status, examine
+from mcp_server.doctor.shell import ShellFacts, shell_checks
+
+URL = "http://localhost:3000/api/inngest"
+ENGINE = EngineFacts(
+    origin="http://127.0.0.1:8288",
+    version="1",
+    data_file=None,
+    has_signing_key=False,
+    polls=True,
+    docs_pages=70,
+)
+
+
+def answering(sdk="js:v4.24.0", count=1, url=URL):
+    answer = Introspection(status=200, is_sdk=True, sdk=sdk, mode="dev", function_count=count)
+    return Probe(url=url, answer=answer)
+
+
+def app_facts(url=URL, *, probe=None, functions=None, **view):
+    functions = (a_function(url=url),) if functions is None else functions
+    probe = probe or answering(count=len(functions), url=url)
+    return AppFacts(url=url, view=an_app(url=url, **view), probe=probe, functions=functions)
+
+
+def judged(app, *, engine=ENGINE, **inventory):
+    """Return the checks by id; no id comes twice here."""
+    functions = inventory.pop("functions", app.functions)
+    known = Inventory(functions=functions, apps=(app.view,), now_ms=NOW_MS, **inventory)
+    checks = examine(Facts(engine=engine, inventory=known, apps=(app,)))
+    by_id = {check.id: check for check in checks}
+    assert len(by_id) == len(checks)
+    return by_id
+
+
+def test_an_app_that_is_as_it_should_be_has_nothing_but_good_checks():
+    assert {check.status for check in judged(app_facts()).values()} == {Status.OK}
+
+
+def test_the_worst_comes_first():
+    app = app_facts(functions=(a_function(triggers=()),))
+    statuses = [check.status for check in judged(app, engine=replace(ENGINE, docs_pages=None)).values()]
+
+    assert statuses == sorted(statuses, key=list(Status).index)
+    assert statuses[0] is Status.PROBLEM
+
+
+def test_an_address_to_listen_on_is_told_from_one_to_call():
+    app = app_facts("http://0.0.0.0:3000/api/inngest")
+
+    assert "Use 127.0.0.1" in judged(app)["app-address"].fix
+
+
+@pytest.mark.parametrize("host", ["host.docker.internal", "worker", "192.168.1.7"])
+def test_an_app_elsewhere_may_not_reach_an_engine_on_loopback(host):
+    app = app_facts(f"http://{host}:3000/api/inngest")
+    anywhere = replace(ENGINE, origin="http://192.168.1.2:8288")
+
+    assert "--host 0.0.0.0" in judged(app)["app-address"].fix
+    assert "app-address" not in judged(app, engine=anywhere)
+
+
+def test_calls_that_go_elsewhere_than_the_sync_are_found():
+    elsewhere = (a_function(url="http://172.17.0.2:3000/api/inngest?fnId=shop-pay&stepId=step"),)
+    same = (a_function(url="http://127.0.0.1:3000/api/inngest?fnId=shop-pay&stepId=step"),)
+
+    assert (
+        "http://172.17.0.2:3000/api/inngest." in judged(app_facts(functions=elsewhere))["app-address"].found
+    )
+    assert "app-address" not in judged(app_facts(functions=same))
+
+
+def test_localhost_in_a_container_is_the_container():
+    app = app_facts(probe=Probe(url=URL, fault=ProbeFault.REFUSED))
+    inside = replace(ENGINE, is_in_container=True)
+
+    assert "host.docker.internal:3000" in judged(app, engine=inside)["app-reachable"].fix
+    assert "host.docker.internal" not in judged(app)["app-reachable"].fix
+
+
+def test_an_app_that_means_this_engine_and_cannot_reach_it_is_in_a_container():
+    said = 'refused the sync with HTTP 500: "Failed request to http://localhost:8288/fn/register: refused"'
+    check = judged(app_facts(error=f"The app at {URL} {said}"))["app-engine"]
+
+    assert "INNGEST_DEV=http://host.docker.internal:8288" in check.fix
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        'refused the sync with HTTP 500: "Failed request to http://127.0.0.1:9999/fn/register: no"',
+        "registered its functions with another server, not with this one.",
+    ],
+)
+def test_another_engine_is_told_apart(error):
+    check = judged(app_facts(error=f"The app at {URL} {error}"))["app-engine"]
+
+    assert "another engine" in check.found
+    assert "INNGEST_DEV=http://127.0.0.1:8288" in check.fix
+
+
+@pytest.mark.parametrize(
+    ("sdk", "fix"), [("js:v2.7.2", "npm install inngest@latest"), ("inngest-py:v0.4.22", "pip install -U")]
+)
+def test_an_sdk_that_is_too_old_is_named(sdk, fix):
+    app = app_facts(sdk=sdk, probe=answering(sdk=""))
+
+    assert fix in judged(app)["app-sdk"].fix
+
+
+@pytest.mark.parametrize("sdk", ["js:v3.54.2", "js:v4.24.0", "py:v0.5.19", "go:v0.11.0", "", "unheard of"])
+def test_an_sdk_that_is_not_too_old_is_fine(sdk):
+    assert "app-sdk" not in judged(app_facts(sdk=sdk, probe=answering(sdk=sdk)))
+
+
+@pytest.mark.parametrize(
+    ("sdk", "is_lost"), [("js:v4.0.2", True), ("js:v4.0.3", False), ("js:v3.54.2", False)]
+)
+def test_the_first_releases_of_version_4_lose_the_trigger_of_a_call_of_version_3(sdk, is_lost):
+    checks = judged(app_facts(functions=(a_function(triggers=()),), probe=answering(sdk)))
+
+    assert ("v3-call-on-v4" in checks) is is_lost
+    assert "no trigger" in checks["function-triggers"].found
+
+
+def test_an_app_that_answers_again_is_synced_by_itself_or_not():
+    app = app_facts(error=f"Unable to reach the app at {URL}.")
+
+    assert "within seconds" in judged(app)["app-sync"].fix
+    assert "--no-poll" in judged(app, engine=replace(ENGINE, polls=False))["app-sync"].fix
+
+
+@pytest.mark.parametrize("handlers", [0, 1])
+def test_functions_that_are_not_synced_yet_are_counted(handlers):
+    handler = a_function(id="h", slug="shop-pay-failure", triggers=(failed(),))
+    functions = (a_function(), *[handler] * handlers)
+
+    def count(reported):
+        return judged(app_facts(functions=functions, probe=answering(count=reported)))
+
+    assert "app-functions" not in count(1)
+    assert "3 functions now" in count(3)["app-functions"].found
+
+
+def failed():
+    (trigger,) = a_function().triggers
+    return replace(trigger, event="inngest/function.failed")
+
+
+def test_what_the_engine_was_left_with_or_lacks_is_told():
+    use = UnsupportedUse(
+        feature="connect", sentence="Connect is not there: serve it.", app_name=None, first_ms=NOW_MS
+    )
+    checks = judged(
+        app_facts(),
+        unsupported=(use,),
+        clock_shift_ms=3_600_000,
+        engine=replace(ENGINE, docs_pages=None, docs_error="no such folder"),
+    )
+
+    assert "1h ahead" in checks["engine-time"].found
+    assert "Connect is not there" in checks["unsupported"].found
+    assert "no such folder" in checks["docs"].found
+
+
+def shell(**facts):
+    return list(shell_checks(ShellFacts(origin="http://127.0.0.1:8288", **facts)))
+
+
+def test_a_shell_in_which_nothing_is_odd_says_nothing():
+    variables = {"INNGEST_DEV": "http://localhost:8288", "INNGEST_BASE_URL": "http://127.0.0.1:8288/"}
+
+    assert (
+        shell(is_running=True, variables=variables, clients={".mcp.json": "http://localhost:8288/mcp"}) == []
+    )
+
+
+@pytest.mark.parametrize(
+    ("facts", "words"),
+    [
+        ({"is_running": False}, "the port is free"),
+        ({"is_running": False, "held_by": "an Inngest Dev Server"}, "an Inngest Dev Server holds the port"),
+        ({"is_running": True, "refusal": "no tool"}, "cannot be asked: no tool"),
+        (
+            {"is_running": True, "variables": {"INNGEST_DEV": "http://127.0.0.1:9000"}},
+            "apps started here use",
+        ),
+        ({"is_running": True, "variables": {"INNGEST_DEV": "0"}}, "development mode off"),
+        ({"is_running": True, "clients": {".mcp.json": "http://127.0.0.1:9000/mcp"}}, ".mcp.json names"),
+        ({"is_running": True, "data_folder": "/nowhere"}, "cannot be written to /nowhere"),
+    ],
+)
+def test_what_is_odd_in_a_shell_is_one_check_with_a_fix(facts, words):
+    (check,) = shell(**facts)
+
+    assert words in check.found
+    assert check.fix
