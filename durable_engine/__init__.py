@@ -27,7 +27,15 @@ from durable_engine.model.double import (
     Outcome,
     fits_kind,
 )
-from durable_engine.model.event import Event, EventReceipt, NewEvent, NotStarted, StartedRun, UnmetWait
+from durable_engine.model.event import (
+    Event,
+    EventReceipt,
+    EventSender,
+    NewEvent,
+    NotStarted,
+    StartedRun,
+    UnmetWait,
+)
 from durable_engine.model.explanation import (
     Action,
     ActionKind,
@@ -54,6 +62,8 @@ from durable_engine.model.plan import AS_USUAL, Conditions, PlannedEvent
 from durable_engine.model.records import (
     EventFilter,
     EventPage,
+    EventRecord,
+    EventRecordPage,
     RunFilter,
     RunMoment,
     RunPage,
@@ -104,6 +114,9 @@ __all__ = [
     "EventFilter",
     "EventPage",
     "EventReceipt",
+    "EventRecord",
+    "EventRecordPage",
+    "EventSender",
     "Evidence",
     "Explanation",
     "FailedAttempt",

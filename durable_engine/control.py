@@ -40,19 +40,25 @@ class RunControl:
         self.handles = Handles(database, transactions)
         """Keeps what callers hold on runs that they do not stay for."""
 
-    async def cancel(self, run_id: str) -> None:
+    async def cancel(self, run_id: str) -> tuple[str | None, ...]:
         """Cancel a run. A step that is being executed runs to its end; its result is dropped.
+
+        Returns which calls were open: the hashed ids of their steps, None for one of the whole function.
 
         Raises:
             RunNotFoundError: no such run.
             RunAlreadyEndedError: it has ended before.
         """
+        calls: list[str | None] = []
 
         def change(tables: Tables, registry: Registry, now_ms: int) -> Settled:
             run = tables.runs.known_open(run_id)
+            items = tables.queue.of_run(run.id)
+            calls.extend(item.step_id for item in items if item.is_leased and item.kind.is_call)
             return _cancel(tables, registry, run, now_ms=now_ms)
 
         await self._transactions.commit(change)
+        return tuple(calls)
 
     async def cancel_many(
         self,

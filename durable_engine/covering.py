@@ -9,8 +9,7 @@ from typing import Final
 from durable_engine.clock import Clock
 from durable_engine.coverage.gaps import find_gaps
 from durable_engine.coverage.tally import Tally
-from durable_engine.durations import NS_PER_MS, parse_date_ns, parse_duration_ms
-from durable_engine.errors import InvalidDurationError
+from durable_engine.durations import parse_since_ms
 from durable_engine.inspection import view_run
 from durable_engine.model.coverage import Coverage
 from durable_engine.model.event import FUNCTION_FAILED
@@ -24,14 +23,6 @@ MAX_RUNS: Final = 200
 _AT_ONCE: Final = 20
 """Runs read at a time, so that others are not held up."""
 _MAX_BYTES: Final = 64 * 1024 * 1024
-
-
-def _past_ms(text: str, *, now_ms: int) -> int:
-    """Return the time that a date names, or that was a duration ago."""
-    try:
-        return parse_date_ns(text) // NS_PER_MS
-    except InvalidDurationError:
-        return now_ms - parse_duration_ms(text)
 
 
 class Covering:
@@ -56,7 +47,7 @@ class Covering:
             AppNotFoundError: `app` is not synced.
         """
         found = self._registry().find(function, app=app)
-        since_ms = 0 if since is None else _past_ms(since, now_ms=self._clock.now_ms())
+        since_ms = 0 if since is None else parse_since_ms(since, now_ms=self._clock.now_ms())
         wanted = RunFilter(from_ms=since_ms)
         ids = await self._database.read(
             lambda tables: tables.run_lists.ids(wanted, functions=[found.id], after=None, limit=most + 1)

@@ -125,6 +125,24 @@ def parse_due_ms(text: str, *, now_ms: int) -> int:
         ) from None
 
 
+def parse_since_ms(text: str, *, now_ms: int) -> int:
+    """Return the instant that a date names, or that was a duration ago, in Unix milliseconds.
+
+    Raises:
+        InvalidDurationError: neither a date nor a duration.
+    """
+    instant_ns = _date_ns(text.strip())
+    if instant_ns is not None:
+        return instant_ns // NS_PER_MS
+    try:
+        return now_ms - parse_duration_ms(text)
+    except InvalidDurationError:
+        raise InvalidDurationError(
+            f"{_quoted(text)} is neither a date nor a duration.",
+            hint='Say how long ago, as "30m", "2h" or "1d", or when, as "2006-01-02T15:04:05Z".',
+        ) from None
+
+
 def parse_date_ns(text: str) -> int:
     """Return the instant of a date in any accepted style, in Unix nanoseconds; UTC where it names no zone.
 

@@ -66,8 +66,7 @@ class Engine:
         self._clock = clock
         self._client = client
         self._gateway = GatewayClient()
-        self._signals = Signals()
-        signals = self._signals
+        self._signals = signals = Signals()
         self._keeper = RegistryKeeper(database, clock, signals.work_changed, signals.functions_changed)
         self._apps = AppSync(client, self._keeper, clock)
         executor = Executor(database, client, self._gateway, clock, self._registry)
@@ -175,14 +174,15 @@ class Engine:
         event: NewEvent,
         *,
         seed: str | None = None,
+        source: str = "direct",
         under: Conditions = AS_USUAL,
         doubles: Sequence[NewDouble] = (),
     ) -> EventReceipt:
         """Accept one event; the receipt tells what it started, known in the same transaction.
 
-        `seed` makes the event's id reproducible: the same seed is the same event, accepted once. `under` are
-        conditions for the runs that it starts, and `doubles` stand in for steps of them and of the runs that
-        those invoke.
+        `seed` makes the event's id reproducible: the same seed is the same event, accepted once. `source`
+        says how it came, as in `Event.source`. `under` are conditions for the runs that it starts, and
+        `doubles` stand in for steps of them and of the runs that those invoke.
 
         Raises:
             InvalidEventError: the event is malformed, reserved or too large.
@@ -190,7 +190,7 @@ class Engine:
             FunctionNotFoundError: a double is for an unknown function.
         """
         (receipt,) = await self._reception.send(
-            [event], seed=seed, explains=True, under=under, doubles=doubles
+            [event], seed=seed, explains=True, source=source, under=under, doubles=doubles
         )
         return receipt
 
@@ -200,7 +200,7 @@ class Engine:
         The receipts leave out what only people read and what costs more than the event itself: `unmet` waits,
         and what keeps runs waiting for their turn (`held`).
         """
-        return await self._reception.send(events, seed=seed, explains=False)
+        return await self._reception.send(events, seed=seed, explains=False, source="api")
 
     async def invoke_function(
         self,

@@ -6,14 +6,12 @@ from collections.abc import Callable, Sequence
 from typing import Final
 
 from durable_engine.clock import Clock
-from durable_engine.errors import EventNotFoundError, RunNotFoundError
+from durable_engine.errors import RunNotFoundError
 from durable_engine.explain.events import explain_event
 from durable_engine.explain.facts import EventFacts, RunFacts
 from durable_engine.explain.runs import explain_run
-from durable_engine.fact_finding import FactFinding
-from durable_engine.model.event import Event
+from durable_engine.fact_finding import FactFinding, find_event
 from durable_engine.model.explanation import Explanation
-from durable_engine.model.records import EventFilter
 from durable_engine.model.views import AppView
 from durable_engine.registry import Registry, closest
 from durable_engine.storage.database import Database
@@ -71,7 +69,7 @@ class Explainer:
         finding = self._finding()
 
         def load(tables: Tables) -> EventFacts:
-            return finding(tables).about_event(_find_event(tables, event_id))
+            return finding(tables).about_event(find_event(tables, event_id))
 
         return explain_event(await self._database.read(load))
 
@@ -79,21 +77,6 @@ class Explainer:
         """Take what this thread may change meanwhile before another one reads the tables."""
         apps, now_ms = self._apps(), self._clock.now_ms()
         return lambda tables: FactFinding(tables, self._registry(), apps, now_ms=now_ms)
-
-
-def _find_event(tables: Tables, event_id: str) -> Event:
-    found = tables.events.find(event_id)
-    if found is not None:
-        return found
-    recent = list(map(tables.events.get, tables.events.newest(EventFilter(), after=None, limit=_RECENT)))
-    given = next((event for event in recent if event.public_id == event_id), None)
-    if given is not None:
-        return given
-    is_run = tables.runs.find(event_id) is not None
-    hint = "It is the id of a run: ask about the run." if is_run else "Sending an event returns its id."
-    names = (name for event in recent for name in dict.fromkeys((event.id, event.public_id)))
-    ids = [name for name in names if name.isprintable()]  # senders may choose any text
-    raise EventNotFoundError(f"No event {event_id[:_LONGEST]!r}.", nearest=closest(event_id, ids), hint=hint)
 
 
 def _hint(tables: Tables, run_id: str) -> str:

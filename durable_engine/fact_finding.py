@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Final
 
+from durable_engine.errors import EventNotFoundError
 from durable_engine.explain.ends import failed_steps
 from durable_engine.explain.facts import EventFacts, HeldGate, OpenCall, RunFacts, SeenEvents
 from durable_engine.explain.names import difference
@@ -28,6 +29,8 @@ _SEEN: Final = 5
 _RECENT: Final = 100
 """Events among whose names one is looked for that is like the awaited one."""
 _SIMILAR: Final = 2
+_KNOWN: Final = 200
+"""Events among which one is looked for by the id that its sender gave it."""
 _WAITS: Final = 5
 _RUNS: Final = 20
 _EFFECTS: Final = 1_000
@@ -184,3 +187,23 @@ def _open_call(view: RunView, item: QueueItem) -> OpenCall:
         step_name=None if step is None else step.name,
         is_gateway=step is not None and step.kind.is_gateway,
     )
+
+
+def find_event(tables: Tables, event_id: str) -> Event:
+    """Return an event by its ULID, or by the id its sender gave it, if it came not long ago.
+
+    Raises:
+        EventNotFoundError: no such event; `nearest` are ids of recent events.
+    """
+    found = tables.events.find(event_id)
+    if found is not None:
+        return found
+    recent = list(map(tables.events.get, tables.events.newest(EventFilter(), after=None, limit=_KNOWN)))
+    given = next((event for event in recent if event.public_id == event_id), None)
+    if given is not None:
+        return given
+    is_run = tables.runs.find(event_id) is not None
+    hint = "It is the id of a run: ask about the run." if is_run else "Sending an event returns its id."
+    names = (name for event in recent for name in dict.fromkeys((event.id, event.public_id)))
+    ids = [name for name in names if name.isprintable()]  # senders may choose any text
+    raise EventNotFoundError(f"No event {event_id[:100]!r}.", nearest=closest(event_id, ids), hint=hint)

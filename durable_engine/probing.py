@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
-from urllib.parse import urlsplit
+from urllib.parse import urljoin, urlsplit
 
 import httpx
 
@@ -17,6 +17,7 @@ from durable_engine.sdk.client import APP_FAULTS, ReplyTooLargeError, SDKClient
 from durable_engine.sdk.introspection import SERVE_PATHS, Introspection, read_introspection
 
 PROBE_TIMEOUT_S: Final = 3.0
+_MAX_HOPS: Final = 3
 
 
 class ProbeFault(StrEnum):
@@ -71,11 +72,18 @@ class Probing:
         return Probe(url=url, answer=found.answer, answers_at=at)
 
     async def _ask(self, url: str, *, signs: bool) -> Probe:
+        """Ask once; a redirect within the same server, as for a slash at the end, is followed."""
+        at = url
         try:
-            answer = await self._client.look(url, timeout_s=PROBE_TIMEOUT_S, signs=signs)
+            for _ in range(_MAX_HOPS):
+                answer = await self._client.look(at, timeout_s=PROBE_TIMEOUT_S, signs=signs)
+                there = urljoin(at, answer.headers.get("location", ""))
+                if not 300 <= answer.status < 400 or _server(there) != _server(url):
+                    break
+                at = there
         except ReplyTooLargeError:
             return Probe(url=url, answer=Introspection(status=200, is_sdk=False))
-        except APP_FAULTS as fault:
+        except (*APP_FAULTS, ValueError) as fault:  # a redirect may lead to what is no URL
             return Probe(url=url, fault=_kind(fault))
         return Probe(url=url, answer=read_introspection(answer), is_signed=signs)
 
@@ -83,6 +91,11 @@ class Probing:
 def _usual(url: str) -> list[str]:
     parts = urlsplit(url)
     return [f"{parts.scheme}://{parts.netloc}{path}" for path in SERVE_PATHS]
+
+
+def _server(url: str) -> tuple[str, str]:
+    parts = urlsplit(url)
+    return parts.scheme, parts.netloc
 
 
 def _kind(fault: Exception) -> ProbeFault:

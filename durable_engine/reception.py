@@ -51,12 +51,14 @@ class Reception:
         *,
         seed: str | None,
         explains: bool,
+        source: str,
         under: Conditions = AS_USUAL,
         doubles: Sequence[NewDouble] = (),
     ) -> list[EventReceipt]:
         """Accept events, all of them or none. `explains`: the receipts say what keeps runs waiting, too.
 
-        `under` are conditions for the runs that they start, and `doubles` stand in for their steps.
+        `source` says how they came, as in `Event.source`. `under` are conditions for the runs that they
+        start, and `doubles` stand in for their steps.
 
         Raises:
             InvalidEventError: one is malformed, reserved or too large, or there are too many.
@@ -68,7 +70,10 @@ class Reception:
         await self._transactions.ready()
         now_ms = self._clock.now_ms()
         accepted = [
-            accept(event, now_ms=now_ms, seed=seed, position=position, max_bytes=self._max_bytes)
+            replace(
+                accept(event, now_ms=now_ms, seed=seed, position=position, max_bytes=self._max_bytes),
+                source=source,
+            )
             for position, event in enumerate(events)
         ]
         receipts: list[EventReceipt] = []

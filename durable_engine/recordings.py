@@ -8,10 +8,9 @@ from typing import Final
 
 from durable_engine.clock import Clock
 from durable_engine.errors import RunNotFoundError
-from durable_engine.ids import is_ulid
 from durable_engine.inspection import view_run
 from durable_engine.model.double import Double
-from durable_engine.model.event import Event
+from durable_engine.model.event import Event, sent_ids
 from durable_engine.model.json_value import parse_stored
 from durable_engine.model.recording import Recording
 from durable_engine.model.status import StepKind
@@ -21,7 +20,6 @@ from durable_engine.storage.database import Database
 from durable_engine.storage.tables import Tables
 
 _MOST_CHILDREN: Final = 50
-_MOST_EVENTS: Final = 100
 _EVENT_ID: Final = re.compile(r"\(([0-9A-Z]{26})\), as cancelOn")
 
 
@@ -87,15 +85,10 @@ def _signals(tables: Tables, run: RunView) -> Iterator[tuple[tuple[str, str], st
 
 
 def _events_sent(tables: Tables, run: RunView) -> Iterator[Event]:
-    """Yield what the run's own steps have sent; as observed, they return the ids, Python in a bare list."""
+    """Yield what the run's own steps have sent."""
     for step in run.steps:
-        sent = step.output.get("ids") if isinstance(step.output, dict) else step.output
-        if step.kind not in {StepKind.SEND_EVENT, StepKind.RUN} or not isinstance(sent, list):
-            continue
-        for event_id in sent[:_MOST_EVENTS]:
-            event = tables.events.find(event_id) if isinstance(event_id, str) and is_ulid(event_id) else None
-            if event is not None:
-                yield event
+        if step.kind in {StepKind.SEND_EVENT, StepKind.RUN}:
+            yield from filter(None, map(tables.events.find, sent_ids(step.output)))
 
 
 def _cancelled_by(tables: Tables, run: RunView) -> Event | None:

@@ -4,17 +4,31 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from functools import partial
 from typing import Final
 
 from durable_engine.clock import Clock
 from durable_engine.errors import EventNotFoundError, InvalidInputError, RunAlreadyEndedError
+from durable_engine.fact_finding import find_event
 from durable_engine.inspection import not_started, view_run
 from durable_engine.model.event import SCHEDULED_TIMER, Event, NotStarted
 from durable_engine.model.function import App, Function
+from durable_engine.model.history import HistoryKind
 from durable_engine.model.json_value import parse_stored
 from durable_engine.model.queue_item import QueueItem
-from durable_engine.model.records import EventFilter, EventPage, RunFilter, RunPage, RunRecord, Span
+from durable_engine.model.records import (
+    EventFilter,
+    EventPage,
+    EventRecordPage,
+    RunFilter,
+    RunPage,
+    RunRecord,
+    Span,
+)
 from durable_engine.model.run import Run
+from durable_engine.model.status import RunStatus
+from durable_engine.outcomes import event_record
 from durable_engine.registry import Registry
 from durable_engine.spans import root_span
 from durable_engine.storage.database import Database
@@ -47,11 +61,24 @@ class Records:
         _check_limit(limit)
 
         def load(tables: Tables) -> EventPage:
-            try:
-                ids = tables.events.newest(wanted or EventFilter(), after=cursor, limit=limit + 1)
-            except LookupError:
-                raise _bad_cursor(cursor) from None
+            ids = _event_ids(tables, wanted, cursor, limit)
             return EventPage(events=tuple(map(tables.events.get, ids[:limit])), next_cursor=_next(ids, limit))
+
+        return await self._database.read(load)
+
+    async def event_records(
+        self, wanted: EventFilter | None = None, *, cursor: str | None = None, limit: int = DEFAULT_PAGE
+    ) -> EventRecordPage:
+        """Return a page of events with what each of them did; raises as `events`."""
+        _check_limit(limit)
+
+        def load(tables: Tables) -> EventRecordPage:
+            ids = _event_ids(tables, wanted, cursor, limit)
+            events = map(tables.events.get, ids[:limit])
+            return EventRecordPage(
+                events=tuple(event_record(tables, self._registry(), event) for event in events),
+                next_cursor=_next(ids, limit),
+            )
 
         return await self._database.read(load)
 
@@ -68,6 +95,14 @@ class Records:
             )
         return event
 
+    async def find_event(self, reference: str) -> Event:
+        """Return one event by its ULID, or by the id its sender gave it, if it came not long ago.
+
+        Raises:
+            EventNotFoundError: no such event; `nearest` are ids of recent events.
+        """
+        return await self._database.read(lambda tables: find_event(tables, reference))
+
     async def decisions(self, event_id: str) -> tuple[NotStarted, ...]:
         """Return why functions that listen to an event were not started by it at once; raises as `event`."""
         event = await self.event(event_id)
@@ -80,8 +115,12 @@ class Records:
         cursor: str | None = None,
         limit: int = DEFAULT_PAGE,
         with_output: bool = False,
+        with_state: bool = False,
     ) -> RunPage:
         """Return a page of at most `limit` (1 to 100) runs.
+
+        `with_state`: with the error of those that failed, why others were cancelled, and the whole view of
+        those that have not ended.
 
         Raises:
             AppNotFoundError, FunctionNotFoundError: the filter names something that never was synced.
@@ -98,12 +137,15 @@ class Records:
             except LookupError:
                 raise _bad_cursor(cursor) from None
             get = tables.runs.get if with_output else tables.runs.get_lean
-            runs = filter(None, map(get, ids[:limit]))
-            return RunPage(
-                runs=tuple(self._record(tables, run) for run in runs), next_cursor=_next(ids, limit)
-            )
+            records = [self._record(tables, run) for run in filter(None, map(get, ids[:limit]))]
+            return RunPage(runs=tuple(records), next_cursor=_next(ids, limit))
 
-        return await self._database.read(load)
+        page = await self._database.read(load)
+        if not with_state:
+            return page
+        # One at a time: the steps of a hundred runs must not hold up everybody else.
+        states = [await self._database.read(partial(self._with_state, run)) for run in page.runs]
+        return replace(page, runs=tuple(states))
 
     async def newest_run_ids(self, limit: int) -> list[str]:
         """Return the ids of the newest runs, newest first."""
@@ -179,6 +221,20 @@ class Records:
         """
         return self._registry().find(reference, app=app)
 
+    def _with_state(self, record: RunRecord, tables: Tables) -> RunRecord:
+        if record.status is RunStatus.COMPLETED:
+            return record
+        run = tables.runs.find(record.id)
+        if run is None:  # the state was replaced meanwhile
+            return record
+        record = self._record(tables, run)  # which may have ended meanwhile
+        if run.status is RunStatus.CANCELLED:
+            detail = tables.history.detail(run.id, HistoryKind.RUN_CANCELLED) or {}
+            return replace(record, cancelled=detail.get("reason"))
+        if run.status.is_terminal:
+            return record
+        return replace(record, view=view_run(tables, self._registry(), run, now_ms=self._clock.now_ms()))
+
     def _record(self, tables: Tables, run: Run) -> RunRecord:
         function = self._registry().by_id(run.function_id)
         event_name = tables.events.name(run.event_id)
@@ -192,6 +248,7 @@ class Records:
             event_id=run.event_id,
             event_name=event_name,
             queued_ms=run.queued_ms,
+            received_ms=run.received_ms,
             started_ms=run.started_ms,
             ended_ms=run.ended_ms,
             output=parse_stored(run.output),
@@ -201,6 +258,13 @@ class Records:
             event_ids=tuple(tables.runs.event_ids(run)),
             cron=_cron(tables.events.get(run.event_id)) if event_name == SCHEDULED_TIMER else None,
         )
+
+
+def _event_ids(tables: Tables, wanted: EventFilter | None, cursor: str | None, limit: int) -> list[str]:
+    try:
+        return tables.events.newest(wanted or EventFilter(), after=cursor, limit=limit + 1)
+    except LookupError:
+        raise _bad_cursor(cursor) from None
 
 
 def _cron(event: Event) -> str | None:

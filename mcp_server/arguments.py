@@ -55,6 +55,8 @@ Timeout = Annotated[
     ),
 ]
 
+Since = Annotated[str, Field(max_length=40, description="e.g. 2h, or a date")]
+
 SnapshotName = Annotated[
     str,
     Field(

@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-Toolset = Literal["core", "testing", "docs"]
+Toolset = Literal["core", "testing", "docs", "compat"]
 
 
 class ServerConfig(BaseModel):
@@ -15,7 +15,7 @@ class ServerConfig(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     toolsets: frozenset[Toolset] = frozenset({"core", "testing", "docs"})
-    """Groups of tools to offer."""
+    """Groups of tools to offer; `compat` has the newer names of the Dev Server for some of `core`."""
 
     tools: frozenset[str] | None = None
     """Names of the only tools to offer, within the toolsets; None offers all of them."""

@@ -16,12 +16,12 @@ def how_to_connect(engine_url: str, apps: Sequence[AppView] = ()) -> str:
         return (
             f"Repair the app's endpoint ({urls}; its error is listed with the app): it must be running and "
             "serve its Inngest handler, with INNGEST_DEV=1 unless Stepcue has its signing key. It is then "
-            "synced by itself; call list_functions again."
+            "synced by itself; doctor says what is wrong and how to mend it."
         )
     return (
         "Start the app with INNGEST_DEV=1: on one of the usual ports and paths it is found within seconds "
         "(unless --no-discovery was given). "
         "Else name its Inngest endpoint when starting Stepcue, e.g. "
         "`stepcue dev -u http://localhost:3000/api/inngest`; an app elsewhere reaches the engine at "
-        f"INNGEST_DEV={engine_url}. Then call list_functions again."
+        f"INNGEST_DEV={engine_url}. Then call list_functions again, or doctor with that endpoint as appUrl."
     )

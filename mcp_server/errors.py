@@ -74,7 +74,7 @@ def as_argument_errors() -> Iterator[None]:
     """Turn anticipated errors of a prompt into refusals of its arguments, which clients show."""
     try:
         yield
-    except (engine.DurableEngineError, DocsIndexError) as error:
+    except engine.DurableEngineError as error:
         raise MCPError(INVALID_PARAMS, describe(error)) from error
 
 

@@ -6,7 +6,8 @@ import difflib
 from collections.abc import Iterable
 
 
-def _plain(name: str) -> str:
+def plain(name: str) -> str:
+    """Return a name without case and separators."""
     return "".join(character for character in name.lower() if character.isalnum())
 
 
@@ -17,12 +18,12 @@ def nearest_names(name: str, known: Iterable[str], *, limit: int = 3) -> list[st
     """
     by_plain: dict[str, str] = {}
     for candidate in known:
-        by_plain.setdefault(_plain(candidate), candidate)
-    wanted = _plain(name)
+        by_plain.setdefault(plain(candidate), candidate)
+    wanted = plain(name)
     close = difflib.get_close_matches(wanted, by_plain, n=limit, cutoff=0.55)
-    inside = [plain for plain in by_plain if len(wanted) > 2 and wanted in plain]
-    begun = [plain for plain in inside if plain.startswith(wanted)]
-    return [by_plain[plain] for plain in list(dict.fromkeys([*begun, *close, *inside]))[:limit]]
+    inside = [known for known in by_plain if len(wanted) > 2 and wanted in known]
+    begun = [known for known in inside if known.startswith(wanted)]
+    return [by_plain[found] for found in list(dict.fromkeys([*begun, *close, *inside]))[:limit]]
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:

@@ -130,7 +130,8 @@ def _bind(host: str, port: int) -> socket.socket:
         if error.errno == errno.EADDRINUSE:
             raise ConfigError(
                 f"Port {port} on {host} is in use.",
-                hint="Stop what listens there (an Inngest Dev Server?), or choose another with --port.",
+                hint="Stop what listens there (an Inngest Dev Server?), or choose another with --port. "
+                "`stepcue doctor` looks at who it is.",
             ) from None
         raise ConfigError(
             f"Cannot listen on {host} port {port}: {error.strerror or error}.",

@@ -26,6 +26,8 @@ from mcp_server.strict import StrictServer
 _SESSION_ID: Final = "mcp-session-id"
 _UNKNOWN_OR_FULL: Final = frozenset({404, 503})
 _MAX_INITIALIZE_BYTES: Final = 65_536
+_MAX_SESSIONS: Final = 1_000
+"""Open at the same time; each takes about 40 kB until it is ended or idle for half an hour."""
 _MAX_ENDED: Final = 10_000
 
 
@@ -57,7 +59,10 @@ class SessionRouting:
         endpoints, managers = [], []
         for stateless in (False, True):
             app = server.streamable_http_app(
-                stateless_http=stateless, json_response=False, transport_security=security
+                stateless_http=stateless,
+                json_response=False,
+                max_sessions=_MAX_SESSIONS,
+                transport_security=security,
             )
             endpoints.append(next(route.app for route in app.routes if isinstance(route, Route)))
             managers.append(server.session_manager)

@@ -36,6 +36,7 @@ from pydantic import (
 from pydantic.alias_generators import to_camel
 from pydantic_core import PydanticCustomError
 
+from mcp_server.aliases import tool_meant, what_instead
 from mcp_server.bad_arguments import explain_bad_arguments
 from mcp_server.clean import clean_text, one_line
 from mcp_server.nearest import did_you_mean
@@ -144,6 +145,7 @@ class StrictServer(MCPServer[Any]):
             ToolError: unknown tool, bad arguments, or the tool said no.
             UnexpectedToolError: a bug of ours; the text tells nothing of it, the log everything.
         """
+        name = name if name in self._strict_tools else tool_meant(name, self._strict_tools) or name
         tool = self._strict_tools.get(name)
         if tool is None:
             raise ToolError(self._no_such_tool(name))
@@ -163,7 +165,8 @@ class StrictServer(MCPServer[Any]):
 
     def _no_such_tool(self, name: str) -> str:
         names = list(self._strict_tools)
-        near = did_you_mean(name, names)
+        instead = what_instead(name, names)
+        near = did_you_mean(name, names) if instead is None else f". {instead}"
         return f"There is no tool {one_line(name, 80)!r}{near} Tools here: {', '.join(names)}."
 
 

@@ -16,6 +16,7 @@ from durable_engine.lifecycle.progress import end_step
 from durable_engine.lifecycle.reading import Reading
 from durable_engine.lifecycle.retry import failing_step, record_failure, retry_item
 from durable_engine.model.changes import StepWrite
+from durable_engine.model.event import EventSender, sent_ids
 from durable_engine.model.history import HistoryKind
 from durable_engine.model.json_value import to_json
 from durable_engine.model.op import (
@@ -72,6 +73,10 @@ def _ran(op: StepRan, reading: Reading) -> None:
         input=to_json(op.input) if op.input is not None else step.input,
     )
     end_step(reading.changes, facts.run.id, ended, now_ms=facts.now_ms)
+    reading.changes.sent += [
+        EventSender(event_id=event_id, run_id=facts.run.id, step_id=op.step.id)
+        for event_id in sent_ids(op.data)
+    ]
 
 
 @handle.register

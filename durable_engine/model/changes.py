@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from durable_engine.model.appointment import Appointment
 from durable_engine.model.decision import EventDecision
-from durable_engine.model.event import Event, EventEffect, StartedRun
+from durable_engine.model.event import Event, EventEffect, EventSender, StartedRun
 from durable_engine.model.function import Function
 from durable_engine.model.history import HistoryEntry
 from durable_engine.model.json_value import JSONObject
@@ -115,6 +115,8 @@ class Changes:
     """Steps whose invocation starts no run: ((run id, step id), reason)."""
     effects: list[EventEffect] = field(default_factory=list)
     """Waits that an event ended, and runs that it cancelled."""
+    sent: list[EventSender] = field(default_factory=list)
+    """Steps that sent events, as their results tell."""
     decisions: list[EventDecision] = field(default_factory=list)
     """Why functions that listen to an event are not started by it, now or at all."""
 

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from durable_engine.model.json_value import JSONObject
+from durable_engine.ids import is_ulid
+from durable_engine.model.json_value import JSONObject, JSONValue
+
+_MOST_SENT = 100
 
 INTERNAL_PREFIX = "inngest/"
 FUNCTION_INVOKED = "inngest/function.invoked"
@@ -49,6 +52,8 @@ class Event:
     received_ms: int
     v: str | None = None
     source: str = "api"
+    """`api` (a request), `direct` (a call within this process: a tool or a test), `invoke`, `rerun`, `cron`,
+    `endpoint`, `test` (planned by a test), or `engine`."""
 
     def as_payload(self) -> JSONObject:
         """Return the event in the shape that functions and expressions see."""
@@ -116,6 +121,27 @@ class EventEffect:
     event_id: str
     run_id: str
     step_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EventSender:
+    """The step of a run that sent an event; without a step, the run that the event is about."""
+
+    event_id: str
+    run_id: str
+    step_id: str | None = None
+    step_name: str | None = None
+
+
+def sent_ids(output: JSONValue) -> list[str]:
+    """Return the ids of events that the result of a step names as sent by it.
+
+    As observed, TypeScript gives {"ids": [...]}, Python a bare list. They may be made up.
+    """
+    sent = output.get("ids") if isinstance(output, dict) else output
+    if not isinstance(sent, list):
+        return []
+    return [value for value in sent[:_MOST_SENT] if isinstance(value, str) and is_ulid(value)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

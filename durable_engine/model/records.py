@@ -8,9 +8,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from durable_engine.model.event import Event
+from durable_engine.model.event import Event, EventSender, NotStarted, StartedRun
 from durable_engine.model.json_value import JSONObject, JSONValue
 from durable_engine.model.status import RunStatus, StepKind
+from durable_engine.model.views import RunView
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,6 +36,33 @@ class EventPage:
     next_cursor: str | None = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EventRecord:
+    """One event with what it did.
+
+    `runs` are the first of `run_count` runs that it started, at once or later, as they are now. `missed` are
+    functions that it did not start at once, and why. `woken` and `cancelled` count waiting runs that it
+    resumed, and runs that it cancelled. `listeners` are the functions that listen to its name now.
+    """
+
+    event: Event
+    sender: EventSender | None = None
+    runs: tuple[StartedRun, ...] = ()
+    run_count: int = 0
+    missed: tuple[NotStarted, ...] = ()
+    woken: int = 0
+    cancelled: int = 0
+    listeners: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EventRecordPage:
+    """Some of the events that fit, with what they did."""
+
+    events: tuple[EventRecord, ...]
+    next_cursor: str | None = None
+
+
 class RunMoment(StrEnum):
     """A moment in the life of a run, by which runs are chosen and ordered."""
 
@@ -49,14 +77,16 @@ class RunFilter:
 
     `app` is a name or UUID, `function` as in `Engine.invoke_function`; both find what is not synced any
     more, too. `statuses` are alternatives, none of them means any. `event_id` is the ULID of the event that
-    started the runs. `from_ms` and `until_ms` (excluded) are about `moment`; runs that have not come to it
-    are left out.
+    started the runs, `event_name` the name of one. `from_ms` and `until_ms` (excluded) are about `moment`;
+    runs that have not come to it are left out. The moment QUEUED is that at which the engine took a run, in
+    the engine's time; the others are in the run's own time, which may have been skipped.
     """
 
     app: str | None = None
     function: str | None = None
     statuses: frozenset[RunStatus] = frozenset()
     event_id: str | None = None
+    event_name: str | None = None
     moment: RunMoment = RunMoment.QUEUED
     from_ms: int | None = None
     until_ms: int | None = None
@@ -68,7 +98,8 @@ class RunRecord:
     """One run without its steps.
 
     `output` and `error` are None in lists that were asked for without them. `cron` is the schedule that
-    started the run, if one did.
+    started the run, if one did. Lists that were asked for with states have, of a run that has not ended, the
+    whole as `view`, and of one that was cancelled the reason: the end of a sentence.
     """
 
     id: str
@@ -80,6 +111,8 @@ class RunRecord:
     event_id: str
     event_name: str
     queued_ms: int
+    received_ms: int
+    """When the engine took it, in the engine's time; `queued_ms` is in the run's own, as are the others."""
     started_ms: int | None = None
     ended_ms: int | None = None
     output: JSONValue = None
@@ -87,6 +120,8 @@ class RunRecord:
     parent_run_id: str | None = None
     original_run_id: str | None = None
     cron: str | None = None
+    view: RunView | None = None
+    cancelled: str | None = None
     event_ids: tuple[str, ...] = ()
     """Ids of all events that started it, `event_id` first."""
 

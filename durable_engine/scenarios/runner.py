@@ -8,9 +8,8 @@ from difflib import get_close_matches
 from typing import Final, Protocol
 
 from durable_engine.errors import EventNotFoundError, InvalidInputError
-from durable_engine.ids import is_ulid
 from durable_engine.model.double import NewDouble
-from durable_engine.model.event import Event, EventReceipt, NewEvent
+from durable_engine.model.event import Event, EventReceipt, NewEvent, sent_ids
 from durable_engine.model.function import Function
 from durable_engine.model.json_value import JSONObject, JSONValue
 from durable_engine.model.plan import Conditions, PlannedEvent
@@ -20,7 +19,6 @@ from durable_engine.scenarios.checking import check_run
 from durable_engine.scenarios.model import Check, Scenario, Verdict
 from durable_engine.time_control import TimeControl
 
-_MOST_EVENTS: Final = 100
 _FROM_OUTSIDE: Final = frozenset({"event", "signal", "invoke", "paused"})
 """Waits that nothing ends by itself, where time is skipped."""
 
@@ -154,24 +152,15 @@ def _not_started(scenario: Scenario, receipt: EventReceipt) -> Check:
 
 
 async def events_sent(engine: Bench, run: RunView) -> list[str]:
-    """Return the names of the events that the run's own steps have sent.
-
-    As observed, TypeScript names such a step and gives {"ids": [...]}; for Python it is any step, with a
-    list.
-    """
+    """Return the names of the events that the run's own steps have sent."""
     names: list[str] = []
     for step in run.steps:
-        sent = step.output.get("ids") if isinstance(step.output, dict) else step.output
-        if step.kind not in {StepKind.SEND_EVENT, StepKind.RUN} or not isinstance(sent, list):
+        if step.kind not in {StepKind.SEND_EVENT, StepKind.RUN}:
             continue
-        for event_id in filter(_is_id, sent[:_MOST_EVENTS]):
+        for event_id in sent_ids(step.output):
             with suppress(EventNotFoundError):  # a mock may have made it up
                 names.append((await engine.records.event(event_id)).name)
     return names
-
-
-def _is_id(value: JSONValue) -> bool:
-    return isinstance(value, str) and is_ulid(value)
 
 
 def _notes(run: RunView, planned: Sequence[PlannedEvent]) -> list[str]:

@@ -27,6 +27,8 @@ CALL_TIMEOUT_S: Final = 2 * 3_600
 CONNECT_TIMEOUT_S: Final = 10.0
 SYNC_TIMEOUT_S: Final = 10.0
 MAX_REDIRECTS: Final = 20
+_MAX_PORT: Final = 65_535
+"""A socket takes no other, and would fail with an error of no kind that is expected."""
 # Shorter than any app server's own limit (uvicorn and Node: 5 s), so we never write to a connection
 # that the app is about to close.
 KEEPALIVE_S: Final = 2.0
@@ -223,6 +225,8 @@ class SDKClient:
             request = httpx.Request(
                 method, url, headers=headers, content=content, extensions={"timeout": _timeouts(timeout_s)}
             )
+            if (request.url.port or 0) > _MAX_PORT:
+                raise httpx.InvalidURL(f"there is no port {request.url.port}")
             async with self._transport() as transport:
                 response = await transport.handle_async_request(request)
                 try:

@@ -6,7 +6,7 @@ import sqlite3
 from collections.abc import Mapping
 from typing import Any, Final
 
-from durable_engine.model.event import INTERNAL_PREFIX, Event
+from durable_engine.model.event import INTERNAL_PREFIX, Event, EventSender
 from durable_engine.model.json_value import parse_json, to_json
 from durable_engine.model.records import EventFilter
 
@@ -27,6 +27,14 @@ _NEWEST_SENT: Final = f"""
 SELECT id FROM event WHERE substr(name, 1, 8) != 'inngest/' AND {_SPAN} {_ORDER}
 """  # noqa: S608
 _PAYLOAD: Final = "SELECT payload FROM event WHERE id = ?"
+# What a result names may be made up, or be an event that the step only knows of: only what came as a request
+# after the run had begun may be its own, and the first step that names it sent it.
+_NOTE_SENDER: Final = """
+INSERT OR IGNORE INTO event_sender (event_id, run_id, step_id)
+SELECT event.id, run.id, :step_id FROM event JOIN run ON run.id = :run_id
+WHERE event.id = :event_id AND event.source = 'api' AND event.received_ms >= run.received_ms
+"""
+_SENDER: Final = "SELECT event_id, run_id, step_id FROM event_sender WHERE event_id = ?"
 _ALWAYS_MS: Final = 2**62
 
 
@@ -82,6 +90,16 @@ class EventTable:
         else:
             statement = _NEWEST if wanted.with_internal else _NEWEST_SENT
         return [row[0] for row in self._connection.execute(statement, values)]
+
+    def note_sender(self, sender: EventSender) -> None:
+        """Keep which step sent an event, if that can be and nothing else is known."""
+        named = {"event_id": sender.event_id, "run_id": sender.run_id, "step_id": sender.step_id}
+        self._connection.execute(_NOTE_SENDER, named)
+
+    def sender(self, event_id: str) -> EventSender | None:
+        """Return the step that sent an event, if one is known."""
+        row = self._connection.execute(_SENDER, (event_id,)).fetchone()
+        return None if row is None else EventSender(**dict(row))
 
     def payload(self, event_id: str) -> str:
         """Return the event as JSON text, the way functions see it."""

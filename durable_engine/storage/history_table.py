@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from typing import Final
 
 from durable_engine.model.history import HistoryEntry, HistoryKind
-from durable_engine.model.json_value import parse_json, to_json
+from durable_engine.model.json_value import JSONObject, parse_json, to_json
 
 _INSERT: Final = """
 INSERT INTO history (run_id, at_ms, kind, step_id, attempt, detail) VALUES (?, ?, ?, ?, ?, ?)
@@ -17,6 +17,7 @@ SELECT run_id, at_ms, kind, step_id, attempt, detail FROM history WHERE run_id =
 """
 
 _HAS: Final = "SELECT 1 FROM history WHERE run_id = ? AND kind = ? LIMIT 1"
+_DETAIL: Final = "SELECT detail FROM history WHERE run_id = ? AND kind = ? LIMIT 1"
 _DOUBLED_BELOW: Final = """
 WITH RECURSIVE tree (id) AS (
     SELECT id FROM run WHERE parent_run_id = ?
@@ -50,6 +51,11 @@ class HistoryTable:
     def has(self, run_id: str, kind: HistoryKind) -> bool:
         """Whether something of this kind happened to the run."""
         return self._connection.execute(_HAS, (run_id, kind.value)).fetchone() is not None
+
+    def detail(self, run_id: str, kind: HistoryKind) -> JSONObject | None:
+        """Return what is on record of the first thing of this kind that happened to the run."""
+        row = self._connection.execute(_DETAIL, (run_id, kind.value)).fetchone()
+        return None if row is None else parse_json(row[0])
 
     def doubled_below(self, run_id: str) -> list[str]:
         """Return the first few runs below a run, invoked by it or by those, in which doubles applied."""

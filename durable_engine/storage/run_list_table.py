@@ -1,6 +1,8 @@
 """Lists of table `run`: the ids that fit a filter, page by page, each read through an index.
 
-Runs of the same millisecond are in the order in which they were stored.
+A run is queued, for a list, when the engine took it, in the engine's time: a run whose own time has been
+skipped by a month does not stand before one that came later. Runs of the same millisecond are in the order
+in which they were stored.
 """
 
 from __future__ import annotations
@@ -18,16 +20,18 @@ from durable_engine.model.status import RunStatus
 _Position: TypeAlias = tuple[int, int]
 """Where a run is in a list: the milliseconds of the moment, and its row."""
 
-_PLACE: Final = "queued_ms, rowid FROM run WHERE"
-_BACKWARD: Final = """queued_ms >= :start_ms AND (queued_ms, rowid) < (:end_ms, :end_row)
-ORDER BY queued_ms DESC, rowid DESC LIMIT :limit"""
-_FORWARD: Final = """queued_ms < :end_ms AND (queued_ms, rowid) > (:start_ms, :start_row)
-ORDER BY queued_ms, rowid LIMIT :limit"""
+_PLACE: Final = "received_ms, rowid FROM run WHERE"
+_BACKWARD: Final = """received_ms >= :start_ms AND (received_ms, rowid) < (:end_ms, :end_row)
+ORDER BY received_ms DESC, rowid DESC LIMIT :limit"""
+_FORWARD: Final = """received_ms < :end_ms AND (received_ms, rowid) > (:start_ms, :start_row)
+ORDER BY received_ms, rowid LIMIT :limit"""
 # What these leave of an index is read and dropped: they are for few runs, or for a span of time.
 _AMONG: Final = """(:statuses IS NULL OR status IN (SELECT value FROM json_each(:statuses)))
-    AND (:functions IS NULL OR function_id IN (SELECT value FROM json_each(:functions)))"""
+    AND (:functions IS NULL OR function_id IN (SELECT value FROM json_each(:functions)))
+    AND (:event_name IS NULL OR event_name = :event_name)"""
 _OF_STATUS: Final = "status = :status AND"
 _OF_FUNCTION: Final = f"function_id = :function_id AND {_OF_STATUS}"
+_OF_NAME: Final = f"event_name = :event_name AND {_OF_STATUS}"
 _IS_OF_EVENT: Final = """event_id = :event_id
     OR id IN (SELECT run_id FROM run_event WHERE run_event.event_id = :event_id)"""
 _OF_EVENT: Final = f"({_IS_OF_EVENT}) AND {_AMONG} AND"
@@ -36,19 +40,21 @@ _OF_ANY: Final = f"(:event_id IS NULL OR {_IS_OF_EVENT}) AND {_AMONG} AND"
 _QUEUED: Final = f"SELECT {_PLACE} {_BACKWARD}"
 _QUEUED_BY_STATUS: Final = f"SELECT {_PLACE} {_OF_STATUS} {_BACKWARD}"
 _QUEUED_BY_FUNCTION: Final = f"SELECT {_PLACE} {_OF_FUNCTION} {_BACKWARD}"
+_QUEUED_BY_NAME: Final = f"SELECT {_PLACE} {_OF_NAME} {_AMONG} AND {_BACKWARD}"
 _QUEUED_BY_EVENT: Final = f"SELECT {_PLACE} {_OF_EVENT} {_BACKWARD}"
-_STARTED: Final = f"SELECT {_PLACE} {_OF_ANY} {_BACKWARD}".replace("queued_ms", "started_ms")
-_ENDED: Final = f"SELECT {_PLACE} {_OF_ANY} {_BACKWARD}".replace("queued_ms", "ended_ms")
+_STARTED: Final = f"SELECT {_PLACE} {_OF_ANY} {_BACKWARD}".replace("received_ms", "started_ms")
+_ENDED: Final = f"SELECT {_PLACE} {_OF_ANY} {_BACKWARD}".replace("received_ms", "ended_ms")
 
 _QUEUED_FORWARD: Final = f"SELECT {_PLACE} {_FORWARD}"
 _QUEUED_BY_STATUS_FORWARD: Final = f"SELECT {_PLACE} {_OF_STATUS} {_FORWARD}"
 _QUEUED_BY_FUNCTION_FORWARD: Final = f"SELECT {_PLACE} {_OF_FUNCTION} {_FORWARD}"
+_QUEUED_BY_NAME_FORWARD: Final = f"SELECT {_PLACE} {_OF_NAME} {_AMONG} AND {_FORWARD}"
 _QUEUED_BY_EVENT_FORWARD: Final = f"SELECT {_PLACE} {_OF_EVENT} {_FORWARD}"
-_STARTED_FORWARD: Final = f"SELECT {_PLACE} {_OF_ANY} {_FORWARD}".replace("queued_ms", "started_ms")
-_ENDED_FORWARD: Final = f"SELECT {_PLACE} {_OF_ANY} {_FORWARD}".replace("queued_ms", "ended_ms")
+_STARTED_FORWARD: Final = f"SELECT {_PLACE} {_OF_ANY} {_FORWARD}".replace("received_ms", "started_ms")
+_ENDED_FORWARD: Final = f"SELECT {_PLACE} {_OF_ANY} {_FORWARD}".replace("received_ms", "ended_ms")
 
 _ID: Final = "SELECT id FROM run WHERE rowid = ?"
-_MOMENTS: Final = "SELECT rowid, queued_ms, started_ms, ended_ms FROM run WHERE id = ?"
+_MOMENTS: Final = "SELECT rowid, received_ms AS queued_ms, started_ms, ended_ms FROM run WHERE id = ?"
 _ALWAYS_MS: Final = 2**62
 
 
@@ -96,6 +102,7 @@ def _parts(
     forward = wanted.oldest_first
     among = {
         "event_id": wanted.event_id,
+        "event_name": wanted.event_name,
         "statuses": to_json([status.value for status in wanted.statuses]) if wanted.statuses else None,
         "functions": None if functions is None else to_json(list(functions)),
     }
@@ -105,14 +112,18 @@ def _parts(
         return [(_ENDED_FORWARD if forward else _ENDED, among)]
     if wanted.event_id is not None:
         return [(_QUEUED_BY_EVENT_FORWARD if forward else _QUEUED_BY_EVENT, among)]
-    if functions is not None:
+    if wanted.event_name is None and functions is None and not wanted.statuses:
+        return [(_QUEUED_FORWARD if forward else _QUEUED, {})]
+    if wanted.event_name is not None:
+        statement = _QUEUED_BY_NAME_FORWARD if forward else _QUEUED_BY_NAME
+    elif functions is not None:
         statement = _QUEUED_BY_FUNCTION_FORWARD if forward else _QUEUED_BY_FUNCTION
-        return [
-            (statement, {"function_id": function_id, "status": status.value})
-            for function_id in functions
-            for status in wanted.statuses or RunStatus
-        ]
-    if wanted.statuses:
+    else:
         statement = _QUEUED_BY_STATUS_FORWARD if forward else _QUEUED_BY_STATUS
-        return [(statement, {"status": status.value}) for status in wanted.statuses]
-    return [(_QUEUED_FORWARD if forward else _QUEUED, {})]
+    # Few functions listen to one name, so that these are not read one by one.
+    of_functions = [None] if wanted.event_name is not None or functions is None else functions
+    return [
+        (statement, among | {"function_id": function_id, "status": status.value})
+        for function_id in of_functions
+        for status in wanted.statuses or RunStatus
+    ]

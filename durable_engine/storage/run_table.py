@@ -18,10 +18,10 @@ _COLUMNS: Final = (
     "lane_id, rank_ms, singleton_key, event_count, timeline_id, offset_ms, skipped_ms"
 )
 _INSERT: Final = f"""
-INSERT INTO run ({_COLUMNS}) VALUES (:id, :function_id, :event_id, :status, :queued_ms, :started_ms,
-    :ended_ms, :output, :error, :execution_version, :plans_only, :parent_run_id, :parent_step_id,
+INSERT INTO run ({_COLUMNS}, event_name) VALUES (:id, :function_id, :event_id, :status, :queued_ms,
+    :started_ms, :ended_ms, :output, :error, :execution_version, :plans_only, :parent_run_id, :parent_step_id,
     :original_run_id, :state_bytes, :lane_id, :rank_ms, :singleton_key, :event_count,
-    :timeline_id, :offset_ms, :skipped_ms)
+    :timeline_id, :offset_ms, :skipped_ms, (SELECT name FROM event WHERE event.id = :event_id))
 """  # noqa: S608 - column names only
 _GET: Final = f"SELECT {_COLUMNS} FROM run WHERE id = ?"  # noqa: S608
 _GET_LEAN: Final = _GET.replace("output, error", "NULL AS output, NULL AS error")

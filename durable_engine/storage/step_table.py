@@ -58,9 +58,9 @@ WHERE run_id = ? AND status NOT IN ('COMPLETED', 'FAILED', 'CANCELLED')
 # The newest entry of a name comes last.
 _SEEN: Final = """
 SELECT step.name, step.kind
-FROM (SELECT id, queued_ms FROM run WHERE function_id = ? AND status = ?
-    ORDER BY queued_ms DESC LIMIT 100) AS new
-CROSS JOIN step ON step.run_id = new.id ORDER BY new.queued_ms, step.seq
+FROM (SELECT id, received_ms FROM run WHERE function_id = ? AND status = ?
+    ORDER BY received_ms DESC LIMIT 100) AS new
+CROSS JOIN step ON step.run_id = new.id ORDER BY new.received_ms, step.seq
 """
 _CHUNK: Final = 500  # below SQLite's limit of bound values
 

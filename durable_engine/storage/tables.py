@@ -110,6 +110,8 @@ class Tables:
         self._apply_work(changes)
         for effect in changes.effects:
             self.effects.insert(effect)
+        for sender in changes.sent:
+            self.events.note_sender(sender)
         for entry in changes.history:
             self.history.append(entry)
         for end in changes.ends:

@@ -18,14 +18,31 @@ _LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
 _DEV: Final = "Restart the app with INNGEST_DEV=1 in its environment"
 
 
+def host_of(url: str) -> str:
+    """Return the host of a URL, empty for what is none."""
+    try:
+        return urlsplit(url).hostname or ""
+    except ValueError:
+        return ""
+
+
+def port_of(url: str) -> int | None:
+    """Return the port of a URL; None for what is none."""
+    try:
+        port = urlsplit(url).port
+    except ValueError:
+        return None
+    return port or (443 if url.startswith("https:") else 80)
+
+
 def is_loopback(url: str) -> bool:
     """Whether a URL names this machine by a loopback name."""
-    return urlsplit(url).hostname in _LOOPBACK
+    return host_of(url) in _LOOPBACK
 
 
 def is_wildcard(url: str) -> bool:
     """Whether a URL names all addresses of a machine, which is for listening only."""
-    return urlsplit(url).hostname in {"0.0.0.0", "::"}  # noqa: S104 - compared, not bound
+    return host_of(url) in {"0.0.0.0", "::"}  # noqa: S104 - compared, not bound
 
 
 def shown(url: str) -> str:
@@ -48,25 +65,34 @@ def endpoint_checks(app: AppFacts, facts: Facts) -> Iterator[Check]:
 
 
 def _silent(app: AppFacts, fault: ProbeFault, engine: EngineFacts | None) -> Check:
-    url = shown(app.url)
-    parts = urlsplit(app.url)
+    url, port = shown(app.url), port_of(app.url)
     if fault is ProbeFault.REFUSED:
         found = f"Nothing accepts connections at {url}."
         fix = (
-            f"Start the app with INNGEST_DEV=1 so that it listens on port {parts.port or 80}; if it listens "
+            f"Start the app with INNGEST_DEV=1 so that it listens on port {port}; if it listens "
             f"elsewhere, name that: `stepcue dev -u URL`.{start_fault(app)}"
         )
+        if app.view is not None and app.view.name is not None and is_loopback(app.url):
+            fix += (
+                " If the app runs in a container, publish its port and set its INNGEST_SERVE_ORIGIN to the "
+                "address at which this machine reaches it."
+            )
         if engine is not None and engine.is_in_container and is_loopback(app.url):
             fix += (
                 " Stepcue runs in a container: an app outside of it is not at localhost, but at "
-                f"http://host.docker.internal:{parts.port or 80}{parts.path} or at its service name."
+                f"http://host.docker.internal:{port} or at its service name."
             )
+    elif port is None:
+        found, fix = (
+            f"{url} is no address.",
+            "Correct the app's INNGEST_SERVE_ORIGIN, or what was given with -u.",
+        )
     elif fault is ProbeFault.UNRESOLVED:
         found = f"The host name in {url} cannot be resolved here."
         fix = (
             "Names of containers and host.docker.internal are known in containers only: publish the app's "
             "port and set the app's INNGEST_SERVE_ORIGIN to an address that this machine reaches, e.g. "
-            f"http://127.0.0.1:{parts.port or 80}."
+            f"http://127.0.0.1:{port}."
         )
     elif fault is ProbeFault.TIMED_OUT:
         found = f"The app at {url} takes the connection but does not answer within 3 seconds."
@@ -134,9 +160,9 @@ def _origin(url: str) -> str:
 def _mode(app: AppFacts, probe: Probe, engine: EngineFacts | None) -> Check:
     answer = probe.answer
     assert answer is not None  # noqa: S101 - an SDK answered
-    if answer.status != 200:
-        return _refusal(app, answer.status, is_signed=probe.is_signed)
     has_key = engine is not None and engine.has_signing_key
+    if answer.status != 200:
+        return _refusal(app, answer.status, is_signed=probe.is_signed, has_key=has_key)
     if answer.mode == "dev" and has_key and answer.has_signing_key is False:
         return problem(
             "app-signing-key",
@@ -158,9 +184,9 @@ def _mode(app: AppFacts, probe: Probe, engine: EngineFacts | None) -> Check:
     )
 
 
-def _refusal(app: AppFacts, status: int, *, is_signed: bool) -> Check:
+def _refusal(app: AppFacts, status: int, *, is_signed: bool, has_key: bool) -> Check:
     who = f"An Inngest SDK answers at {shown(app.url)} with HTTP {status}"
-    if is_signed:
+    if is_signed and status != 500:
         return problem(
             "app-signing-key",
             f"{who} to requests signed with Stepcue's key: the keys differ, or its clock is off by minutes.",
@@ -169,11 +195,14 @@ def _refusal(app: AppFacts, status: int, *, is_signed: bool) -> Check:
         )
     if status in {401, 500}:
         why = "refuses unsigned requests" if status == 401 else "has no signing key (its log says so)"
+        other = "start Stepcue with its --signing-key"
+        if has_key:
+            other = "give it Stepcue's INNGEST_SIGNING_KEY and name it with `stepcue dev -u`"
         return problem(
             "app-mode",
             f"{who}: it runs without INNGEST_DEV=1, so it is in cloud mode, and {why}. Its events go to the "
             "cloud.",
-            f"{_DEV} (in code: isDev: true, is_production=False), or start Stepcue with its --signing-key.",
+            f"{_DEV} (in code: isDev: true, is_production=False), or {other}.",
             app=app.url,
         )
     return problem("app-reachable", f"{who}.", "Read the app's own log for the reason.", app=app.url)

@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Final
-from urllib.parse import urlsplit
 
 from durable_engine import DEFAULT_PORT
 from durable_engine.registry import same_endpoint
 from mcp_server.clean import one_line
 from mcp_server.doctor.check import Check, problem, warning
-from mcp_server.doctor.endpoint import is_loopback, shown
+from mcp_server.doctor.endpoint import is_loopback, port_of, shown
 
 ADDRESS_VARIABLES: Final = (
     "INNGEST_DEV",
@@ -62,7 +61,7 @@ def shell_checks(facts: ShellFacts) -> Iterator[Check]:
             "export INNGEST_DEV=1",
         )
     for file, url in facts.clients.items():
-        if is_loopback(url) and urlsplit(url).port != urlsplit(facts.origin).port:
+        if is_loopback(url) and port_of(url) != port_of(facts.origin):
             yield warning(
                 "client",
                 f"{one_line(file, 100)} names Stepcue at {shown(url)}, and this is {facts.origin}.",
@@ -77,7 +76,7 @@ def shell_checks(facts: ShellFacts) -> Iterator[Check]:
 
 
 def _no_engine(facts: ShellFacts) -> Check:
-    port = urlsplit(facts.origin).port
+    port = port_of(facts.origin)
     if facts.held_by is None:
         return problem(
             "engine",

@@ -36,7 +36,7 @@ def _run_sentence(run: RunView) -> str:
         start = f"{start} ({one_line(run.cancelled, 200)})"
     if run.status.is_terminal:
         return f"{start}{_where(run)}{f' after {took}' if took else ''}, {_steps(run)}."
-    return f"{start}{f' for {took}' if took else ''}: {_activity(run)}."
+    return f"{start}{f' for {took}' if took else ''}: {activity(run)}."
 
 
 def run_next(run: RunView, *, origin: str = "") -> str | None:
@@ -65,12 +65,12 @@ def run_next(run: RunView, *, origin: str = "") -> str | None:
     return _poll(run) if held is None else f"{_explain(run)} says what is behind that; {_poll(run)}"
 
 
-def event_hint(run_ids: Sequence[str], origin: str) -> str:
+def event_hint(run_ids: Sequence[str]) -> str:
     """Return how to find the runs of an event, for ids that no run has and that may be an event's."""
     event_id = next(filter(is_ulid, run_ids), None)
     if event_id is None:
         return ""
-    return f" If it is the id of an event, GET {origin}/v1/events/{event_id}/runs lists the runs it started."
+    return f' If it is the id of an event, list_runs eventId="{event_id}" shows the runs it started.'
 
 
 def _poll(run: RunView) -> str:
@@ -117,7 +117,8 @@ def _steps(run: RunView) -> str:
     return counts
 
 
-def _activity(run: RunView) -> str:
+def activity(run: RunView) -> str:
+    """Return what an open run waits for, or is doing: the end of a sentence."""
     waits = waits_of(run)
     if waits and waits[0].kind == "report":
         left = time_left(waits[0], now_ms=run.now_ms)

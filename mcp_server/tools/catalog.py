@@ -13,9 +13,11 @@ from mcp_server.config import ServerConfig, Toolset
 from mcp_server.nearest import did_you_mean
 from mcp_server.tools import (
     advance_time,
+    cancel_run,
     check_replay,
     clear_mocks,
     compare_runs,
+    compat,
     doctor,
     explain,
     export_test,
@@ -24,7 +26,9 @@ from mcp_server.tools import (
     grep_docs,
     invoke_function,
     list_docs,
+    list_events,
     list_functions,
+    list_runs,
     mock_step,
     pause_function,
     poll_run_status,
@@ -41,14 +45,17 @@ from mcp_server.tools import (
 
 
 def all_tools(backend: Backend, docs: DocsIndex, config: ServerConfig) -> dict[Toolset, list[Tool]]:
-    """Return every tool by toolset, in the order in which a test uses them."""
-    return {
+    """Return every tool by toolset, in the order in which a test uses them; those of `compat` if wanted."""
+    by_set: dict[Toolset, list[Tool]] = {
         "core": [
             list_functions.make(backend, config),
             send_event.make(backend, config),
             invoke_function.make(backend, config),
             poll_run_status.make(backend, config),
             get_run_status.make(backend, config),
+            list_runs.make(backend),
+            list_events.make(backend),
+            cancel_run.make(backend),
             pause_function.make(backend),
             doctor.make(backend, docs, config),
         ],
@@ -75,6 +82,9 @@ def all_tools(backend: Backend, docs: DocsIndex, config: ServerConfig) -> dict[T
             list_docs.make(docs),
         ],
     }
+    if "compat" in config.toolsets:
+        by_set["compat"] = compat.make({tool.name: tool for tools in by_set.values() for tool in tools})
+    return by_set
 
 
 def offered_tools(backend: Backend, docs: DocsIndex, config: ServerConfig) -> list[Tool]:

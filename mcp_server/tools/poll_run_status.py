@@ -82,7 +82,7 @@ async def answer(
     """
     runs, unknown = await _complete(backend, ids, found)
     if not runs:
-        raise ToolError(f"{_all_unknown(unknown)}{event_hint(ids, origin)}")
+        raise ToolError(f"{_all_unknown(unknown)}{event_hint(ids)}")
     known = [runs[run_id] for run_id in ids if run_id in runs]
     return poll_answer(known, unknown, timeout_s=timeout_s, origin=origin)
 

@@ -9,18 +9,19 @@ from __future__ import annotations
 
 from typing import Any
 
-from conformance import fixture_tools
+from conformance import fixture_tools, task_fixtures
 from conformance.fixture_offers import add_offers
 
 from mcp_server import cli, server, serving
 from mcp_server.strict import StrictServer
 
-MORE_TOOLS = [fixture_tools.TOOLS]
+MORE_TOOLS = [fixture_tools.TOOLS, task_fixtures.task_tools()]
 """Lists of tools to offer beside the product's; a group of scenarios adds its own."""
 
 
 def install() -> None:
     """Make every server of this process one with fixtures."""
+    task_fixtures.install()
     offered, build = server.offered_tools, serving.build_server
 
     def offered_with_fixtures(*arguments: Any) -> Any:

@@ -1,9 +1,8 @@
 """Tools that the conformance suite calls to get tasks, served by the product's own extension.
 
 For a server with them: put `task_tools()` among the tools that `mcp_server.server.build_server` offers, and
-call `install()` before it builds one. `python -m conformance.task_fixtures dev --port 0`, with `tests` on the
-path, is `stepcue dev` with both. The tasks of these tools live in this process; those of the product's own
-tools stay what they are.
+call `install()` before it builds one. The tasks of these tools live in this process; those of the product's
+own tools stay what they are.
 """
 
 from __future__ import annotations
@@ -28,7 +27,7 @@ from mcp.types import (
     TextContent,
 )
 
-from mcp_server import cli, server
+from mcp_server import server
 from mcp_server.kinds import READ_ONLY
 from mcp_server.strict import define_tool
 from mcp_server.tasks.extension import TaskSource
@@ -226,14 +225,3 @@ def install() -> None:
         return FixtureTasks(RunTasks(*arguments))
 
     server.RunTasks = with_jobs  # type: ignore[assignment, misc]
-
-
-def _main() -> None:
-    offered = server.offered_tools
-    server.offered_tools = lambda *arguments: [*offered(*arguments), *task_tools()]
-    install()
-    cli.main()
-
-
-if __name__ == "__main__":
-    _main()

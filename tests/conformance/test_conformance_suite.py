@@ -16,6 +16,15 @@ BEYOND = {
         "json-schema-2020-12",
         "http-header-validation",
         "http-custom-header-server-validation",
+        "tasks-lifecycle",
+        "tasks-capability-negotiation",
+        "tasks-wire-fields",
+        "tasks-request-state-removal",
+        "tasks-request-headers",
+        "tasks-dispatch-and-envelope",
+        "tasks-required-task-error",
+        "tasks-mrtr-input",
+        "tasks-mrtr-composition",
     ],
 }
 """Scenarios that run with a set, are not required by it, and pass here: extensions belong here, too."""

@@ -38,7 +38,7 @@ async def test_a_tool_and_each_of_its_arguments_is_documented() -> None:
     async with await Engine.open(EngineConfig()) as engine:
         tools = await build_server(engine, docs).list_tools()
 
-    assert len(tools) == 25
+    assert len(tools) == 28
     for tool in tools:
         page = docs.read(f"tools/{tool.name.replace('_', '-')}").text
         (row,) = [line for line in README.splitlines() if line.startswith(f"| `{tool.name}`")]

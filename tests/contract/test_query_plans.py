@@ -14,7 +14,7 @@ from durable_engine.storage.database import _connect
 
 _GROWING = (
     "run|step|queue_item|pause|cancel_trigger|history|event|start_key"
-    "|lane|gate|lane_gate|appointment|appointment_event|event_decision|event_effect|rate_limit|run_event|double"
+    "|lane|gate|lane_gate|appointment|appointment_event|event_decision|event_effect|event_sender|rate_limit|run_event|double"
 )
 _STATEMENT = re.compile(r"\s*(SELECT|WITH|UPDATE|DELETE|INSERT)\b")
 # Read newest-first up to a limit, for an error message; or run once, when the file is opened, or to say

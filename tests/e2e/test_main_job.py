@@ -45,6 +45,7 @@ async def test_an_assistant_can_trigger_watch_and_debug_the_sample_app(client: C
     await _order(client)
     await _signup(client)
     await _failure(client)
+    await _looking_back(client)
 
 
 async def _order(client: Client) -> None:
@@ -96,6 +97,26 @@ async def _failure(client: Client) -> None:
     nothing = await call(client, "send_event", name="shop/order.creatd", data={})
     assert nothing["runIds"] == []
     assert nothing["nearestTriggers"][0] == "shop/order.created"
+
+
+async def _looking_back(client: Client) -> None:
+    failed = await call(client, "list_runs", status="FAILED", functionId="import-invoices", limit=1)
+    assert "not a .csv file" in failed["runs"][0]["error"]
+    (event,) = (await call(client, "list_events", name="shop/order.creatd", limit=1))["events"]
+    assert (event["sentBy"], event["nothingBecause"]) == (
+        "tool or test of Stepcue",
+        "no function listens to this name",
+    )
+
+    sent = await call(client, "send_event", name="app/user.signup", data={"userId": "u9"})
+    # An older name of the same tool, spelled as other servers do.
+    waiting = await call(client, "getRuns", eventId=sent["eventId"])
+    assert [run["runId"] for run in waiting["runs"]] == sent["runIds"]
+    assert waiting["runs"][0]["waitsFor"]
+    cancelled = await call(client, "cancel_run", runId=sent["runIds"][0])
+    assert cancelled["status"] == "CANCELLED"
+    (newest,) = (await call(client, "list_runs", limit=1))["runs"]
+    assert (newest["runId"], newest["cancelled"]) == (sent["runIds"][0], "Cancelled by request.")
 
 
 async def test_the_docs_tools_answer(client: Client) -> None:

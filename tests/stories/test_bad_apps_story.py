@@ -98,6 +98,11 @@ NONSENSE: dict[str, tuple[Answer, str, str]] = {
     "no-content": (_says(204), "Error", "HTTP 204: (empty)"),
     "moved-nowhere": (_says(302, "moved"), "Error", "HTTP 302: moved"),
     "moved-to-nonsense": (_says(307, location="http://[::1"), "InvalidURLError", "cannot be called"),
+    "moved-to-no-port": (
+        _says(307, location="http://127.0.0.1:99999/"),
+        "InvalidURLError",
+        "cannot be called",
+    ),
     "not-sdk-204": (lambda _: httpx.Response(204), "NotAnSDKError", "HTTP 204"),
     "not-sdk-206": (lambda _: httpx.Response(206, json=[]), "NotAnSDKError", "X-Inngest-SDK"),
     "not-sdk-307": (lambda _: httpx.Response(307), "NotAnSDKError", "HTTP 307"),

@@ -28,7 +28,9 @@ def routes(engine: Engine) -> list[Route]:
         ts = body.get("ts")
         if isinstance(ts, str) and ts.isascii() and ts.isdecimal() and len(ts) <= 15:
             body = {**body, "ts": int(ts)}  # whole numbers may come as text in this API
-        receipt = await engine.send_event(read_event(body), seed=request.headers.get(SEED_HEADER))
+        receipt = await engine.send_event(
+            read_event(body), seed=request.headers.get(SEED_HEADER), source="api"
+        )
         return answer(engine, {"eventId": receipt.event.id})
 
     async def list_runs(request: Request) -> Response:

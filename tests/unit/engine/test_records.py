@@ -31,6 +31,7 @@ _moments = st.one_of(st.none(), st.integers(min_value=-1, max_value=5).map(lambd
 def _runs(draw: st.DrawFn) -> Run:
     status = draw(st.sampled_from(RunStatus))
     queued_ms = NOW_MS + draw(_offsets)
+    offset_ms = draw(_offsets)
     has_started = status is not RunStatus.QUEUED and (
         status is not RunStatus.CANCELLED or draw(st.booleans())
     )
@@ -42,6 +43,8 @@ def _runs(draw: st.DrawFn) -> Run:
         queued_ms=queued_ms,
         started_ms=NOW_MS + draw(_offsets) if has_started else None,
         ended_ms=NOW_MS + draw(_offsets) if status.is_terminal else None,
+        offset_ms=offset_ms,
+        skipped_ms=draw(st.integers(min_value=0, max_value=offset_ms)),
     )
 
 
@@ -49,6 +52,7 @@ _filters = st.builds(
     RunFilter,
     statuses=st.frozensets(st.sampled_from(RunStatus), max_size=2),
     event_id=st.sampled_from([None, "first", "second"]),
+    event_name=st.sampled_from([None, "t/first", "t/second"]),
     moment=st.sampled_from(RunMoment),
     from_ms=_moments,
     until_ms=_moments,
@@ -57,13 +61,18 @@ _filters = st.builds(
 _chosen = st.one_of(st.none(), st.lists(st.sampled_from([entry.id for entry in FUNCTIONS]), unique=True))
 
 
-def _fits(run: Run, wanted: RunFilter, functions: list[str] | None) -> bool:
-    at_ms = getattr(run, f"{wanted.moment}_ms")
+def _at_ms(run: Run, wanted: RunFilter) -> int | None:
+    return run.received_ms if wanted.moment is RunMoment.QUEUED else getattr(run, f"{wanted.moment}_ms")
+
+
+def _fits(run: Run, wanted: RunFilter, functions: list[str] | None, names: dict[str, str]) -> bool:
+    at_ms = _at_ms(run, wanted)
     return (
         at_ms is not None
         and (functions is None or run.function_id in functions)
         and (not wanted.statuses or run.status in wanted.statuses)
         and (wanted.event_id is None or run.event_id == wanted.event_id)
+        and (wanted.event_name is None or names[run.event_id] == wanted.event_name)
         and (wanted.from_ms is None or at_ms >= wanted.from_ms)
         and (wanted.until_ms is None or at_ms < wanted.until_ms)
     )
@@ -80,7 +89,8 @@ def test_the_pages_of_a_list_of_runs_are_the_runs_that_fit_in_their_order(
     runs: list[Run], wanted: RunFilter, functions: list[str] | None, limit: int
 ) -> None:
     world = World(*FUNCTIONS)
-    events = {name: an_event() for name in ("first", "second")}
+    events = {name: an_event(f"t/{name}") for name in ("first", "second")}
+    names = {event.id: event.name for event in events.values()}
     stored = []
     for event in events.values():
         world.tables.events.insert(event)
@@ -90,8 +100,9 @@ def test_the_pages_of_a_list_of_runs_are_the_runs_that_fit_in_their_order(
         world.tables.runs.insert(stored[-1])
     if wanted.event_id is not None:
         wanted = replace(wanted, event_id=events[wanted.event_id].id)
-    at = f"{wanted.moment}_ms"
-    fitting = [(getattr(run, at), row) for row, run in enumerate(stored) if _fits(run, wanted, functions)]
+    fitting = [
+        (_at_ms(run, wanted), row) for row, run in enumerate(stored) if _fits(run, wanted, functions, names)
+    ]
     expected = [stored[row].id for _, row in sorted(fitting, reverse=not wanted.oldest_first)]
 
     seen: list[str] = []

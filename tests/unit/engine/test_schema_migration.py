@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from scripted_app import App, registration, settle
 
-from durable_engine import Engine, EngineConfig, ManualClock
+from durable_engine import Engine, EngineConfig, ManualClock, RunFilter, RunStatus
 from durable_engine.ids import uuid_for
 from durable_engine.model.pause import CancelTrigger, Pause
 from durable_engine.sdk.client import SDKClient
@@ -59,6 +59,8 @@ def test_a_file_of_version_1_keeps_its_runs_waits_and_work(tmp_path: Path) -> No
     assert (function.cancels, function.finish_timeout_ms) == ((), None)
     # The app's next sync counts as new, so that its functions' new columns are filled.
     assert [app.checksum for app in tables.registry.apps()] == [""]
+    wanted = RunFilter(event_name="t/job", statuses=frozenset({RunStatus.RUNNING}), from_ms=1, until_ms=2)
+    assert tables.run_lists.ids(wanted, functions=None, after=None, limit=9) == ["r"]
     assert connection.execute("PRAGMA user_version").fetchone()[0] == len(MIGRATIONS)
     assert connection.execute("PRAGMA foreign_key_check").fetchall() == []
     connection.close()

@@ -6,7 +6,8 @@ import pytest
 from mcp_scripted import NOW_MS, a_function, an_app
 
 from durable_engine import Inventory, UnsupportedUse
-from durable_engine.probing import Probe, ProbeFault
+from durable_engine.probing import Probe, ProbeFault, Probing
+from durable_engine.sdk.client import SDKClient
 from durable_engine.sdk.introspection import Introspection
 from mcp_server.doctor import AppFacts, EngineFacts, Facts, Status, examine
 from mcp_server.doctor.shell import ShellFacts, shell_checks
@@ -80,12 +81,22 @@ def test_calls_that_go_elsewhere_than_the_sync_are_found():
     assert "app-address" not in judged(app_facts(functions=same))
 
 
+@pytest.mark.anyio
+async def test_an_app_that_names_no_address_is_told():
+    client = SDKClient()
+    probe = await Probing(client).probe("http://127.0.0.1:99999/api/inngest")
+    await client.close()
+
+    assert "is no address" in judged(app_facts(probe.url, probe=probe, functions=()))["app-reachable"].found
+
+
 def test_localhost_in_a_container_is_the_container():
     app = app_facts(probe=Probe(url=URL, fault=ProbeFault.REFUSED))
     inside = replace(ENGINE, is_in_container=True)
 
     assert "host.docker.internal:3000" in judged(app, engine=inside)["app-reachable"].fix
     assert "host.docker.internal" not in judged(app)["app-reachable"].fix
+    assert "publish its port" in judged(app)["app-reachable"].fix
 
 
 def test_an_app_that_means_this_engine_and_cannot_reach_it_is_in_a_container():

@@ -29,7 +29,7 @@ async def test_functions_are_listed_as_they_are_synced_beside_what_is_always_the
         before = [resource.uri for resource in (await client.list_resources()).resources]
         templates = (await client.list_resource_templates()).resource_templates
         await it.engine.remove_app("http://127.0.0.1:8000/api/inngest")
-        after = (await client.list_resources(cache_mode="bypass")).resources
+        after = (await client.list_resources()).resources
 
     assert before == ["run://recent", "docs://index", "function://lab-wait"]
     assert [resource.uri for resource in after] == ["run://recent", "docs://index"]
@@ -48,7 +48,11 @@ async def test_a_run_is_what_the_tool_shows(docs, era):
         part = await content(client, f"run://{run_id}")
         told = await client.call_tool("get_run_status", {"runId": run_id})
         newest = json.loads((await content(client, "run://recent")).text)
+        await it.send("t/ok", {"n": 1})
+        await it.settle(run_id)
+        later = json.loads((await content(client, f"run://{run_id}")).text)
 
+    assert later["status"] == "COMPLETED"  # and not what a client may have kept
     assert part.mime_type == "application/json"
     assert json.loads(part.text) == told.structured_content
     assert [(run["runId"], run["status"]) for run in newest["runs"]] == [(run_id, "RUNNING")]

@@ -17,6 +17,9 @@ TOOLS = {
     "invoke_function",
     "poll_run_status",
     "get_run_status",
+    "list_runs",
+    "list_events",
+    "cancel_run",
     "pause_function",
     "doctor",
     "test_function",
@@ -44,6 +47,9 @@ ARGUMENTS = {
     "invoke_function": ["functionId", "appId", "data", "user", "timeout"],
     "poll_run_status": ["runIds", "timeout", "pollInterval"],
     "get_run_status": ["runId", "detail", "cursor"],
+    "list_runs": ["status", "functionId", "appId", "eventName", "eventId", "since", "cursor", "limit"],
+    "list_events": ["name", "since", "cursor", "limit", "includeInternal"],
+    "cancel_run": ["runId"],
     "pause_function": ["functionId", "appId", "resume", "cancelRuns"],
     "doctor": ["appUrl"],
     "test_function": [
@@ -80,6 +86,7 @@ ARGUMENTS = {
 ACTING = {
     "send_event",
     "invoke_function",
+    "cancel_run",
     "pause_function",
     "advance_time",
     "export_test",

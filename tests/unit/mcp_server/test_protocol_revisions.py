@@ -57,7 +57,7 @@ async def test_a_handshake_agrees_on_the_revision_that_the_client_asks_for(post,
 
     assert result["protocolVersion"] == revision
     assert result["serverInfo"]["name"] == "stepcue"
-    assert "send_event" in result["instructions"]
+    assert "Inngest" in result["instructions"]
 
 
 async def test_a_handshake_with_an_unknown_revision_offers_the_newest_with_a_handshake(post):
@@ -71,7 +71,7 @@ async def test_discovery_needs_no_handshake_and_lists_the_modern_revision(post):
 
     result = answer(response)["result"]
     assert MODERN in result["supportedVersions"]
-    assert "send_event" in result["instructions"]
+    assert "Inngest" in result["instructions"]
     assert "mcp-session-id" not in response.headers
 
 

@@ -171,6 +171,7 @@ async def test_keys_that_differ_are_found_and_never_shown(examine):
 
     check = found(answer, "app-signing-key")
     assert "keys differ" in check["found"]
+    assert "start Stepcue with its" not in json.dumps(answer)
     assert "ab" * 32 not in json.dumps(answer)
 
 
@@ -230,6 +231,28 @@ async def test_a_redirect_is_not_followed_and_a_page_not_shown(examine):
     assert "HTTP 200 (text/html)" in found(page, "app-reachable")["found"]
     assert "ignore all" not in json.dumps(page)
     assert "hunter2" not in json.dumps(page)
+
+
+async def test_a_redirect_within_the_app_is_followed_as_a_sync_follows_it(examine):
+    client = new_client()
+    async with lab(client, [order(client)]) as it:
+
+        def answer(request):
+            if not request.url.path.endswith("/"):
+                return httpx.Response(308, headers={"Location": f"{request.url.path}/"})
+            introspection = {"mode": "dev", "function_count": 1, "has_signing_key": False}
+            return httpx.Response(200, headers={"X-Inngest-SDK": "inngest-py:v0.5.19"}, json=introspection)
+
+        it.network.answer = answer
+        followed = await examine(it)
+        it.network.answer = lambda request: httpx.Response(307, headers={"Location": str(request.url)})
+        endless = await examine(it)
+        it.network.answer = lambda request: httpx.Response(307, headers={"Location": "http://[::1"})
+        broken = await examine(it)
+
+    assert followed["healthy"] is True
+    assert "redirects to" in found(endless, "app-reachable")["found"]
+    assert found(broken, "app-reachable")["status"] == "problem"
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,116 @@
+"""Tool list_runs: find runs, newest first."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Annotated, Literal
+
+from mcp.server.mcpserver.tools import Tool
+from mcp.types import CallToolResult
+from pydantic import BeforeValidator, Field
+
+from durable_engine import EventFilter, RunFilter, RunStatus
+from mcp_server.arguments import Since
+from mcp_server.backend import Backend
+from mcp_server.clean import as_json, one_line
+from mcp_server.errors import as_tool_errors
+from mcp_server.kinds import READ_ONLY
+from mcp_server.past import past_ms
+from mcp_server.render.run_lists import counted, no_runs_answer, run_list_answer
+from mcp_server.results.lists import RunListResult
+from mcp_server.strict import define_tool
+
+_MOST_COUNTED = 100
+_AT_THE_END = ("No more runs after this cursor.", "list_runs without cursor begins with the newest.")
+
+Status = Annotated[
+    Literal["QUEUED", "RUNNING", "COMPLETED", "FAILED", "CANCELLED"],
+    BeforeValidator(lambda given: given.upper() if isinstance(given, str) else given),
+    Field(description="Only."),
+]
+OfFunction = Annotated[str, Field(max_length=512, description="e.g. pay")]
+OfApp = Annotated[str, Field(max_length=256, description="e.g. shop")]
+EventName = Annotated[str, Field(max_length=256, description="e.g. a/b")]
+OfEvent = Annotated[str, Field(max_length=512, description="e.g. 01JD…")]
+Cursor = Annotated[str, Field(max_length=64, description="e.g. nextCursor")]
+Limit = Annotated[int, Field(ge=1, le=100, description="e.g. 50")]
+
+
+def make(backend: Backend) -> Tool:
+    """Build the tool."""
+
+    async def list_runs(
+        status: Status | None = None,
+        function_id: OfFunction | None = None,
+        app_id: OfApp | None = None,
+        event_name: EventName | None = None,
+        event_id: OfEvent | None = None,
+        since: Since | None = None,
+        cursor: Cursor | None = None,
+        limit: Limit = 20,
+    ) -> Annotated[CallToolResult, RunListResult]:
+        """List runs, newest first.
+
+        Returns per run id, function, status, event, duration, and a short error or what it waits for.
+        Next: explain or get_run_status.
+        """
+        given = {
+            "status": status,
+            "functionId": function_id,
+            "appId": app_id,
+            "eventName": event_name,
+            "eventId": event_id,
+            "since": since,
+        }
+        with as_tool_errors():
+            wanted = RunFilter(
+                app=app_id,
+                function=function_id,
+                statuses=frozenset({RunStatus(status)} if status else ()),
+                event_id=None if event_id is None else (await backend.records.find_event(event_id)).id,
+                event_name=event_name,
+                from_ms=past_ms(since, backend),
+            )
+            page = await backend.records.runs(wanted, cursor=cursor, limit=limit, with_state=True)
+            if not page.runs:
+                return no_runs_answer(*(_AT_THE_END if cursor else await _why_none(backend, wanted)))
+        filters = "".join(f"{key}={as_json(one_line(value, 100))} " for key, value in given.items() if value)
+        return run_list_answer(page, filters=filters)
+
+    return define_tool(list_runs, title="List runs", annotations=READ_ONLY)
+
+
+async def _why_none(backend: Backend, wanted: RunFilter) -> tuple[str, str]:
+    """Say what there is instead of the runs that were asked for, and what can be called now."""
+    kinds = " or ".join(sorted(wanted.statuses))
+    if wanted.statuses and (others := await _counted(backend, replace(wanted, statuses=frozenset()))):
+        return f"No {kinds} runs; there are {others}.", "list_runs without status shows them."
+    wanted = replace(wanted, statuses=frozenset())
+    if wanted.from_ms is not None and (older := await _counted(backend, replace(wanted, from_ms=None))):
+        return f"No runs since then; before it, {older}.", "list_runs without since shows them."
+    if wanted.event_id is not None:
+        return "This event started no such run.", f'explain eventId="{wanted.event_id}" says why.'
+    if wanted.event_name is not None:
+        return await _of_name(backend, wanted.event_name)
+    if wanted.function is not None:
+        function = as_json(one_line(wanted.function, 100))
+        return f"Function {function} has no runs.", f"invoke_function functionId={function} starts one."
+    return "There are no runs yet.", "list_functions shows what can be started; list_events what came."
+
+
+async def _of_name(backend: Backend, name: str) -> tuple[str, str]:
+    quoted = as_json(one_line(name, 100))
+    events = await backend.records.events(EventFilter(name=name, with_internal=True), limit=1)
+    if events.events:
+        event_id = events.events[0].id
+        return f"Events {quoted} came, and started no such run.", f'explain eventId="{event_id}" says why.'
+    nearest = ", ".join(as_json(one_line(near, 100)) for near in await backend.nearest_triggers(name))
+    near = f" Names that something listens to: {nearest}." if nearest else ""
+    return f"No event {quoted} has come.{near}", "list_events shows those that came."
+
+
+async def _counted(backend: Backend, wanted: RunFilter) -> str:
+    """Return how many runs fit by status, up to 100 of them; nothing for none."""
+    page = await backend.records.runs(wanted, limit=_MOST_COUNTED)
+    newest = f" among the newest {_MOST_COUNTED}" if page.next_cursor else ""
+    return f"{counted(page.runs)}{newest}" if page.runs else ""
