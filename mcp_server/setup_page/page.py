@@ -27,6 +27,7 @@ _ABOUT: Final[Mapping[str, str]] = {
     "core": "Trigger, watch and steer runs",
     "testing": "Test: skip time, mock, break, explain, replay",
     "docs": "Search and read the offline documentation",
+    "compat": "The names of the newer Dev Server",
 }
 _REST: Final = "more"
 _DESKTOP: Final = (
