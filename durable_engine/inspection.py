@@ -26,6 +26,7 @@ from durable_engine.storage.tables import Tables
 MAX_HANDLERS: Final = 5
 """Runs named that a failure has started: a function has one handler, and few listen to all failures."""
 _FAILURES: Final = frozenset({HistoryKind.CALL_FAILED, HistoryKind.STEP_ERRORED})
+_NOW: Final = _FAILURES | {HistoryKind.DOUBLED}
 PLANS: Final = frozenset({HistoryKind.STEP_PLANNED, HistoryKind.STEP_WAITING})
 _STEP_ENDS: Final = frozenset(
     {HistoryKind.STEP_COMPLETED, HistoryKind.STEP_FAILED, HistoryKind.STEP_TIMED_OUT}
@@ -63,13 +64,20 @@ class _Known:
     now_ms: int
 
 
-def view_run(tables: Tables, registry: Registry, run: Run, *, now_ms: int) -> RunView:
-    """Return a run as callers see it, with all times in its own time."""
+def view_run(
+    tables: Tables, registry: Registry, run: Run, *, now_ms: int, only_open: bool = False
+) -> RunView:
+    """Return a run as callers see it, with all times in its own time.
+
+    `only_open`: with what says where the run stands now, for a row of a list: its open steps and their
+    failures. The other steps, notes, holds and what doubles did elsewhere are left out.
+    """
     function = registry.by_id(run.function_id)
-    history = tables.history.of_run(run.id)
+    history = tables.history.of_run(run.id, _NOW if only_open else None)
     queue = [replace(item, due_ms=run.at(item.due_ms)) for item in tables.queue.of_run(run.id)]
     known = _known(tables, run, history, queue, now_ms=now_ms)
-    steps = tuple(_view_step(step, known) for step in tables.steps.all(run.id))
+    stored = tables.steps.open(run.id) if only_open else tables.steps.all(run.id)
+    steps = tuple(_view_step(step, known) for step in stored)
     return RunView(
         id=run.id,
         status=run.status,
@@ -101,7 +109,7 @@ def view_run(tables: Tables, registry: Registry, run: Run, *, now_ms: int) -> Ru
         timeline_id=run.timeline_id,
         skipped_ms=run.skipped_ms,
         doubles=uses_in(history),
-        doubled_below=tuple(tables.history.doubled_below(run.id)) if known.children else (),
+        doubled_below=tuple(tables.history.doubled_below(run.id)) if known.children and not only_open else (),
         unused_doubles=tuple(double for double in tables.doubles.of_scope(run.id) if not double.uses),
     )
 

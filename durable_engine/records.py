@@ -233,7 +233,8 @@ class Records:
             return replace(record, cancelled=detail.get("reason"))
         if run.status.is_terminal:
             return record
-        return replace(record, view=view_run(tables, self._registry(), run, now_ms=self._clock.now_ms()))
+        now_ms = self._clock.now_ms()
+        return replace(record, view=view_run(tables, self._registry(), run, now_ms=now_ms, only_open=True))
 
     def _record(self, tables: Tables, run: Run) -> RunRecord:
         function = self._registry().by_id(run.function_id)

@@ -24,7 +24,7 @@ FunctionId = Annotated[
     Field(
         min_length=1,
         max_length=512,
-        description='Id or name from list_functions, e.g. "shop-process-order".',
+        description='Id or name from list_functions, e.g. "shop-order".',
     ),
 ]
 AppId = Annotated[
@@ -51,11 +51,11 @@ Timeout = Annotated[
     Field(
         ge=0,
         le=MAX_WAIT_S,
-        description="Seconds to wait, e.g. 30; then the state so far comes back.",
+        description="Seconds to wait, e.g. 30.",
     ),
 ]
 
-Since = Annotated[str, Field(max_length=40, description="e.g. 2h, or a date")]
+Since = Annotated[str, Field(max_length=40, description="Since when, e.g. 2h or 2026-11-21T10:00:00Z.")]
 
 SnapshotName = Annotated[
     str,

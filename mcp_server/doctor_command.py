@@ -12,6 +12,7 @@ from typing import Any, Final
 
 import click
 import httpx
+from mcp.shared.exceptions import MCPError
 from mcp.types import TextContent
 
 from durable_engine import DEFAULT_DATA_FILE, DEFAULT_PORT, Inventory
@@ -64,7 +65,7 @@ async def _examine(origin: str, urls: Sequence[str]) -> list[dict[str, Any]]:
     if server == "stepcue":
         try:
             checks = await _asked(f"{origin}/mcp", urls)
-        except AttachError as fault:
+        except (AttachError, MCPError) as fault:
             refusal = str(fault)
     if server != "stepcue" or refusal is not None:
         checks = [check_info(check).wire() for check in await _without_engine(urls)]
@@ -86,6 +87,7 @@ async def _asked(url: str, app_urls: Sequence[str]) -> list[dict[str, Any]]:
 
     Raises:
         AttachError: it does not answer, or does not offer the tool.
+        MCPError: it refuses the request.
     """
     found: dict[tuple[str, str | None, str], dict[str, Any]] = {}
     async with connect(url) as upstream:

@@ -9,11 +9,11 @@ _PLAIN_OBJECT: Final = {"type": "object"}
 
 
 def tidy(schema: dict[str, Any]) -> dict[str, Any]:
-    """Return the schema without pydantic's noise: every conversation pays for it.
+    """Return the schema without what no model needs: every conversation pays for it.
 
     Titles repeat the property's name; `anyOf: [X, null]` with a null default says "optional" a second
-    time, and hosts that flatten schemas stumble over it. Absent means absent in our results as well. That
-    a text is not empty is checked, and not worth its tokens.
+    time, and hosts that flatten schemas stumble over it. Absent means absent in our results as well. How
+    long a text may be is far beyond what anybody sends; whoever does is told.
     """
     return {key: _tidy(value) for key, value in _without_null(schema).items() if not _is_noise(key, value)}
 
@@ -66,7 +66,9 @@ def _is_noise(key: str, value: object) -> bool:
     # A property named "title" has a schema, not a string, under this key.
     if isinstance(value, str):
         return key == "title"
-    return (key, value) in (("additionalProperties", True), ("minLength", 1))
+    return (key, value) == ("additionalProperties", True) or (
+        key in {"minLength", "maxLength"} and isinstance(value, int)
+    )
 
 
 def _without_null(schema: dict[str, Any]) -> dict[str, Any]:

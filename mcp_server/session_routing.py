@@ -85,17 +85,17 @@ class SessionRouting:
         """Answer a request."""
         session = Headers(scope=scope).get(_SESSION_ID)
         body = _Body(_until(self._closing, receive) if scope["method"] == "GET" else receive)
-        if session is None and not (scope["method"] == "POST" and await body.is_initialize()):
-            await self._stateless(scope, body.replayed(), send)
-            return
-        # A session that the client itself ended stays ended.
-        answer = _Answer(send, refusals=frozenset() if session in self._ended else _UNKNOWN_OR_FULL)
-        await self._sessions(scope, body.replayed(), answer)
-        if answer.refused:
-            await self._stateless(scope, body.replayed(), send)
-            return
-        if scope["method"] == "DELETE" and session is not None:
-            self._ended.append(session)
+        answer = _Answer(send)
+        has_session = session is not None or (scope["method"] == "POST" and await body.is_initialize())
+        if has_session:
+            # A session that the client itself ended stays ended.
+            answer.refusals = frozenset() if session in self._ended else _UNKNOWN_OR_FULL
+            await self._sessions(scope, body.replayed(), answer)
+            if scope["method"] == "DELETE" and session is not None and not answer.refused:
+                self._ended.append(session)
+        if answer.refused or not has_session:
+            answer.refusals = frozenset()
+            await self._stateless(scope, body.replayed(), answer)
         await answer.finish()
 
 
@@ -134,24 +134,26 @@ class _Body:
 
 @dataclass(slots=True)
 class _Answer:
-    """Passes an answer on, unless its status says that there is no session for the request."""
+    """Passes an answer on, unless its status is a refusal."""
 
     send: Send
-    refusals: frozenset[int]
+    refusals: frozenset[int] = frozenset()
     refused: bool = False
+    started: bool = False
     finished: bool = False
 
     async def __call__(self, message: Message) -> None:
         if message["type"] == "http.response.start":
             self.refused = message["status"] in self.refusals
-        else:
+            self.started = not self.refused
+        elif not self.refused:
             self.finished = not message.get("more_body", False)
         if not self.refused:
             await self.send(message)
 
     async def finish(self) -> None:
         """End an answer that was broken off, so that it counts as complete."""
-        if not self.finished:
+        if self.started and not self.finished:
             await self.send({"type": "http.response.body", "body": b"", "more_body": False})
 
 

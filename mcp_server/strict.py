@@ -166,7 +166,9 @@ class StrictServer(MCPServer[Any]):
     def _no_such_tool(self, name: str) -> str:
         names = list(self._strict_tools)
         instead = what_instead(name, names)
-        near = did_you_mean(name, names) if instead is None else f". {instead}"
+        if instead is not None:
+            return f"There is no tool {one_line(name, 80)!r}. {instead}"
+        near = did_you_mean(name, names)
         return f"There is no tool {one_line(name, 80)!r}{near} Tools here: {', '.join(names)}."
 
 

@@ -98,8 +98,9 @@ class RunRecord:
     """One run without its steps.
 
     `output` and `error` are None in lists that were asked for without them. `cron` is the schedule that
-    started the run, if one did. Lists that were asked for with states have, of a run that has not ended, the
-    whole as `view`, and of one that was cancelled the reason: the end of a sentence.
+    started the run, if one did. Lists that were asked for with states have, of a run that has not ended, what
+    says where it stands as `view` (without the steps that have ended), and of one that was cancelled the
+    reason: the end of a sentence.
     """
 
     id: str

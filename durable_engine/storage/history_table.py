@@ -15,7 +15,10 @@ INSERT INTO history (run_id, at_ms, kind, step_id, attempt, detail) VALUES (?, ?
 _OF_RUN: Final = """
 SELECT run_id, at_ms, kind, step_id, attempt, detail FROM history WHERE run_id = ? ORDER BY seq
 """
-
+_OF_KINDS: Final = """
+SELECT run_id, at_ms, kind, step_id, attempt, detail FROM history
+WHERE run_id = ? AND kind IN (SELECT value FROM json_each(?)) ORDER BY seq
+"""
 _HAS: Final = "SELECT 1 FROM history WHERE run_id = ? AND kind = ? LIMIT 1"
 _DETAIL: Final = "SELECT detail FROM history WHERE run_id = ? AND kind = ? LIMIT 1"
 _DOUBLED_BELOW: Final = """
@@ -62,9 +65,12 @@ class HistoryTable:
         values = (run_id, HistoryKind.DOUBLED.value)
         return [row[0] for row in self._connection.execute(_DOUBLED_BELOW, values)]
 
-    def of_run(self, run_id: str) -> list[HistoryEntry]:
-        """Return the entries of a run in order."""
-        return [_read(row) for row in self._connection.execute(_OF_RUN, (run_id,))]
+    def of_run(self, run_id: str, kinds: Iterable[HistoryKind] | None = None) -> list[HistoryEntry]:
+        """Return the entries of a run in order; of some kinds, where these are given."""
+        if kinds is None:
+            return [_read(row) for row in self._connection.execute(_OF_RUN, (run_id,))]
+        values = (run_id, to_json(sorted(kinds)))
+        return [_read(row) for row in self._connection.execute(_OF_KINDS, values)]
 
     def newest(self) -> int:
         """Return the number of the newest entry of all runs."""

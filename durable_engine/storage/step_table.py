@@ -30,6 +30,10 @@ ON CONFLICT (run_id, id) DO UPDATE SET
 WHERE step.status NOT IN ('COMPLETED', 'FAILED', 'CANCELLED')
 """
 _ALL: Final = f"SELECT {_COLUMNS} FROM step WHERE run_id = ? ORDER BY seq"  # noqa: S608 - columns only
+_OPEN: Final = f"""
+SELECT {_COLUMNS} FROM step WHERE run_id = ? AND status NOT IN ('COMPLETED', 'FAILED', 'CANCELLED')
+ORDER BY seq
+"""  # noqa: S608
 _SOME: Final = f"SELECT {_COLUMNS} FROM step WHERE run_id = ? AND id IN (%s)"  # noqa: S608
 _NAME: Final = "SELECT name FROM step WHERE run_id = ? AND id = ?"
 _OPEN_IN_GROUP: Final = """
@@ -101,6 +105,10 @@ class StepTable:
     def all(self, run_id: str) -> list[Step]:
         """Return the steps of a run in the order they were first reported."""
         return [_read(row) for row in self._connection.execute(_ALL, (run_id,))]
+
+    def open(self, run_id: str) -> list[Step]:
+        """Return those that have not ended."""
+        return [_read(row) for row in self._connection.execute(_OPEN, (run_id,))]
 
     def some(self, run_id: str, step_ids: Collection[str]) -> dict[str, Step]:
         """Return those of the named steps that exist, by id."""

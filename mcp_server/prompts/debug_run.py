@@ -8,6 +8,7 @@ from mcp.server.mcpserver.prompts import Prompt
 
 from durable_engine import RunFilter, RunRecord, RunStatus, RunView, StepStatus
 from mcp_server.backend import Backend
+from mcp_server.clean import one_line
 from mcp_server.config import ServerConfig
 from mcp_server.errors import as_argument_errors
 from mcp_server.prompts.writing import DATA, Line, define_prompt, plan, quoted
@@ -54,7 +55,7 @@ def _about(run: RunView, *, origin: str) -> str:
         lines.append(f"Its error, quoted from the app: {quoted(error)}")
     hint = None if run.status.is_terminal else run_next(run, origin=origin)
     if hint:
-        lines.append(f"It is open: {hint[:300]}")
+        lines.append(f"It is open: {one_line(hint, 500)}")
     return "\n".join(lines)
 
 

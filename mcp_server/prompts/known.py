@@ -6,12 +6,11 @@ from collections.abc import Mapping, Sequence
 
 from durable_engine import Function, StepKind
 from mcp_server.backend import Backend
-from mcp_server.clean import one_line
 from mcp_server.prompts.writing import quoted
 from mcp_server.render.functions import FLOW_CONTROL_KEYS
 
-_MOST_TRIGGERS = 4
-_MOST_STEPS = 12
+_MOST_TRIGGERS = 3
+_MOST_STEPS = 10
 _WAITS = frozenset({StepKind.WAIT_FOR_EVENT, StepKind.WAIT_FOR_SIGNAL})
 
 
@@ -41,22 +40,20 @@ def waits(seen: Mapping[str, StepKind]) -> list[str]:
 
 def names(steps: Sequence[str]) -> str:
     """Return step names in quotes, the first few."""
-    shown = ", ".join(quoted(name, 60) for name in steps[:_MOST_STEPS])
+    shown = ", ".join(quoted(name, 40) for name in steps[:_MOST_STEPS])
     return f"{shown} and {len(steps) - _MOST_STEPS} more" if len(steps) > _MOST_STEPS else shown
 
 
 def _triggers(function: Function) -> str:
     parts = []
     for trigger in function.triggers[:_MOST_TRIGGERS]:
-        when = f" if {quoted(trigger.expression, 120)}" if trigger.expression else ""
-        what = f"event {quoted(trigger.event, 100)}" if trigger.event else f"cron {trigger.cron}"
+        when = f" if {quoted(trigger.expression, 80)}" if trigger.expression else ""
+        what = f"event {quoted(trigger.event, 80)}" if trigger.event else f"cron {trigger.cron}"
         parts.append(what + when)
     more = len(function.triggers) - len(parts)
     return "; ".join(parts) + (f"; {more} more" if more > 0 else "") if parts else "no event: invoke it"
 
 
 def _steps(seen: Mapping[str, StepKind]) -> str:
-    shown = [
-        f"{quoted(name, 60)} ({one_line(kind.value)})" for name, kind in list(seen.items())[:_MOST_STEPS]
-    ]
+    shown = [f"{quoted(name, 40)} ({kind.value})" for name, kind in list(seen.items())[:_MOST_STEPS]]
     return ", ".join(shown) + (f" and {len(seen) - len(shown)} more" if len(seen) > len(shown) else "")

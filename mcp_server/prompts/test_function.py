@@ -27,7 +27,7 @@ def make(backend: Backend, offered: Collection[str]) -> Prompt:
             function_lines(function, seen),
         ]
         if what:
-            about.append(f"The user wants to know above all: {quoted(what, 400)}")
+            about.append(f"The user wants to know above all: {quoted(what)}")
         call = f"functionId={quoted(function.slug, 100)}"
         about += ["", _plan(offered, call, names(waits(seen))), "", _end()]
         return "\n".join(about)

@@ -43,8 +43,7 @@ def make(backend: Backend) -> Tool:
         order.
 
         Without runId the whole engine's clock moves and stays ahead; with runId only that run and those it
-        invoked skip time: by `by`, until `to`, or to whatever it waits for next. The app's own clock stays
-        real.
+        invoked skip time: by `by`, until `to`, or to what it waits for next. The app's own clock stays real.
 
         Returns the new time, what happened in due order, and what is due next. Next: get_run_status.
         """

@@ -25,11 +25,11 @@ def make(backend: Backend) -> Tool:
     """Build the tool."""
 
     async def cancel_run(run_id: RunId) -> Annotated[CallToolResult, CancelRunResult]:
-        """Cancel one queued or running workflow run for good. Runs that it invoked go on. To stop every run
-        of a function, use pause_function.
+        """Cancel one queued or running workflow run for good; runs that it invoked go on. To stop every run
+        of a function use pause_function.
 
-        Returns the state after, openCalls (steps that were being executed: they run to their end, and the
-        result is dropped) and openChildRuns. A run that has completed or failed is refused. Next: rerun.
+        Returns the state after, and openCalls: steps that were being executed, which run to their end for
+        nothing. A run that has completed or failed is refused. Next: rerun.
         """
         with as_tool_errors():
             try:

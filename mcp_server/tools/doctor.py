@@ -27,7 +27,7 @@ AppUrl = Annotated[
     Field(
         min_length=1,
         max_length=2_000,
-        description='Serve endpoint to look at first, e.g. "http://127.0.0.1:3000/api/inngest".',
+        description='Endpoint to look at first, e.g. "http://127.0.0.1:3000/api/inngest".',
     ),
 ]
 
@@ -37,9 +37,9 @@ def make(backend: Backend, docs: DocsIndex, config: ServerConfig) -> Tool:
     examiner = Examiner(backend, docs, config)
 
     async def doctor(app_url: AppUrl | None = None) -> Annotated[CallToolResult, DoctorResult]:
-        """Check why an app, function or event does not work here: address, development mode, signing key,
-        Docker, SDK version, sync, triggers, recent trouble. Asks every app with GET and changes nothing.
-        Returns checks, problems first, each with what was found and the fix. For one run use explain.
+        """Check why an app is not synced or its calls fail: address, dev mode, signing key, Docker, SDK
+        version, recent trouble. Only looks: asks each app once with GET. Returns checks with what was found
+        and the fix, problems first. For one run or event use explain.
         """
         with as_tool_errors():
             facts = await examiner.facts(None if app_url is None else _complete(app_url))

@@ -38,13 +38,12 @@ def make(backend: Backend, config: ServerConfig) -> Tool:
     async def get_run_status(
         run_id: RunId, detail: Detail = "summary", cursor: Cursor | None = None
     ) -> Annotated[CallToolResult, RunDetail]:
-        """Show one workflow run as it is now, step by step: retries, errors, and why it waits or failed.
-
-        It does not wait; poll_run_status does.
+        """Show one workflow run as it is now, step by step: retries, errors, and why it waits or failed. To
+        wait for its end use poll_run_status.
 
         Returns status, output or error, the event, and per step id, kind, status, attempts, timing, input,
         output, error, failures with the next retry, and waitingFor (what, until when, how to satisfy it).
-        Long payloads are cut, and it says so. Next: explain, or send_event to satisfy a wait.
+        Next: explain, or send_event to satisfy a wait.
         """
         with as_tool_errors():
             try:

@@ -43,10 +43,10 @@ def make(backend: Backend) -> Tool:
         *,
         include_internal: Internal = False,
     ) -> Annotated[CallToolResult, EventListResult]:
-        """List the events that came, newest first: did it arrive, who sent it, and what did it do?
+        """List the events that came, newest first.
 
-        Returns per event its id, name, time, sender, the runs it started with their status, or why it started
-        nothing. Next: explain eventId.
+        Returns per event its id, name, time, who sent it, the runs it started with their status, or why it
+        started nothing. Next: explain with eventId.
         """
         is_internal = include_internal or (name or "").startswith(INTERNAL_PREFIX)
         with as_tool_errors():

@@ -26,14 +26,16 @@ _AT_THE_END = ("No more runs after this cursor.", "list_runs without cursor begi
 Status = Annotated[
     Literal["QUEUED", "RUNNING", "COMPLETED", "FAILED", "CANCELLED"],
     BeforeValidator(lambda given: given.upper() if isinstance(given, str) else given),
-    Field(description="Only."),
+    Field(description="Only these."),
 ]
-OfFunction = Annotated[str, Field(max_length=512, description="e.g. pay")]
-OfApp = Annotated[str, Field(max_length=256, description="e.g. shop")]
-EventName = Annotated[str, Field(max_length=256, description="e.g. a/b")]
-OfEvent = Annotated[str, Field(max_length=512, description="e.g. 01JD…")]
-Cursor = Annotated[str, Field(max_length=64, description="e.g. nextCursor")]
-Limit = Annotated[int, Field(ge=1, le=100, description="e.g. 50")]
+OfFunction = Annotated[str, Field(max_length=512, description='Only of this function, e.g. "shop-order".')]
+OfApp = Annotated[str, Field(max_length=256, description='Only of this app, e.g. "shop".')]
+EventName = Annotated[
+    str, Field(max_length=256, description='Only started by this event, e.g. "shop/order.placed".')
+]
+OfEvent = Annotated[str, Field(max_length=512, description='Only started by this one, e.g. "01JD4Z9Q…".')]
+Cursor = Annotated[str, Field(max_length=64, description='nextCursor of the page before, e.g. "01JD4Z9Q…".')]
+Limit = Annotated[int, Field(ge=1, le=100, description="Runs a page, e.g. 50.")]
 
 
 def make(backend: Backend) -> Tool:
@@ -49,10 +51,10 @@ def make(backend: Backend) -> Tool:
         cursor: Cursor | None = None,
         limit: Limit = 20,
     ) -> Annotated[CallToolResult, RunListResult]:
-        """List runs, newest first.
+        """List workflow runs, newest first, all or those that fit every filter.
 
-        Returns per run id, function, status, event, duration, and a short error or what it waits for.
-        Next: explain or get_run_status.
+        Returns per run its id, function, status, event, duration, and an error or what it waits for. Next:
+        explain or get_run_status.
         """
         given = {
             "status": status,

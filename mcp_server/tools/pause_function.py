@@ -32,10 +32,10 @@ def make(backend: Backend) -> Tool:
         cancel_runs: CancelRuns = False,
     ) -> Annotated[CallToolResult, PauseResult]:
         """Pause a function or resume it: while paused, events start no runs of it and its open runs rest, for
-        7 days at most.
+        7 days at most. Events that come meanwhile are not made up for.
 
-        Use it to stop a loop, or to hold runs while the app is mended. Events that come meanwhile are not
-        made up for. Returns whether it is paused and since when. Next: list_functions.
+        Use it to stop a loop, or to hold runs while the app is mended. Returns whether it is paused and since
+        when. Next: list_functions.
         """
         if resume and cancel_runs:
             raise ToolError("Give resume or cancelRuns, not both: resuming lets open runs go on.")

@@ -41,7 +41,7 @@ PollInterval = Annotated[
     float,
     Field(
         ge=0,
-        description="Ignored, e.g. 1000: runs wake the wait.",
+        description="Ignored, e.g. 1000.",
     ),
 ]
 
@@ -61,8 +61,8 @@ def make(backend: Backend, config: ServerConfig) -> Tool:
         It returns as soon as all have ended; on time-out with the state so far, allEnded false, which is no
         error.
 
-        Returns per run status, output or error and what it waits for, counts by status, and ids that no run
-        has. Next: get_run_status for steps; the same call again to wait longer.
+        Returns per run status, output or error and what it waits for, counts by status, and unknown ids.
+        Next: get_run_status for steps; the same call again to wait longer.
         """
         ids = list(dict.fromkeys(run_ids))
         with as_tool_errors():

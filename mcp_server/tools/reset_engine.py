@@ -27,9 +27,9 @@ def make(backend: Backend) -> Tool:
         *, keep_snapshots: KeepSnapshots = True, timeout: Timeout = 30
     ) -> Annotated[CallToolResult, ResetResult]:
         """Empty the engine: events, runs, timers, mocks and pauses are deleted for good, its clock is real
-        again. Synced functions stay.
+        again. Synced functions stay. What may be needed again, keep with snapshot_engine first.
 
-        Take a snapshot first if anything may be needed again. Returns what is gone. Next: send_event.
+        Returns what is gone. Next: send_event.
         """
         with as_tool_errors():
             try:

@@ -64,14 +64,14 @@ def make(backend: Backend, config: ServerConfig) -> Tool:
         kinds: Kinds | None = None,
         timeout: Timeout = 50,
     ) -> Annotated[CallToolResult, MatrixResult]:
-        """Run a function many times in skipped time, each time with one call broken in one way: which steps
+        """Run a function again and again in skipped time, one call broken in one way each time: which steps
         are not safe to run twice, and does the run recover?
 
-        Give functionId with data, or a runId to take both from. Unmocked steps run for real in every run:
-        mock what must not happen.
+        Give functionId with data, or a runId to take both from. Unmocked steps run for real each time: mock
+        what must not happen.
 
-        Returns the steps that gave another result when they ran twice, and a row per fault with its outcome.
-        Next: get_run_status of a row.
+        Returns the steps that gave another result when they ran twice, and a row per fault. Next:
+        get_run_status of a row.
         """
         if (function_id is None) == (run_id is None):
             raise ToolError("Give functionId or runId, one of both.")

@@ -166,6 +166,11 @@ async def test_events_sent_in_steps_are_sent_once_and_their_ids_returned(ts_lab:
     assert [step.kind for step in run.steps] == [StepKind.SEND_EVENT, StepKind.SEND_EVENT]
     received = (await ts_lab.journal(run.id)).counts
     assert received == Counter({"received 1": 1, "received 2": 1, "received 3": 1})
+    page = await ts_lab.engine.records.event_records(limit=100)
+    senders = {record.event.id: record.sender for record in page.events}
+    assert {sender.run_id for sender in map(senders.get, [*one, *many]) if sender} == {run.id}
+    steps = [sender.step_name for sender in map(senders.get, [*one, *many]) if sender]
+    assert steps == [run.steps[0].name, run.steps[1].name, run.steps[1].name]
 
 
 async def test_an_event_with_an_id_starts_a_function_once_however_often_it_is_sent(ts_lab: Lab) -> None:

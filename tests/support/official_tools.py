@@ -23,7 +23,7 @@ from support.processes import REPOSITORY
 
 FOLDER: Final = REPOSITORY / "tests" / "conformance"
 LEAST_NODE: Final = (22, 19)
-_RUN_S: Final = 60
+_RUN_S: Final = 120
 _SAVED_AS: Final = re.compile(r"server-(?P<scenario>.+)-\d{4}-\d\d-\d\dT")
 _CONFORMANCE: Final = "@modelcontextprotocol/conformance"
 
@@ -61,7 +61,17 @@ class Report:
 
 
 async def conformance(url: str, *options: str, results: Path) -> Report:
-    """Run the conformance suite against a server; `results` is where it writes what it found."""
+    """Run the conformance suite against a server; `results` is where it writes what it found.
+
+    What fails is tried once more: the suite gives some answers half a second, however busy the machine is.
+    """
+    report = await _conformance(url, *options, results=results / "first")
+    if report.finished.code != 0:
+        report = await _conformance(url, *options, results=results / "second")
+    return report
+
+
+async def _conformance(url: str, *options: str, results: Path) -> Report:
     cli = packages(FOLDER) / _CONFORMANCE / "dist" / "index.js"
     finished = await _run(str(cli), "server", "--url", url, "--output-dir", str(results), *options)
     return Report(finished, _checks(results))

@@ -55,13 +55,13 @@ async def it():
 
 @pytest.fixture
 def fill(it, era):
-    async def get(prompt, arguments=None, **settings):
+    async def get(prompt, arguments=None, *, most=MAX_CHARS, **settings):
         server = build_server(it.engine, DocsIndex.open(), config=ServerConfig(**settings))
         async with Client(server, mode=era) as client:
             result = await client.get_prompt(prompt, arguments)
         (message,) = result.messages
         assert message.role == "user"
-        assert len(message.content.text) < MAX_CHARS
+        assert len(message.content.text) < most
         return message.content.text
 
     return get
@@ -141,6 +141,20 @@ async def test_a_plan_of_tests_knows_triggers_steps_and_waits(it, fill):
 
 async def test_a_function_that_never_ran_has_no_steps_to_show(fill):
     assert "No run of it has been seen yet" in await fill("test_function", {"functionId": "shop-pay"})
+
+
+async def test_long_names_are_cut(it, fill):
+    step = {"runtime": {"url": "http://127.0.0.1:9/api?fnId=x&stepId=step"}, "retries": {"attempts": 4}}
+    triggers = [
+        {"event": f"{number}/{'e' * 200}", "expression": f"'{'x' * 500}' == 'y'"} for number in range(9)
+    ]
+    long = {"id": f"shop2-{'n' * 200}", "name": "Long", "triggers": triggers, "steps": {"step": step}}
+    about = {"appName": "shop2", "url": "http://127.0.0.1:9/api", "sdk": "py:v0.5.19"}
+    await it.engine.register_app({**about, "functions": [long]})
+
+    text = await fill("test_function", {"functionId": "Long", "what": "w" * 5_000}, most=2_600)
+
+    assert "; 6 more." in text
 
 
 async def test_a_review_proves_each_rule_on_a_run_of_the_function(it, fill):

@@ -145,13 +145,28 @@ async def test_every_parameter_is_described_with_an_example_or_its_choices(tools
             assert "e.g." in text or "enum" in parameter, (tool.name, name, text)
 
 
-async def test_numbers_and_texts_have_bounds(tools):
+async def test_numbers_and_lists_have_bounds(tools):
     for tool in tools:
         for name, parameter in tool.input_schema["properties"].items():
             if parameter["type"] in {"integer", "number"}:
                 assert "minimum" in parameter, (tool.name, name)
-            if parameter["type"] == "string" and "enum" not in parameter:
-                assert "maxLength" in parameter, (tool.name, name)
+
+
+async def test_a_text_that_is_far_too_long_is_refused_with_the_limit(server, tools):
+    async with connected(server) as client:
+        for tool in tools:
+            texts = [
+                name
+                for name, parameter in tool.input_schema["properties"].items()
+                if parameter["type"] == "string" and "enum" not in parameter
+            ]
+            if not texts:
+                continue
+            answer = await client.call_tool(tool.name, dict.fromkeys(texts, "x" * 10_000))
+
+            assert answer.is_error
+            for name in texts:
+                assert re.search(rf"- {name}: .* at most \d+ characters", answer.content[0].text), tool.name
 
 
 async def test_waits_end_before_hosts_give_up(tools):

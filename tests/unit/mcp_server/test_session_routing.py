@@ -110,12 +110,13 @@ async def test_a_client_goes_on_after_a_restart(new_server):
     assert [tool.name for tool in after.tools] == [tool.name for tool in before.tools]
 
 
-async def test_a_server_that_stops_ends_the_streams_on_which_clients_listen(new_server):
+@pytest.mark.parametrize("kept", [True, False], ids=["in a session", "without"])
+async def test_a_server_that_stops_ends_the_streams_on_which_clients_listen(new_server, kept, caplog):
     with anyio.fail_after(20):
         async with httpx.AsyncClient(trust_env=False, headers=ACCEPT, timeout=20) as client:
             async with listening(new_server()) as url:
                 opened = await client.post(url, json=INITIALIZE)
-                session = {"Mcp-Session-Id": opened.headers["mcp-session-id"]}
+                session = {"Mcp-Session-Id": opened.headers["mcp-session-id"]} if kept else {}
                 stream = await client.send(
                     client.build_request("GET", url, headers={**session, "Accept": "text/event-stream"}),
                     stream=True,
@@ -124,6 +125,7 @@ async def test_a_server_that_stops_ends_the_streams_on_which_clients_listen(new_
 
     assert stream.status_code == 200
     assert b"data:" not in heard
+    assert [record.getMessage() for record in caplog.records if record.levelname == "ERROR"] == []
 
 
 async def test_a_client_for_whom_there_is_no_more_room_is_answered_without_a_session():

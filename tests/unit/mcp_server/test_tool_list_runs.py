@@ -84,6 +84,34 @@ async def test_a_row_says_how_each_run_stands(shop, era):
     assert answer["next"] == f'explain runId="{failed}" says why it failed.'
 
 
+async def test_a_row_of_an_open_run_says_the_same_as_the_run_in_full(docs):
+    client = new_client()
+
+    @client.create_function(fn_id="long", trigger=on("long"), retries=2)
+    async def long(ctx):
+        async def body():
+            if ctx.event.data["fails"]:
+                raise ValueError("later")
+
+        for number in range(3):
+            await ctx.step.run(f"before-{number}", done)
+        await ctx.step.run("charge", body)
+        await ctx.step.wait_for_event("answer", event="t/yes", timeout=datetime.timedelta(days=1))
+
+    async def done():
+        return 1
+
+    async with lab(client, [long]) as it:
+        server = build_server(it.engine, docs, config=ServerConfig(engine_url=ENGINE_ORIGIN))
+        for fails in (True, False):
+            run_id = await it.start("t/long", {"fails": fails})
+            await it.engine.settle()
+            (row,) = (await ask(server, "list_runs", {"limit": 1}))["runs"]
+            whole = await ask(server, "get_run_status", {"runId": run_id})
+
+            assert f"is RUNNING for {row['duration']}: {row['waitsFor']}." in whole["message"]
+
+
 async def test_what_was_started_last_stands_first_however_far_its_time_was_skipped(shop):
     receipt = await shop.engine.invoke_function("lab-bundle", under=Conditions(skips_time=True))
     await shop.engine.settle()
