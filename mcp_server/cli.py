@@ -1,4 +1,4 @@
-"""The command line: `stepcue dev`, `stepcue mcp`, `stepcue test`, `stepcue doctor`."""
+"""The command line: `stepcue dev`, `stepcue mcp`, `stepcue mcp install`, `stepcue test`, `stepcue doctor`."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from typing import Any, Final, TypeVar
 
 import click
 import httpx
+from click.core import ParameterSource
 from pydantic import ValidationError
 
 from durable_engine import DEFAULT_DATA_FILE, DEFAULT_PORT, EngineConfig
@@ -20,6 +21,7 @@ from durable_engine.redaction import redacted_url
 from mcp_server.attach import AttachError, attach
 from mcp_server.config import ServerConfig
 from mcp_server.doctor_command import doctor_command
+from mcp_server.install.command import install
 from mcp_server.options import ACCESS_OPTIONS, OFFER_OPTIONS, read_offer, read_token, show_offer
 from mcp_server.serving import ServeOptions, reachable_host, serve, serve_with_stdio
 from mcp_server.sizes import reading_size, show_size
@@ -102,19 +104,37 @@ def dev(**options: Any) -> None:
     _run(serve(serve_options, on_ready=lambda origin: _announce(origin, serve_options)))
 
 
-@main.command()
+@main.group(invoke_without_command=True)
 @_with_options
-def mcp(**options: Any) -> None:
+@click.pass_context
+def mcp(context: click.Context, /, **options: Any) -> None:
     """Serve MCP over stdio, for assistants that start their servers themselves.
 
     Attaches to the Stepcue on the port, or runs the engine itself when there is none.
     """
+    if context.invoked_subcommand is not None:
+        _refuse_options(context)
+        return
     _log_to_stderr(verbose=options.pop("verbose"))
     origin = f"http://{reachable_host(options['host'])}:{options['port']}"
     if options["port"] and _runs_stepcue(origin):
         _run(attach(f"{origin}/mcp", token=read_token(options), narrowed=read_offer(options)))
     else:
         _run(serve_with_stdio(_serve_options(options)))
+
+
+def _refuse_options(context: click.Context) -> None:
+    given = [
+        name for name in context.params if context.get_parameter_source(name) is ParameterSource.COMMANDLINE
+    ]
+    if given:
+        raise click.UsageError(
+            f"Options before {context.invoked_subcommand!r} are for serving, and say nothing to it; "
+            "it has options of its own, such as --url."
+        )
+
+
+mcp.add_command(install)
 
 
 @main.command()

@@ -20,7 +20,7 @@ from durable_engine.http_api.refusals import Refusal
 from durable_engine.http_api.token import AccessToken, token_refusal
 from mcp_server.errors import REFUSED
 from mcp_server.session_routing import SessionRouting
-from mcp_server.setup_page import setup_page
+from mcp_server.setup_page import PAGE_POLICY, setup_page
 from mcp_server.strict import StrictServer
 
 MCP_PATH: Final = "/mcp"
@@ -100,10 +100,10 @@ class _Door:
         return None
 
     async def _page(self, request: Request) -> Response:
-        tools = [tool.name for tool in await self._server.list_tools()]
+        tools = await self._server.list_tools()
         return HTMLResponse(
             setup_page(str(request.url.replace(path=MCP_PATH, query="", fragment="")), tools),
-            headers={"Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'"},
+            headers={"Content-Security-Policy": PAGE_POLICY},
         )
 
 

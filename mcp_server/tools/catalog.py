@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from functools import cache
+from typing import cast
+
 from mcp.server.mcpserver.tools import Tool
 
 from docs_index import DocsIndex
@@ -110,3 +113,13 @@ def offered_tools(backend: Backend, docs: DocsIndex, config: ServerConfig) -> li
 def only_reads(tool: Tool) -> bool:
     """Whether a tool is offered by a server that changes nothing."""
     return tool.annotations is not None and tool.annotations.read_only_hint is True
+
+
+@cache
+def toolset_names() -> dict[Toolset, tuple[str, ...]]:
+    """Return the names of all tools by toolset.
+
+    The tools are defined here and never called, so there is nothing behind them.
+    """
+    by_set = all_tools(cast("Backend", None), cast("DocsIndex", None), ServerConfig())
+    return {toolset: tuple(tool.name for tool in tools) for toolset, tools in by_set.items()}

@@ -10,7 +10,7 @@ import pytest
 
 from docs_index import DocsIndex
 from durable_engine import Engine, EngineConfig
-from mcp_server.cli import main
+from mcp_server.cli import main, mcp
 from mcp_server.server import build_server
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -18,7 +18,7 @@ README = (REPOSITORY / "README.md").read_text(encoding="utf-8")
 
 
 def _options() -> Iterator[str]:
-    for command in main.commands.values():
+    for command in (*main.commands.values(), *mcp.commands.values()):
         for parameter in command.params:
             if isinstance(parameter, click.Option):
                 yield from parameter.opts

@@ -108,8 +108,7 @@ async def test_a_browser_is_shown_how_to_connect(server):
     assert response.headers["content-type"].startswith("text/html")
     assert "claude mcp add --transport http stepcue http://localhost:8288/mcp" in response.text
     assert "send_event" in response.text
-    assert "<script" not in response.text
-    assert "script-src" not in response.headers["content-security-policy"]
+    assert "'unsafe" not in response.headers["content-security-policy"]
 
 
 async def test_the_page_obeys_the_host_rule_and_escapes_the_address(server):
@@ -119,7 +118,7 @@ async def test_the_page_obeys_the_host_rule_and_escapes_the_address(server):
     shown = await get(server, "/mcp?<script>alert(1)</script>", headers=headers)
 
     assert refused.status_code == 421
-    assert "<script" not in shown.text
+    assert "alert(1)" not in shown.text
 
 
 async def test_a_get_of_an_mcp_client_is_left_to_the_protocol(server):
