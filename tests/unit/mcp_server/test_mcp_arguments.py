@@ -103,7 +103,9 @@ async def test_a_number_given_as_text_is_read(server, backend):
     assert backend.waits == [((RUN_ID,), 7)]
 
 
-@pytest.mark.parametrize(("name", "meant"), [("sendEvnt", "send_event"), ("get_run_state", "get_run_status")])
+@pytest.mark.parametrize(
+    ("name", "meant"), [("sendd_event", "send_event"), ("get_run_stats", "get_run_status")]
+)
 async def test_an_unknown_tool_names_the_nearest(server, era, name, meant):
     text = await refused(server, name, era=era)
 
