@@ -119,8 +119,8 @@ class Records:
     ) -> RunPage:
         """Return a page of at most `limit` (1 to 100) runs.
 
-        `with_state`: with the error of those that failed, why others were cancelled, and the whole view of
-        those that have not ended.
+        `with_state`: with the error of those that failed, why others were cancelled, and where those stand
+        that have not ended.
 
         Raises:
             AppNotFoundError, FunctionNotFoundError: the filter names something that never was synced.
