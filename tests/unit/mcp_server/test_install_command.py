@@ -262,7 +262,7 @@ def test_a_folder_that_cannot_be_written_to_is_named_and_nothing_stays_behind(tm
     closed.mkdir()
     path = closed / "mcp.json"
     path.write_text("{}")
-    for folder in (tmp_path, *tmp_path.parents[:2]):
+    for folder in (tmp_path, *tmp_path.parents[:3]):
         folder.chmod(0o755)
     closed.chmod(0o555)
     with _powerless():
