@@ -34,6 +34,7 @@ from mcp.types import (
 )
 from pydantic import SecretStr
 
+from mcp_server.aliases import tool_meant
 from mcp_server.config import ServerConfig
 from mcp_server.errors import REFUSED
 from mcp_server.instructions import instructions
@@ -148,8 +149,11 @@ class Upstream:
             AttachError: the server does not answer.
         """
         if self._offered is not None and name not in self._offered:
-            text = TextContent(type="text", text=no_such_tool(name, self._offered))
-            return CallToolResult(content=[text], is_error=True)
+            meant = tool_meant(name, self._offered)
+            if meant is None:
+                text = TextContent(type="text", text=no_such_tool(name, self._offered))
+                return CallToolResult(content=[text], is_error=True)
+            name = meant
         request = CallToolRequest(params=CallToolRequestParams(name=name, arguments=arguments))
         with self._faults():
             async with self._session() as client:

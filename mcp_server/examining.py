@@ -60,7 +60,7 @@ class Examiner:
         """Gather everything; `app_url` is looked at first, also when the engine does not know it."""
         inventory = await self._backend.inventory()
         views = sorted(inventory.apps, key=lambda view: not _is(view, app_url))
-        asked: list[tuple[str, AppView | None]] = [(view.url, view) for view in views]
+        asked: list[tuple[str, AppView | None]] = [(_address(view), view) for view in views]
         if app_url is not None and not any(_is(view, app_url) for view in views):
             asked.insert(0, (app_url, None))
         apps = await asyncio.gather(*(self._app(url, view, inventory) for url, view in asked[:_MAX_APPS]))
@@ -158,7 +158,11 @@ class Examiner:
 
 
 def _is(view: AppView, url: str | None) -> bool:
-    return url is not None and same_endpoint(view.url) == same_endpoint(url)
+    return url is not None and (url == view.url or same_endpoint(_address(view)) == same_endpoint(url))
+
+
+def _address(view: AppView) -> str:
+    return view.address or view.url
 
 
 def _count_pages(docs: DocsIndex) -> tuple[int | None, str | None]:

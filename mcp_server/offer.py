@@ -25,7 +25,8 @@ def _reading_by_set() -> dict[Toolset, dict[str, bool]]:
     Tools are defined here and never called, so there is nothing behind them.
     """
     nobody = cast("Backend", None)
-    by_set = all_tools(nobody, cast("DocsIndex", None), ServerConfig())
+    whole = ServerConfig(toolsets=frozenset(TOOLSETS))
+    by_set = all_tools(nobody, cast("DocsIndex", None), whole)
     return {toolset: {tool.name: only_reads(tool) for tool in tools} for toolset, tools in by_set.items()}
 
 

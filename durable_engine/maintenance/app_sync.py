@@ -151,12 +151,13 @@ class AppSync:
                 last_sync_ms=app.last_sync_ms,
                 is_reachable=app.sync_error is None,
                 error=app.sync_error,
+                address=app.url,
             )
             for app in apps
         )
         known = {same_endpoint(app.url) for app in apps}
         pending = tuple(
-            AppView(url=redacted_url(url), error=error)
+            AppView(url=redacted_url(url), error=error, address=url)
             for url, error in self._errors.items()
             if error is not None and same_endpoint(url) not in known
         )

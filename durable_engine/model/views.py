@@ -172,7 +172,10 @@ class RunView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AppView:
-    """An app, or a URL that was asked for and has not synced yet (`name` is then None)."""
+    """An app, or a URL that was asked for and has not synced yet (`name` is then None).
+
+    `url` is fit to be shown; `address` is where the app is called, perhaps with a password in it.
+    """
 
     url: str
     name: str | None = None
@@ -181,6 +184,7 @@ class AppView:
     last_sync_ms: int | None = None
     is_reachable: bool = False
     error: str | None = None
+    address: str = field(default="", repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -120,7 +120,8 @@ def _stranger(app: AppFacts, probe: Probe, facts: Facts) -> Check:
         right = shown(probe.answers_at[0])
         found = f"{shown(app.url)} answers HTTP {answer.status} and is no Inngest endpoint; {right} is one."
         if any(
-            same_endpoint(probe.answers_at[0]) == same_endpoint(view.url) for view in facts.inventory.apps
+            same_endpoint(probe.answers_at[0]) == same_endpoint(view.address or view.url)
+            for view in facts.inventory.apps
         ):
             fix = "Nothing needs to be done: Stepcue knows that one."
             return warning("app-reachable", found, fix, app=app.url)

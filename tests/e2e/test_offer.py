@@ -14,7 +14,7 @@ from support.processes import call, stepcue
 pytestmark = pytest.mark.anyio
 
 TOKEN = "dGhlIHRva2Vu-of.this~test_9"
-READING = ["list_functions", "poll_run_status", "get_run_status"]
+READING = ["list_functions", "poll_run_status", "get_run_status", "list_runs", "list_events", "doctor"]
 
 
 def _stdio(folder: Path, port: int, *options: str, **env: str) -> StdioServerParameters:
@@ -30,7 +30,7 @@ async def test_what_is_offered_is_announced_only_when_something_is_left_out(tmp_
     async with stepcue(tmp_path, "--in-memory", "--toolsets", "core", "--read-only") as server:
         async with Client(server.mcp_url) as client:
             assert await _names(client) == READING
-        assert any("tools       3 of " in line and "core; read-only" in line for line in server.process.lines)
+        assert any("tools       6 of " in line and "core; read-only" in line for line in server.process.lines)
     async with stepcue(tmp_path, "--in-memory", env={"STEPCUE_TOOLS": "read_doc"}) as server:
         assert any(line.endswith(": read_doc") for line in server.process.lines)
     async with stepcue(tmp_path, "--in-memory") as server:

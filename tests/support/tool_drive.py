@@ -56,6 +56,7 @@ def _calls(
         "invoke_function": [{**function, "timeout": min(timeout_s, 2)}],
         "poll_run_status": [{"runIds": list(run_ids), "timeout": 1}],
         "get_run_status": [{**run, "detail": "full"} for run in each_run],
+        "cancel_run": [{"runId": run_ids[-1]}],
         "pause_function": [function, {**function, "resume": True}],
         "test_function": [{**function, "timeout": timeout_s}],
         "run_fault_matrix": [{"runId": run_ids[0], "timeout": timeout_s}],

@@ -17,9 +17,17 @@ from mcp_server.offer import TOOLSETS, offered_names
 
 pytestmark = pytest.mark.anyio
 READING = {
-    "core": ["list_functions", "poll_run_status", "get_run_status"],
+    "core": ["list_functions", "poll_run_status", "get_run_status", "list_runs", "list_events", "doctor"],
     "testing": ["compare_runs", "get_coverage", "explain"],
     "docs": ["search_docs", "grep_docs", "read_doc", "list_docs"],
+    "compat": [
+        "get_run",
+        "get_run_trace",
+        "get_event",
+        "get_event_runs",
+        "list_function_runs",
+        "get_apps",
+    ],
 }
 OFFERED = {
     "core": [
@@ -28,7 +36,11 @@ OFFERED = {
         "invoke_function",
         "poll_run_status",
         "get_run_status",
+        "list_runs",
+        "list_events",
+        "cancel_run",
         "pause_function",
+        "doctor",
     ],
     "testing": [
         "test_function",
@@ -47,6 +59,7 @@ OFFERED = {
         "reset_engine",
     ],
     "docs": ["search_docs", "grep_docs", "read_doc", "list_docs"],
+    "compat": [*READING["compat"], "invoke_function_sync"],
 }
 
 
@@ -72,29 +85,14 @@ async def test_a_toolset_offers_these_tools_and_read_only_these_of_them(new_serv
         {"toolsets": {"docs", "testing"}, "read_only": True},
         {"tools": {"send_event", "read_doc"}},
         {"tools": {"list_functions"}},
+        {"toolsets": {"compat"}, "tools": {"get_run"}},
+        {"toolsets": set(TOOLSETS), "read_only": True},
     ],
 )
 async def test_what_is_told_before_there_is_an_engine_is_what_a_server_offers(new_server, settings, era):
     names = await _names(new_server(**settings), era)
 
     assert list(offered_names(ServerConfig(**settings))) == names
-
-
-@pytest.mark.parametrize("toolset", TOOLSETS)
-async def test_instructions_name_no_other_toolset(new_server, toolset):
-    text = new_server(toolsets=frozenset({toolset})).instructions
-    others = [name for other in TOOLSETS if other != toolset for name in OFFERED[other]]
-
-    assert not [name for name in others if "_" in name and name in text]
-
-
-async def test_instructions_name_the_tools_that_were_chosen(new_server):
-    whole, few = new_server(), new_server(tools={"send_event", "get_run_status"})
-
-    assert "only these are offered here: send_event, get_run_status." in few.instructions
-    assert "search_docs" not in few.instructions
-    assert "only these" not in whole.instructions
-    assert len(few.instructions) <= 2_000
 
 
 NARROWED = ServerConfig(toolsets=frozenset({"core"}), read_only=True)
@@ -108,11 +106,13 @@ async def test_an_attached_server_lists_and_calls_only_what_it_was_narrowed_to(n
             async with connected(build_bridge(upstream), era) as client:
                 names = [tool.name for tool in (await client.list_tools()).tools]
                 seen = await client.call_tool("get_run_status", {"runId": RUN_ID})
+                renamed = await client.call_tool("get_run_details", {"runId": RUN_ID})
                 refused = await client.call_tool("send_event", {"name": "a/b"})
                 told = client.instructions
 
     assert names == READING["core"]
     assert seen.structured_content["runId"] == RUN_ID
+    assert renamed.structured_content == seen.structured_content
     assert refused.is_error
     assert "There is no tool 'send_event'." in refused.content[0].text
     assert f"Tools here: {', '.join(READING['core'])}." in refused.content[0].text
@@ -151,7 +151,11 @@ def _run(options: Collection[str], env: dict[str, str] | None = None) -> str:
 @pytest.mark.parametrize(
     ("options", "env", "words"),
     [
-        (["--toolsets", "core,tesing"], {}, "Did you mean 'testing'? Toolsets: core, testing, docs"),
+        (
+            ["--toolsets", "core,tesing"],
+            {},
+            "'testing'? Toolsets: core, testing, docs, compat, all",
+        ),
         ([], {"STEPCUE_TOOLSETS": "core tesing"}, "STEPCUE_TOOLSETS"),
         (["--tools", "send_evnt"], {}, "Did you mean 'send_event'?"),
         ([], {"STEPCUE_TOOLS": "send_evnt"}, "Did you mean 'send_event'?"),
