@@ -66,12 +66,12 @@ def run_next(run: RunView, *, origin: str = "") -> str | None:
     return f"{_before_polling(run)}{_poll(run)}"
 
 
-def event_hint(run_ids: Sequence[str], origin: str) -> str:
+def event_hint(run_ids: Sequence[str]) -> str:
     """Return how to find the runs of an event, for ids that no run has and that may be an event's."""
     event_id = next(filter(is_ulid, run_ids), None)
     if event_id is None:
         return ""
-    return f" If it is the id of an event, GET {origin}/v1/events/{event_id}/runs lists the runs it started."
+    return f' If it is the id of an event, explain eventId="{event_id}" names the runs it started.'
 
 
 def _before_polling(run: RunView) -> str:

@@ -53,7 +53,7 @@ def make(backend: Backend, config: ServerConfig) -> Tool:
             try:
                 run = await backend.get_run(run_id)
             except RunNotFoundError as error:
-                raise ToolError(f"{describe(error)}{event_hint([run_id], config.engine_url)}") from error
+                raise ToolError(f"{describe(error)}{event_hint([run_id])}") from error
         offset = _offset(run, cursor)
         return run_detail_answer(run, is_full=detail == "full", offset=offset, origin=config.engine_url)
 

@@ -69,7 +69,7 @@ def make(backend: Backend, config: ServerConfig) -> Tool:
             runs = await waiter.wait(ids, timeout_s=timeout, context=context)
             runs, unknown = await _complete(backend, ids, runs)
         if not runs:
-            raise ToolError(f"{_all_unknown(unknown)}{event_hint(ids, config.engine_url)}")
+            raise ToolError(f"{_all_unknown(unknown)}{event_hint(ids)}")
         known = [runs[run_id] for run_id in ids if run_id in runs]
         return poll_answer(known, unknown, timeout_s=timeout, origin=config.engine_url)
 
