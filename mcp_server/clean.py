@@ -26,11 +26,6 @@ def one_line(text: str, limit: int = 200) -> str:
     return flat if len(flat) <= limit else f"{flat[: limit - 1]}…"
 
 
-def in_json(text: str, limit: int = 256) -> str:
-    """Return a name as calls in sentences show arguments: in JSON quotes, on one line."""
-    return as_json(one_line(text, limit))
-
-
 def quoted_step(name: str, index: int) -> str:
     """Return a step's name as sentences show it: `'charge'`, `'charge'[1]` for a repeat."""
     return repr(one_line(name, 80)) + (f"[{index}]" if index else "")
@@ -48,6 +43,11 @@ def as_one_line_json(value: Any) -> str:
     """Return compact JSON text in which everything that is not printable is escaped, U+2028 and bidi too."""
     text = as_json(value)
     return text if text.isprintable() else "".join(map(_escaped, text))
+
+
+def in_json(text: str, limit: int = 256) -> str:
+    """Return a name as an argument of a call in a sentence: in JSON quotes on one line, cut if it is long."""
+    return as_one_line_json(text if len(text) <= limit else one_line(text, limit))
 
 
 def _escaped(char: str) -> str:

@@ -267,7 +267,7 @@ class ScenarioDocument(_Part):
     @model_validator(mode="after")
     def _start(self) -> ScenarioDocument:
         if self.function_id is None and self.event is None:
-            raise ValueError("give a functionId to invoke, or an event to send")
+            raise ValueError("takes a functionId to invoke, or an event to send")
         return self
 
 

@@ -10,7 +10,7 @@ from typing import Any
 from mcp.types import CallToolResult
 
 from durable_engine import EventReceipt, Inventory, NotStarted, RunStatus, RunView, StartedRun, UnmetWait
-from mcp_server.clean import as_json, in_json, one_line
+from mcp_server.clean import as_one_line_json, in_json, one_line
 from mcp_server.connect import how_to_connect
 from mcp_server.render.budget import first_fit, reply
 from mcp_server.render.payload import Cutter
@@ -235,7 +235,7 @@ def _next_unmatched(unmatched: Unmatched, data: Mapping[str, Any]) -> str:
         return how_to_connect(unmatched.engine_url, unmatched.inventory.apps)
     if unmatched.nearest:
         call = f"send_event name={in_json(unmatched.nearest[0])}"
-        if len(same := as_json(data)) <= _LONGEST_DATA:
+        if len(same := as_one_line_json(data)) <= _LONGEST_DATA:
             call = f"{call} data={same}"
         return f"{call} has the nearest name that something listens to; list_functions shows all triggers."
     return "list_functions shows what triggers each function; invoke_function starts one without an event."

@@ -9,7 +9,7 @@ from mcp.types import CallToolResult
 
 from durable_engine import Action, ActionKind, Evidence, Explanation, FunctionVerdict
 from durable_engine.durations import format_duration
-from mcp_server.clean import as_json, one_line
+from mcp_server.clean import as_one_line_json, in_json, one_line
 from mcp_server.render.budget import first_fit, reply
 from mcp_server.render.faults import how_to_run_again
 from mcp_server.render.payload import Cutter
@@ -109,7 +109,7 @@ def _in_words(action: Action, explanation: Explanation, origin: str) -> str:
         return _send_event(action)
     if action.kind is ActionKind.RUN_AGAIN and explanation.run is not None:
         return how_to_run_again(explanation.run)
-    function = as_json(one_line(action.function_slug or "", 100))
+    function = in_json(action.function_slug or "")
     return {
         ActionKind.SEND_SIGNAL: f"{signal_command(action.signal or '', origin)} sends the signal",
         ActionKind.SKIP_TIME: f'advance_time runId="{action.run_id}" lets that time pass at once',
@@ -119,8 +119,8 @@ def _in_words(action: Action, explanation: Explanation, origin: str) -> str:
 
 
 def _send_event(action: Action) -> str:
-    call = f"send_event name={as_json(one_line(action.event_name or '', 256))}"
-    data = None if action.data is None else as_json(action.data)
+    call = f"send_event name={in_json(action.event_name or '')}"
+    data = None if action.data is None else as_one_line_json(action.data)
     if data is None or len(data) > _LONGEST_DATA:
         return f"{call} {action.text}"
     return f"{call} data={data}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -10,31 +11,39 @@ from mcp.types import CallToolResult
 from durable_engine.exporting.repeating import RepeatingTest
 from durable_engine.exporting.writing import Format, file_name
 from mcp_server.clean import clean_text, in_json, one_line
-from mcp_server.render.budget import reply
+from mcp_server.render.budget import first_fit, reply
 from mcp_server.results.exports import ExportResult
 
-_MOST_CODE: Final = 16_000
+_SHAPES: Final = ((16_000, 20), (8_000, 10), (4_000, 5))
+"""Characters of code, and notes that are shown; code of quotes and line ends is longer in JSON."""
 _MOST_NOTE: Final = 600
 
 
 def export_answer(test: RepeatingTest, form: Format, text: str, *, path: Path | None) -> CallToolResult:
     """Say what was exported and how to run it."""
+    return first_fit(partial(_answer, test, form, text, path, *shape) for shape in _SHAPES)
+
+
+def _answer(
+    test: RepeatingTest, form: Format, text: str, path: Path | None, most_code: int, most_notes: int
+) -> CallToolResult:
     name = file_name(test, form)
-    is_long = len(text) > _MOST_CODE
-    code = None if path is not None else clean_text(text[:_MOST_CODE])
+    code = None if path is not None else clean_text(text[:most_code])
     where = f"written to {path}" if path is not None else "in `code`"
     result = ExportResult(
         message=f"A {form} test that repeats the run and checks what comes of it, {where}.",
         run_id=test.run_id,
         path=None if path is None else str(path),
-        notes=[one_line(note, _MOST_NOTE) for note in test.notes] or None,
+        notes=[one_line(note, _MOST_NOTE) for note in test.notes[:most_notes]] or None,
         code=code,
         next=_next(form, path, name),
     )
-    if code is not None and is_long:
-        result.truncated = (
-            f"The first {_MOST_CODE:,} of {len(text):,} characters; path={in_json(name)} writes all of it."
-        )
+    notes = len(test.notes) - most_notes
+    parts = [f"{notes} more notes"] if notes > 0 else []
+    if code is not None and len(text) > most_code:
+        cut = f"the first {most_code:,} of {len(text):,} characters"
+        parts.append(f"{cut}: path={in_json(name)} writes all of it")
+    result.truncated = f"{'; '.join(parts)}." if parts else None
     return reply(result, block=None if code is None else "code")
 
 

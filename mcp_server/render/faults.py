@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from durable_engine import RunStatus, RunView, StepKind, StepStatus, StepView
-from mcp_server.clean import as_json, in_json, one_line
+from mcp_server.clean import in_json
 
 _REFERENCE: Final = "Pass references to large data, or split the work; read_doc path=reference/limits."
 _CONFIGURE: Final = "The app's code asks for something that cannot be carried out (the message says what)"
@@ -78,6 +78,7 @@ ENGINE_MESSAGES: Final[Mapping[str, str]] = {
 }
 """The same for those that have the name `Error`, by the beginning of the message."""
 
+_LONGEST_NAME: Final = 200
 _APP: Final = "The error above is quoted from the app."
 _INJECTED: Final = "The failure was injected (see mocked): this is how the workflow takes it."
 _MOCKED: Final = "The error above is that of a mock (see mocked), not of the app."
@@ -149,15 +150,15 @@ def how_to_run_again(run: RunView) -> str:
     place = _place(causes[0]) if causes else None
     repeats = f"{rerun} repeats this one, also from a step on"
     if place is not None:
-        repeats = f"{rerun} fromStep={as_json(place)} repeats this one from that step on"
+        repeats = f"{rerun} fromStep={place} repeats this one from that step on"
     return f"After a fix, {repeats}; {start} starts a new run."
 
 
 def _place(step: StepView) -> str | None:
-    """Return a step as `fromStep` takes it; None for a name that cannot be shown on a line as it is."""
-    if step.name != one_line(step.name, 256):
+    """Return a step as `fromStep` takes it, in JSON; None for a name too long for a sentence."""
+    if len(step.name) > _LONGEST_NAME:
         return None
-    return f"{step.name}:{step.index}" if step.index else step.name
+    return in_json(f"{step.name}:{step.index}" if step.index else step.name)
 
 
 def _named(error: Mapping[str, Any]) -> tuple[object, object]:

@@ -33,7 +33,11 @@ def _answer(matrix: Matrix, most: int, most_suspects: int, limit: int) -> CallTo
     unharmed = sum(_rank(cell) == _UNHARMED for cell in cells)
     suspects = _suspects(matrix, limit)
     run = matrix.baseline
-    left_out = {"rows": len(cells) - most, "suspects": len(suspects) - most_suspects}
+    left_out = {
+        "rows": len(cells) - most,
+        "suspects": len(suspects) - most_suspects,
+        "steps under ranAgain": sum(max(0, len(cell.ran_again) - _MOST_NAMES) for cell in cells[:most]),
+    }
     more = " and ".join(f"{count} {what}" for what, count in left_out.items() if count > 0)
     return reply(
         MatrixResult(

@@ -185,7 +185,7 @@ def _app(app: SyncedAgain) -> AppItem:
 
 
 def _name(app: SyncedAgain) -> str:
-    return one_line(app.name or app.url, 100)
+    return repr(one_line(app.name or app.url, 100))
 
 
 def _many(count: int, what: str) -> str:

@@ -51,6 +51,11 @@ def make(backend: Backend) -> Tool:
             by_ms = None if by is None else parse_duration_ms(by)
             to_ms = None if to is None or to == "end" else _date_ms(to)
             if run_id is None:
+                if (by is None) == (to is None):
+                    raise ToolError(
+                        'Give `by`, e.g. "1d", or `to`, a date; with a runId alone that run skips to what it '
+                        "waits for next."
+                    )
                 if to == "end":
                     raise ToolError('to="end" needs a runId: the engine has no end. Give `by` or a date.')
                 moved = await backend.time.advance(by_ms=by_ms, to_ms=to_ms, patience_s=timeout)

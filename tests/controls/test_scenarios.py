@@ -168,7 +168,7 @@ async def test_a_run_that_sleeps_in_real_time_is_not_said_to_need_the_outside(it
 @pytest.mark.parametrize(
     ("document", "words"),
     [
-        ({}, "give a functionId to invoke, or an event to send"),
+        ({}, "it takes a functionId to invoke, or an event to send"),
         (
             {"event": "a", "functionID": "x"},
             "functionID is no field here. Did you mean 'functionId'? Allowed: functionId, appId",

@@ -85,14 +85,20 @@ async def test_a_stop_ends_an_open_wait_and_the_process_cleanly(tmp_path: Path, 
         sent = await server.call("send_event", name="app/user.signup", data={"userId": "u"})
         async with client_of(server.port, way) as client:
             await client.list_tools()  # else the client asks for them after its call
-            waiting = await _waiting(client, "poll_run_status", runIds=sent["runIds"], timeout=50)
+            user = {"functionId": "shop-onboard-user", "data": {"userId": "v"}}
+            waiting = [
+                await _waiting(client, "poll_run_status", runIds=sent["runIds"], timeout=50),
+                await _waiting(client, "test_function", **user, time="real", timeout=50),
+                await _waiting(client, "invoke_function", **user, timeout=50),
+            ]
             server.process.child.send_signal(signal.SIGTERM)
             assert await server.process.ended() == 0
-            (answer,) = await asyncio.gather(waiting, return_exceptions=True)
+            answers = await asyncio.gather(*waiting, return_exceptions=True)
 
     # Whoever waited has the state so far, not a broken connection.
-    assert not isinstance(answer, BaseException)
-    assert answer.structured_content["runs"][0]["status"] == "RUNNING"
+    assert [answer for answer in answers if isinstance(answer, BaseException) or answer.is_error] == []
+    assert answers[0].structured_content["runs"][0]["status"] == "RUNNING"
+    assert [answer.structured_content["status"] for answer in answers[1:]] == ["RUNNING", "RUNNING"]
     assert [line for line in server.process.lines if "Traceback" in line or "ERROR" in line] == []
 
 

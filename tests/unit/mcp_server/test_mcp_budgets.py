@@ -22,6 +22,7 @@ from durable_engine import (
     WaitingFor,
 )
 from durable_engine.comparison.runs import compare
+from durable_engine.exporting.repeating import RepeatingTest
 from durable_engine.scenarios.matrix import Cell, Matrix, Suspicion
 from durable_engine.scenarios.model import Check, Verdict
 from mcp_server.clean import as_json
@@ -29,6 +30,7 @@ from mcp_server.render.budget import MAX_CHARS, fits
 from mcp_server.render.comparisons import compare_answer
 from mcp_server.render.coverage import coverage_answer
 from mcp_server.render.events import event_answer
+from mcp_server.render.exports import export_answer
 from mcp_server.render.functions import functions_answer
 from mcp_server.render.matrix import matrix_answer
 from mcp_server.render.polls import poll_answer
@@ -200,6 +202,13 @@ CASES = {
     "get_coverage": partial(coverage_answer, coverage(1_000)),
     "compare_runs": partial(compare_answer, compare(BIG, other(BIG))),
     "compare_runs failed": partial(compare_answer, compare(BIG, BIG_FAILED)),
+    "export_test": partial(
+        export_answer,
+        RepeatingTest(run_id=RUN_ID, function="f", name="t", document={}, notes=("n" * 5_000,) * 200),
+        "pytest",
+        '"\n' * 2_000_000,
+        path=None,
+    ),
     "send_event": partial(event_answer, receipt(600), {}, unmatched=None, waited_s=0),
 }
 
@@ -213,8 +222,7 @@ def test_the_largest_thing_fits_and_says_what_is_cut_and_how_to_get_it(name):
     assert any(char.isdigit() for char in facts["truncated"])
     assert f"truncated: {facts['truncated']}" in text_of(answer)
     assert any(
-        way in facts["truncated"]
-        for way in ("get_run_status", "cursor=", "query", "kinds", "since", "functionId")
+        way in facts["truncated"] for way in ("get_run_status", "cursor=", "query", "kinds", "since", "path=")
     )
 
 

@@ -74,7 +74,7 @@ async def test_one_run_skips_to_what_it_waits_for_and_then_to_its_end(asking):
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        ({}, "either by how much"),
+        ({}, "Give `by`"),
         ({"by": "soon"}, "is not a duration"),
         ({"to": "3d"}, "belongs into `by`"),
         ({"to": "end"}, "needs a runId"),

@@ -69,7 +69,7 @@ async def test_a_mistake_in_the_test_names_the_place_and_starts_nothing(server):
     text = await refused(server, "test_function", {"functionId": "onboard", "mocks": [{"stepID": "mail"}]})
     assert "mocks[0].stepID is no field here. Did you mean 'stepId'? Allowed: stepId, index" in text
     text = await refused(server, "test_function", {})
-    assert "give a functionId to invoke, or an event to send" in text
+    assert "it takes a functionId to invoke, or an event to send" in text
     text = await refused(server, "test_function", {"functionId": "onbord"})
     assert "lab-onboard" in text
 

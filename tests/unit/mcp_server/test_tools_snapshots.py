@@ -86,7 +86,7 @@ async def test_a_state_is_kept_restored_and_told_of(asking):
 
     asking.network.answer = lambda request: httpx.Response(502, text="down")
     back = await ask(asking.server, "restore_engine", {"name": "asleep"})
-    assert "Not synced, see apps: lab." in back["message"]
+    assert "Not synced, see apps: 'lab'." in back["message"]
     assert "502" in back["apps"][0]["error"]
     asking.network.answer = None
 
