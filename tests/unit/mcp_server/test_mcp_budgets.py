@@ -200,7 +200,7 @@ CASES = {
     "get_coverage": partial(coverage_answer, coverage(1_000)),
     "compare_runs": partial(compare_answer, compare(BIG, other(BIG))),
     "compare_runs failed": partial(compare_answer, compare(BIG, BIG_FAILED)),
-    "send_event": partial(event_answer, receipt(600), {}, unmatched=None, waited_s=0),
+    "send_event": partial(event_answer, receipt(600), {}, unmatched=None),
 }
 
 
