@@ -42,15 +42,14 @@ def event_answer(
     runs: Mapping[str, RunView],
     *,
     unmatched: Unmatched | None,
-    waited_s: int | None,
     origin: str = "",
 ) -> CallToolResult:
     """Build the answer; `runs` are the states at the end of a wait, empty without one.
 
-    `waited_s` is None for a wait that took as long as the runs did. `origin` is where the engine listens.
+    `origin` is where the engine listens.
     """
     return first_fit(
-        partial(_answer, receipt, runs, unmatched, waited_s, origin, limit=limit, rows=rows, ids=ids)
+        partial(_answer, receipt, runs, unmatched, origin, limit=limit, rows=rows, ids=ids)
         for limit, rows, ids in _SHAPES
     )
 
@@ -59,7 +58,6 @@ def _answer(
     receipt: EventReceipt,
     runs: Mapping[str, RunView],
     unmatched: Unmatched | None,
-    waited_s: int | None,
     origin: str,
     *,
     limit: int,
@@ -82,7 +80,7 @@ def _answer(
         for wait in receipt.unmet
     ]
     result = SendEventResult(
-        message=_message(receipt, runs, unmatched, waited_s),
+        message=_message(receipt, runs, unmatched),
         event_id=receipt.event.id,
         event_name=receipt.event.name,
         status="known" if receipt.is_known else "accepted",
@@ -144,9 +142,7 @@ def _app_errors(unmatched: Unmatched | None, cut: Cutter) -> list[AppProblem]:
     return [AppProblem(url=app.url, error=cut.text(app.error or "")) for app in broken[:5]]
 
 
-def _message(
-    receipt: EventReceipt, runs: Mapping[str, RunView], unmatched: Unmatched | None, waited_s: int | None
-) -> str:
+def _message(receipt: EventReceipt, runs: Mapping[str, RunView], unmatched: Unmatched | None) -> str:
     name = one_line(receipt.event.name, 100)
     if unmatched is not None:
         why = (
@@ -179,8 +175,7 @@ def _message(
     if not runs:
         return text
     ended = sum(run.status.is_terminal for run in runs.values())
-    within = "" if waited_s is None else f" within {waited_s} s"
-    return f"{text} {ended} of {len(runs)} ended{within}."
+    return f"{text} {ended} of {len(runs)} ended."
 
 
 def _unmet(wait: UnmetWait) -> str:

@@ -46,11 +46,9 @@ def run_detail_answer(run: RunView, *, is_full: bool, offset: int, origin: str =
     )
 
 
-def invoke_answer(run: RunView, *, timeout_s: int, origin: str = "") -> CallToolResult:
+def invoke_answer(run: RunView, *, origin: str = "") -> CallToolResult:
     """Build invoke_function: the run's end, or the state so far, with its first steps."""
-    return first_fit(
-        partial(_invoke, run, timeout_s, steps, limit, origin=origin) for steps, limit in _SHAPES_INVOKE
-    )
+    return first_fit(partial(_invoke, run, steps, limit, origin=origin) for steps, limit in _SHAPES_INVOKE)
 
 
 def _detail(
@@ -102,11 +100,11 @@ def _truncated(cut: Cutter, *, is_full: bool, more: int, cursor: str | None) -> 
     return f"{'; '.join(parts)}." if parts else None
 
 
-def _invoke(run: RunView, timeout_s: int, steps: int, limit: int, *, origin: str) -> CallToolResult:
+def _invoke(run: RunView, steps: int, limit: int, *, origin: str) -> CallToolResult:
     cut = Cutter(limit)
     page = run.steps[:steps]
     result = InvokeResult(
-        message=_invoke_message(run, timeout_s),
+        message=_invoke_message(run),
         **run_facts(run, cut, shown_steps=page, origin=origin),
         steps=[step_of(step, cut, now_ms=run.now_ms, origin=origin, told=run.error) for step in page],
         failure_handler_runs=handler_runs(run),
@@ -120,7 +118,7 @@ def _invoke(run: RunView, timeout_s: int, steps: int, limit: int, *, origin: str
     return reply(result)
 
 
-def _invoke_message(run: RunView, timeout_s: int) -> str:
+def _invoke_message(run: RunView) -> str:
     if run.status.is_terminal:
         return run_sentence(run)
-    return f"Not ended within {timeout_s} s; it goes on. {run_sentence(run)}"
+    return f"It has not ended yet and goes on. {run_sentence(run)}"

@@ -59,12 +59,12 @@ async def final_answer(
         ToolError: all runs are gone.
     """
     if tool == "invoke_function":
-        return invoke_answer(runs[run_ids[0]], timeout_s=0, origin=origin)
+        return invoke_answer(runs[run_ids[0]], origin=origin)
     if tool == "rerun":
         return rerun_answer(_repeat(facts), runs[run_ids[0]], origin=origin)
     if tool == "send_event":
         receipt = await _receipt(backend, facts)
-        return event_answer(receipt, runs, unmatched=None, waited_s=None, origin=origin)
+        return event_answer(receipt, runs, unmatched=None, origin=origin)
     return await poll_run_status.answer(backend, run_ids, runs, timeout_s=0, origin=origin)
 
 

@@ -10,8 +10,9 @@ from mcp.server.context import HandlerResult
 from mcp.shared.exceptions import MCPError
 from mcp.types import INTERNAL_ERROR, CallToolRequestParams
 
-from durable_engine import Handle, RunView
+from durable_engine import Handle, RunView, StepStatus
 from durable_engine.errors import DurableEngineError, NotFoundError
+from mcp_server.arguments import MAX_WAIT_S
 from mcp_server.backend import Backend
 from mcp_server.config import ServerConfig
 from mcp_server.errors import describe
@@ -23,9 +24,12 @@ from mcp_server.tasks.ids import new_wait_id, run_of
 from mcp_server.tasks.wire import Task
 from mcp_server.waiting import Unfinished, handing_over
 
+_WAITING: Final = "poll_run_status"
 _BUSY_POLL_MS: Final = 1_000
 _IDLE_POLL_MS: Final = 5_000
 """Between looks at runs that wait for time or for the outside."""
+_MOVED_BY_OTHERS: Final = frozenset({"invoke", "concurrency", "report"})
+"""Kinds of waits that runs or the app end, and nobody knows when."""
 
 
 class RunTasks:
@@ -47,14 +51,21 @@ class RunTasks:
     async def call(
         self, params: CallToolRequestParams, answer: Callable[[], Awaitable[HandlerResult]]
     ) -> Task | HandlerResult:
-        """Return the tool's own answer if the runs end within the grace, else the task."""
+        """Return the tool's own answer if the runs end within the grace, else the task.
+
+        Who started runs that then rest is told so at once: there is something to do about that. Only
+        poll_run_status waits for such runs, as that is what it was called for.
+        """
         with handing_over(self._grace_s) as handover:
             answered = await answer()
         if handover.unfinished is None:
             return answered
         try:
             with _faults():
-                return await self._begin(params.name, handover.unfinished)
+                runs = await self._backend.wait_for_runs(handover.unfinished.run_ids, timeout_s=0)
+                if params.name != _WAITING and all(map(_rests, runs.values())):
+                    return answered
+                return await self._begin(params.name, handover.unfinished, runs)
         except UnknownTaskError:  # somebody has emptied the engine meanwhile
             return answered
 
@@ -85,8 +96,7 @@ class RunTasks:
                 cancels_run=handle.facts["tool"] in STARTING_TOOLS,
             )
 
-    async def _begin(self, tool: str, unfinished: Unfinished) -> Task:
-        known = await self._backend.wait_for_runs(unfinished.run_ids, timeout_s=0)
+    async def _begin(self, tool: str, unfinished: Unfinished, known: Mapping[str, RunView]) -> Task:
         run_id = next((run_id for run_id in unfinished.run_ids if run_id in known), "")
         task_id = run_id if tool in STARTING_TOOLS else new_wait_id(run_id)
         facts = {"tool": tool, "runs": list(unfinished.run_ids), **as_facts(unfinished.about)}
@@ -126,6 +136,21 @@ class RunTasks:
             self._backend, facts["tool"], facts, facts["runs"], runs, origin=self._origin
         )
         return Task(status="completed", message=sentence, result=result, **common)
+
+
+def _rests(run: RunView) -> bool:
+    """Whether a run has ended, or nothing happens to it by itself for longer than a call may wait."""
+    if any(step.status is StepStatus.RUNNING and step.waiting_for is None for step in run.steps):
+        return False
+    waits = waits_of(run)
+    soonest_ms = run.now_ms + MAX_WAIT_S * 1_000
+    return run.status.is_terminal or (
+        bool(waits)
+        and not any(
+            wait.kind in _MOVED_BY_OTHERS or (wait.until_ms is not None and wait.until_ms <= soonest_ms)
+            for wait in waits
+        )
+    )
 
 
 def _updated_ms(run: RunView) -> int:

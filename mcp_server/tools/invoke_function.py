@@ -47,7 +47,7 @@ def make(backend: Backend, config: ServerConfig) -> Tool:
             run_id = _started(receipt, config.engine_url)
             runs = await waiter.wait([run_id], timeout_s=timeout, context=context)
             run = runs.get(run_id) or await backend.get_run(run_id)
-        return invoke_answer(run, timeout_s=timeout, origin=config.engine_url)
+        return invoke_answer(run, origin=config.engine_url)
 
     return define_tool(invoke_function, title="Invoke function", annotations=ACTS)
 

@@ -94,7 +94,7 @@ def make(backend: Backend, config: ServerConfig) -> Tool:
                 if wait and run_ids
                 else {}
             )
-        return event_answer(receipt, ended, unmatched=unmatched, waited_s=wait, origin=config.engine_url)
+        return event_answer(receipt, ended, unmatched=unmatched, origin=config.engine_url)
 
     return define_tool(send_event, title="Send event", annotations=ACTS)
 

@@ -125,6 +125,14 @@ async def _runs(call: Caller, it: Lab, words: str) -> None:
     dropped = await call("send_event", name=f"t/work {words}")
     await call("explain", eventId=dropped["eventId"])
     await call("pause_function", functionId="lab-work", resume=True)
+    await call("list_runs")
+    await call("list_runs", eventName=f"t/work {words}", status="FAILED")
+    await call("list_events")
+    await call("list_events", name=f"t/wrok {words}")
+    await call("doctor")
+    waiting = await call("invoke_function", functionId="lab-work", data={"said": words}, timeout=0)
+    await call("cancel_run", runId=waiting["runId"])
+    await call("cancel_run", runId=waiting["runId"])
 
 
 async def _tests(call: Caller, it: Lab, words: str) -> None:

@@ -209,7 +209,7 @@ CASES = {
         '"\n' * 2_000_000,
         path=None,
     ),
-    "send_event": partial(event_answer, receipt(600), {}, unmatched=None, waited_s=0),
+    "send_event": partial(event_answer, receipt(600), {}, unmatched=None),
 }
 
 

@@ -80,8 +80,8 @@ def answers(words: str) -> list[Any]:
     ]
     return [
         *(run_detail_answer(each, is_full=full, offset=0) for each in runs for full in (False, True)),
-        *(invoke_answer(each, timeout_s=1) for each in runs),
-        *(event_answer(receipt, {}, unmatched=unmatched, waited_s=0) for receipt, unmatched in receipts),
+        *(invoke_answer(each) for each in runs),
+        *(event_answer(receipt, {}, unmatched=unmatched) for receipt, unmatched in receipts),
         poll_answer(runs, [], timeout_s=1),
         functions_answer(view, app=None, query=None, engine_url="http://127.0.0.1:8288"),
     ]

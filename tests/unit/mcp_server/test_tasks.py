@@ -23,7 +23,7 @@ def functions():
 
     @client.create_function(fn_id="nap", trigger=inngest.TriggerEvent(event="t/nap"), retries=0)
     async def nap(ctx):
-        await ctx.step.sleep("rest", datetime.timedelta(hours=1))
+        await ctx.step.sleep("rest", datetime.timedelta(seconds=40))
 
         async def sing():
             if ctx.event.data.get("fails"):
@@ -32,14 +32,19 @@ def functions():
 
         song = await ctx.step.run("sing", sing)
         if ctx.event.data.get("again"):
-            await ctx.step.sleep("rest-again", datetime.timedelta(hours=1))
+            await ctx.step.sleep("rest-again", datetime.timedelta(seconds=40))
         return {"song": song}
 
     @client.create_function(fn_id="quick", trigger=inngest.TriggerEvent(event="t/nap"), retries=0)
     async def quick(ctx):
         return {"quick": True}
 
-    return client, [nap, quick]
+    @client.create_function(fn_id="ask", trigger=inngest.TriggerEvent(event="t/ask"), retries=0)
+    async def ask(ctx):
+        answer = await ctx.step.wait_for_event("reply", event="t/reply", timeout=datetime.timedelta(days=7))
+        return {"answered": answer is not None}
+
+    return client, [nap, quick, ask]
 
 
 @pytest.fixture
@@ -99,6 +104,33 @@ async def test_a_failed_run_is_a_completed_task_with_the_failure_as_the_tool_tel
     assert done["result"].get("isError", False) is False
     assert done["result"]["structuredContent"]["status"] == "FAILED"
     assert "no voice" in done["result"]["content"][0]["text"]
+
+
+@pytest.mark.parametrize(
+    ("tool", "arguments"),
+    [("invoke_function", {"functionId": "ask"}), ("send_event", {"name": "t/ask", "wait": 20})],
+)
+async def test_who_started_a_run_that_rests_is_told_so_and_who_waits_for_it_has_a_task(
+    it, new, tool, arguments
+):
+    async def on_progress(*_):
+        await it.engine.settle()
+        await it.clock.advance(1)
+
+    async with task_client(new(task_grace_s=1, progress_interval_s=0.01)) as client:
+        told = await client.call_tool(tool, arguments, progress_callback=on_progress)
+    async with task_client(new()) as client:
+        (run,) = (await client.call_tool("list_runs", {})).structured_content["runs"]
+        run_id = run["runId"]
+        task = await begin(client, "poll_run_status", runIds=[run_id], timeout=20)
+        await client.call_tool("send_event", {"name": "t/reply"})
+        await it.engine.settle()
+        done = await get(client, task["taskId"])
+
+    assert run_id in told.content[0].text
+    assert "t/reply" in told.content[0].text
+    assert task["taskId"].startswith(f"wait_{run_id}_")
+    assert done["status"] == "completed"
 
 
 async def test_what_ends_within_the_grace_is_answered_directly(new):

@@ -60,7 +60,7 @@ async def wire(docs):
 
     @client.create_function(fn_id="nap", trigger=inngest.TriggerEvent(event="t/nap"))
     async def nap(ctx):
-        await ctx.step.sleep("rest", datetime.timedelta(hours=1))
+        await ctx.step.sleep("rest", datetime.timedelta(seconds=40))
 
     async with lab(client, [nap]) as it:
         server = build_server(it.engine, docs, config=ServerConfig(engine_url=ENGINE_ORIGIN, task_grace_s=0))
