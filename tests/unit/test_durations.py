@@ -16,6 +16,7 @@ from durable_engine.durations import (
     parse_duration_ms,
     parse_duration_ns,
     parse_rfc3339_ns,
+    parse_since_ms,
 )
 from durable_engine.errors import InvalidDurationError
 
@@ -227,3 +228,14 @@ def test_what_people_see_reads_back_as_nearly_as_much(ms: int) -> None:
 def test_any_text_is_either_read_or_refused(text: str) -> None:
     with contextlib.suppress(InvalidDurationError):
         assert parse_due_ms(text, now_ms=NOW) >= NOW
+
+
+def test_since_is_a_date_or_how_long_ago() -> None:
+    now_ms = 1_790_000_000_000
+
+    assert parse_since_ms("2h", now_ms=now_ms) == now_ms - 7_200_000
+    assert parse_since_ms("2026-09-21T14:13:20Z", now_ms=0) == now_ms
+    for text in ("yesterday", "-1h", "2 hours", ""):
+        with pytest.raises(InvalidDurationError, match="neither a date nor a duration") as refusal:
+            parse_since_ms(text, now_ms=now_ms)
+        assert "how long ago" in refusal.value.hint
