@@ -11,7 +11,7 @@ from mcp_server.instructions import instructions
 from mcp_server.offering import OfferingServer
 from mcp_server.tasks.extension import TasksExtension
 from mcp_server.tasks.runs import RunTasks
-from mcp_server.tools.catalog import offered_tools
+from mcp_server.tools.catalog import offered_tools, toolset_names
 
 SERVER_NAME = "stepcue"
 
@@ -27,14 +27,17 @@ def build_server(backend: Backend, docs: DocsIndex, *, config: ServerConfig | No
     """
     config = config or ServerConfig()
     tools = offered_tools(backend, docs, config)
+    offered = [tool.name for tool in tools]
+    hidden = [name for names in toolset_names().values() for name in names if name not in offered]
     return OfferingServer(
         SERVER_NAME,
         backend,
         docs,
         config=config,
         tools=tools,
-        extensions=[TasksExtension(RunTasks(backend, config, [tool.name for tool in tools]))],
+        hidden=hidden,
+        extensions=[TasksExtension(RunTasks(backend, config, offered))],
         title="Stepcue: test Inngest workflows",
-        instructions=instructions([tool.name for tool in tools], read_only=config.read_only),
+        instructions=instructions(offered, read_only=config.read_only),
         version=version("stepcue"),
     )

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import inspect
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
 from mcp.server import MCPServer
@@ -36,6 +36,7 @@ from pydantic import (
 from pydantic.alias_generators import to_camel
 from pydantic_core import PydanticCustomError
 
+from mcp_server.advice import without_hidden
 from mcp_server.aliases import tool_meant, what_instead
 from mcp_server.bad_arguments import explain_bad_arguments
 from mcp_server.clean import clean_text, flat, one_line
@@ -130,11 +131,17 @@ def _description(fn: Callable[..., Any]) -> str:
 
 
 class StrictServer(MCPServer[Any]):
-    """An MCP server whose refusals name what would have been right."""
+    """An MCP server whose refusals name what would have been right.
 
-    def __init__(self, name: str, *, tools: Sequence[Tool], **options: Any) -> None:
+    `hidden` are names of tools that there are and that this server does not offer: no answer advises them.
+    """
+
+    def __init__(
+        self, name: str, *, tools: Sequence[Tool], hidden: Collection[str] = (), **options: Any
+    ) -> None:
         super().__init__(name, tools=list(tools), **options)
         self._strict_tools = {tool.name: tool for tool in tools}
+        self._hidden = frozenset(hidden)
 
     async def call_tool(
         self, name: str, arguments: dict[str, Any], context: Context[Any, Any] | None = None
@@ -150,7 +157,8 @@ class StrictServer(MCPServer[Any]):
         if tool is None:
             raise ToolError(no_such_tool(name, list(self._strict_tools)))
         try:
-            return await super().call_tool(name, arguments, context)
+            answer = await super().call_tool(name, arguments, context)
+            return without_hidden(answer, self._hidden) if isinstance(answer, CallToolResult) else answer
         except UnexpectedToolError as error:
             raise UnexpectedToolError(
                 f"{name} failed because of a fault in Stepcue itself, not in your workflow. "

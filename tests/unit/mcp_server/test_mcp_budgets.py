@@ -191,7 +191,7 @@ CASES = {
         f"get_run_status full {name}": partial(run_detail_answer, run, is_full=True, offset=0)
         for name, run in RUNS.items()
     },
-    **{f"invoke_function {name}": partial(invoke_answer, run, timeout_s=1) for name, run in RUNS.items()},
+    **{f"invoke_function {name}": partial(invoke_answer, run) for name, run in RUNS.items()},
     **{
         f"poll_run_status {name}": partial(poll_answer, [run] * 40, [], timeout_s=1)
         for name, run in RUNS.items()

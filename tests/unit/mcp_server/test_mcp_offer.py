@@ -6,10 +6,12 @@ import anyio
 import anyio.lowlevel
 import pytest
 from click.testing import CliRunner
+from mcp.types import CallToolResult, TextContent
 from mcp_listening import listening
 from mcp_scripted import RUN_ID, a_run, connected
 from pydantic import SecretStr
 
+from mcp_server.advice import without_hidden
 from mcp_server.attach import AttachError, build_bridge, connect
 from mcp_server.cli import main
 from mcp_server.config import ServerConfig
@@ -93,6 +95,36 @@ async def test_what_is_told_before_there_is_an_engine_is_what_a_server_offers(ne
     names = await _names(new_server(**settings), era)
 
     assert list(offered_names(ServerConfig(**settings))) == names
+
+
+async def test_no_answer_advises_a_tool_that_is_not_offered(new_server, era):
+    texts = []
+    for server in (new_server(), new_server(read_only=True)):
+        async with connected(server, era) as client:
+            answer = await client.call_tool("list_functions", {})
+            texts.append(f"{answer.content[0].text} {answer.structured_content}")
+
+    assert "send_event" in texts[0]
+    assert "send_event" not in texts[1]
+
+
+@pytest.mark.parametrize(
+    ("advice", "left"),
+    [
+        ('send_event name="a; b" goes on; explain runId="1" says why', 'explain runId="1" says why'),
+        ('explain runId="send_event; x" says why', None),
+        ("explain says why", "explain says why"),
+        ("send_event starts one.", None),
+    ],
+)
+def test_advice_is_left_out_piece_by_piece(advice, left):
+    text = TextContent(type="text", text=f"m\nnext: {advice}")
+    answer = CallToolResult(content=[text], structured_content={"message": "m", "next": advice})
+
+    fitting = without_hidden(answer, {"send_event"})
+
+    assert fitting.structured_content.get("next") == left
+    assert fitting.content[0].text == ("m" if left is None else f"m\nnext: {left}")
 
 
 NARROWED = ServerConfig(toolsets=frozenset({"core"}), read_only=True)

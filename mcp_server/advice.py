@@ -1,0 +1,34 @@
+"""What an answer advises, kept to the tools that are offered."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection
+from typing import Final
+
+from mcp.types import CallToolResult, TextContent
+
+_PART: Final = re.compile(r'(?:"(?:[^"\\]|\\.)*"|[^";]|;(?!\s)|")+')
+"""One of several pieces of advice; what stands in JSON quotes does not end it."""
+
+
+def without_hidden(answer: CallToolResult, hidden: Collection[str]) -> CallToolResult:
+    """Leave out of `next` what names a tool that is hidden, in both channels."""
+    facts = answer.structured_content or {}
+    advice = facts.get("next")
+    if not isinstance(advice, str) or not _names_any(advice, hidden):
+        return answer
+    kept = "; ".join(part.strip() for part in _PART.findall(advice) if not _names_any(part, hidden))
+    facts = {key: value for key, value in facts.items() if key != "next"} | ({"next": kept} if kept else {})
+    line = f"\nnext: {kept}" if kept else ""
+    content = [
+        block.model_copy(update={"text": block.text.replace(f"\nnext: {advice}", line, 1)})
+        if isinstance(block, TextContent)
+        else block
+        for block in answer.content
+    ]
+    return answer.model_copy(update={"content": content, "structured_content": facts})
+
+
+def _names_any(text: str, names: Collection[str]) -> bool:
+    return not set(re.findall(r"\w+", text)).isdisjoint(names)
