@@ -48,8 +48,9 @@ fmt: $(INSTALLED) ## Format, and repair what ruff can repair
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-reference: $(INSTALLED) ## Write docs/tools.md anew from the definitions of the tools
+reference: $(INSTALLED) ## Write docs/tools.md and its test anew from the definitions of the tools
 	$(BIN)/python -m mcp_server.reference > docs/tools.md
+	$(BIN)/python -m mcp_server.reference definitions > tests/contract/definitions.json
 
 bench: $(INSTALLED) ## What the engine costs per step, compared to calling the app directly
 	$(BIN)/python benchmarks/latency.py $(ARGS)

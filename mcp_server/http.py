@@ -7,6 +7,7 @@ import logging
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from ipaddress import ip_address
 from typing import Final
 
 from mcp.server.transport_security import DEFAULT_MAX_REQUEST_BODY_SIZE
@@ -102,7 +103,11 @@ class _Door:
     async def _page(self, request: Request) -> Response:
         tools = await self._server.list_tools()
         return HTMLResponse(
-            setup_page(str(request.url.replace(path=MCP_PATH, query="", fragment="")), tools),
+            setup_page(
+                str(request.url.replace(path=MCP_PATH, query="", fragment="")),
+                tools,
+                is_here=_is_here(request),
+            ),
             headers={"Content-Security-Policy": PAGE_POLICY},
         )
 
@@ -121,6 +126,14 @@ def _wants_page(request: Request) -> bool:
     return (
         request.method in {"GET", "HEAD"} and not is_client and ("text/html" in accepted or "*/*" in accepted)
     )
+
+
+def _is_here(request: Request) -> bool:
+    """Whether a request comes from this machine."""
+    try:
+        return request.client is not None and ip_address(request.client.host).is_loopback
+    except ValueError:
+        return False
 
 
 def _is_too_large(request: Request) -> bool:

@@ -1,13 +1,14 @@
-"""The reference of all tools, written from their definitions.
+"""The reference of all tools, written from their definitions; and these, as `tools/list` answers them.
 
-`python -m mcp_server.reference` prints it; `make reference` writes `docs/tools.md`, and a test fails when
-that is not what the definitions say. It is no page of the documentation that is searched: assistants have
-the definitions already.
+`make reference` writes `docs/tools.md` and `tests/contract/definitions.json`, and a test fails when they are
+not what the definitions say: each change of what assistants are told is seen in a review. The reference is no
+page of the documentation that is searched, as assistants have the definitions already.
 """
 
 from __future__ import annotations
 
 import asyncio
+import json
 import sys
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, get_args
@@ -84,12 +85,33 @@ def _effect(tool: Tool) -> str:
     return "may change or end what is there" if hints.destructive_hint else "adds, and ends nothing"
 
 
-async def _page() -> str:
+def tool_definitions(tools: Mapping[Toolset, Sequence[Tool]]) -> str:
+    """Return the definitions as JSON, a tool after the other."""
+    shown = [
+        {
+            "name": tool.name,
+            "title": tool.title,
+            "description": tool.description,
+            "inputSchema": tool.parameters,
+            "outputSchema": tool.output_schema,
+            "annotations": tool.annotations.model_dump(by_alias=True, exclude_none=True)
+            if tool.annotations
+            else None,
+        }
+        for members in tools.values()
+        for tool in members
+    ]
+    return json.dumps(shown, indent=1, ensure_ascii=False) + "\n"
+
+
+async def every_tool() -> dict[Toolset, list[Tool]]:
+    """Return the tools of all toolsets."""
     docs = DocsIndex.open()
     everything = ServerConfig(toolsets=frozenset(get_args(Toolset)))
     async with await Engine.open(EngineConfig()) as engine:
-        return tool_reference(all_tools(engine, docs, everything))
+        return all_tools(engine, docs, everything)
 
 
 if __name__ == "__main__":
-    sys.stdout.write(asyncio.run(_page()))
+    write = tool_definitions if sys.argv[1:] == ["definitions"] else tool_reference
+    sys.stdout.write(write(asyncio.run(every_tool())))

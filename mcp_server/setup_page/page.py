@@ -36,9 +36,13 @@ _DESKTOP: Final = (
 )
 
 
-def setup_page(url: str, tools: Sequence[Tool]) -> str:
-    """Return the HTML of the page: how to connect to `url`, and what the offered tools are."""
-    cards = "\n".join(_card(client, url) for client in CLIENTS.values())
+def setup_page(url: str, tools: Sequence[Tool], *, is_here: bool) -> str:
+    """Return the HTML of the page: how to connect to `url`, and what the offered tools are.
+
+    `is_here`: it is read on this machine. Elsewhere our paths are of no use, and nobody's business.
+    """
+    place = (this_program(), Path.home()) if is_here else (("stepcue",), Path("/full/path/to"))
+    cards = "\n".join(_card(client, url, *place) for client in CLIENTS.values())
     at = () if url == DEFAULT_URL else ("--url", url)
     install = shown(("stepcue", "mcp", "install", "--client", "claude-code,cursor", *at))
     body = f"""\
@@ -78,9 +82,9 @@ Is it up: <a href="/health">/health</a>. Which functions: <a href="/dev">/dev</a
     return framed("Connect to Stepcue", body)
 
 
-def _card(client: Client, url: str) -> str:
+def _card(client: Client, url: str, program: Sequence[str], home: Path) -> str:
     by_url = Address(url)
-    command = start_command(client, client.scopes[0], program=this_program(), url=url, home=Path.home())
+    command = start_command(client, client.scopes[0], program=program, url=url, home=home)
     links = {"cursor": cursor_link(by_url), "vscode": vscode_link(by_url)}
     button = ""
     if client.name in links:

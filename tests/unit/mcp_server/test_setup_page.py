@@ -8,6 +8,7 @@ import tomllib
 from base64 import b64decode, b64encode
 from hashlib import sha256
 from html.parser import HTMLParser
+from pathlib import Path
 from urllib.parse import parse_qs, unquote, urlsplit
 
 import httpx
@@ -42,10 +43,10 @@ class Page(HTMLParser):
         return html.unescape(found.group(1))
 
 
-async def look(server):
+async def look(server, *, from_address="127.0.0.1"):
     app = mounted(server)
     async with app.router.lifespan_context(app):
-        transport = httpx.ASGITransport(app)
+        transport = httpx.ASGITransport(app, client=(from_address, 1234))
         async with httpx.AsyncClient(transport=transport, base_url=ORIGIN) as client:
             return await client.get("/mcp", headers={"Accept": "text/html"})
 
@@ -79,6 +80,14 @@ async def test_every_client_can_start_it_and_then_finds_this_one(page, client):
 
     assert "9000" in shown
     assert CLIENTS[client].file in page.text
+
+
+async def test_our_paths_are_shown_on_this_machine_only(new_server):
+    here, elsewhere = await look(new_server()), await look(new_server(), from_address="10.0.0.7")
+
+    assert str(Path.home()) in here.text
+    assert str(Path.home()) not in elsewhere.text
+    assert "/full/path/to" in elsewhere.text
 
 
 async def test_one_click_links_hold_the_same_entry(page):
