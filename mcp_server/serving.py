@@ -63,8 +63,8 @@ async def serve(options: ServeOptions, *, on_ready: Callable[[str], None]) -> No
         StorageError: the data file cannot be used.
     """
     async with _running(options) as (engine, config, server):
-        on_ready(config.engine_url)
         with _stopping_on_signals(engine, server):
+            on_ready(config.engine_url)
             await server.ended.wait()
 
 
