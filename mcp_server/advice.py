@@ -10,6 +10,7 @@ from mcp.types import CallToolResult, TextContent
 
 _PART: Final = re.compile(r'(?:"(?:[^"\\]|\\.)*"|[^";]|;(?!\s)|")+')
 """One of several pieces of advice; what stands in JSON quotes does not end it."""
+_SENTENCE_END: Final = re.compile(r"(?<=[.!?]) (?=\w)")
 
 
 def without_hidden(answer: CallToolResult, hidden: Collection[str]) -> CallToolResult:
@@ -28,6 +29,12 @@ def without_hidden(answer: CallToolResult, hidden: Collection[str]) -> CallToolR
         for block in answer.content
     ]
     return answer.model_copy(update={"content": content, "structured_content": facts})
+
+
+def only_offered(refusal: str, hidden: Collection[str]) -> str:
+    """Leave out the sentences of a refusal, after the first, that name a tool that is hidden."""
+    first, *others = _SENTENCE_END.split(refusal)
+    return " ".join([first, *(text for text in others if not _names_any(text, hidden))])
 
 
 def _names_any(text: str, names: Collection[str]) -> bool:
