@@ -79,8 +79,8 @@ def _note(tables: Tables, run: Run, kind: HistoryKind, detail: JSONObject, *, no
 def _find(tables: Tables, handle_id: str, run_id: str) -> Handle | None:
     entries = {
         entry.kind: entry
-        for entry in tables.history.of_run(run_id)
-        if entry.kind in _KINDS and entry.detail["id"] == handle_id
+        for entry in tables.history.of_run(run_id, _KINDS)
+        if entry.detail["id"] == handle_id
     }
     given, dropped = entries.get(HistoryKind.HANDLE_GIVEN), entries.get(HistoryKind.HANDLE_DROPPED)
     if given is None:

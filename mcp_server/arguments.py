@@ -9,6 +9,9 @@ from pydantic import Field
 MAX_WAIT_S = 55
 """Hosts cut calls off at 60 seconds."""
 
+MAX_NAME = 512
+"""Characters of a name or id; calls in sentences show such a one whole."""
+
 
 RunId = Annotated[
     str,

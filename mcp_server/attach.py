@@ -34,6 +34,7 @@ from mcp.types import (
 )
 from pydantic import SecretStr
 
+from mcp_server.advice import without_hidden
 from mcp_server.aliases import tool_meant
 from mcp_server.config import ServerConfig
 from mcp_server.errors import REFUSED
@@ -90,6 +91,7 @@ class Upstream:
         self.instructions: str | None = None
         self._http = http
         self._offered: tuple[str, ...] | None = None
+        self._hidden: frozenset[str] = frozenset()
 
     async def greet(self) -> None:
         """Learn the server's name, version and instructions.
@@ -116,6 +118,7 @@ class Upstream:
                 f"The Stepcue at {self.url} offers none of the tools that were asked for; it was started "
                 "with other --toolsets, --tools or --read-only."
             )
+        self._hidden = frozenset(there.difference(self._offered))
         missing = [name for name in wanted if name not in there]
         if config.tools is not None and missing:
             logger.warning("the Stepcue at %s does not offer %s", self.url, ", ".join(missing))
@@ -143,7 +146,7 @@ class Upstream:
     async def call_tool(
         self, name: str, arguments: dict[str, Any] | None, *, on_progress: ProgressFnT | None = None
     ) -> CallToolResult:
-        """Call a tool and return its result as it came.
+        """Call a tool and return its result as it came, but for advice about tools that are not offered.
 
         Raises:
             AttachError: the server does not answer.
@@ -158,9 +161,10 @@ class Upstream:
         with self._faults():
             async with self._session() as client:
                 # Not `client.call_tool`: that checks results against schemas, which is not a bridge's task.
-                return await client.session.send_request(
+                result = await client.session.send_request(
                     request, CallToolResult, progress_callback=on_progress
                 )
+        return without_hidden(result, self._hidden)
 
     async def ask(self, request: ClientRequest, answer: type[R]) -> R:
         """Return the answer to any other request as it came.

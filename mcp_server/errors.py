@@ -99,5 +99,6 @@ def _sentence(text: str) -> str:
     text = text.strip()
     if not text:
         return ""
-    start = text[:1].upper() + text[1:]
+    is_call = "_" in text.split()[0]  # a tool's name stays as it is
+    start = text if is_call else text[:1].upper() + text[1:]
     return start if start.endswith((".", "!", "?", "…")) else f"{start}."

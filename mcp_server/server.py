@@ -36,7 +36,7 @@ def build_server(backend: Backend, docs: DocsIndex, *, config: ServerConfig | No
         config=config,
         tools=tools,
         hidden=hidden,
-        extensions=[TasksExtension(RunTasks(backend, config, offered))],
+        extensions=[TasksExtension(RunTasks(backend, config, offered, hidden))],
         title="Stepcue: test Inngest workflows",
         instructions=instructions(offered, read_only=config.read_only),
         version=version("stepcue"),

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import errno
 import logging
+import os
 import signal
 import socket
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
@@ -75,8 +76,12 @@ async def serve_with_stdio(options: ServeOptions) -> None:
         ended = asyncio.create_task(server.ended.wait())
         with _stopping_on_signals(engine, server):
             await asyncio.wait({stdio, ended}, return_when=asyncio.FIRST_COMPLETED)
-        for task in (stdio, ended):
-            task.cancel()
+        engine.release_waiters()
+        ended.cancel()
+    if not stdio.done():
+        # A thread of the SDK reads stdin, and nothing but a line or its close would end that.
+        logging.shutdown()
+        os._exit(0)
 
 
 @asynccontextmanager
@@ -158,8 +163,10 @@ def _bind(host: str, port: int) -> socket.socket:
 
 def reachable_host(host: str) -> str:
     """Return the host by which this machine reaches what listens on `host`, as it stands in a URL."""
-    if host in _LOOPBACK_NAMES or host in {"0.0.0.0", "::"}:  # noqa: S104 - compared, not bound
+    if host in _LOOPBACK_NAMES or host == "0.0.0.0":  # noqa: S104 - compared, not bound
         return "127.0.0.1"
+    if host == "::":
+        return "[::1]"
     return f"[{host}]" if ":" in host else host
 
 

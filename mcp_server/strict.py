@@ -36,7 +36,7 @@ from pydantic import (
 from pydantic.alias_generators import to_camel
 from pydantic_core import PydanticCustomError
 
-from mcp_server.advice import without_hidden
+from mcp_server.advice import only_offered, without_hidden
 from mcp_server.aliases import tool_meant, what_instead
 from mcp_server.bad_arguments import explain_bad_arguments
 from mcp_server.clean import clean_text, flat, one_line
@@ -170,7 +170,8 @@ class StrictServer(MCPServer[Any]):
                 text = explain_bad_arguments(name, tool.parameters, cause)
                 raise ToolError(_bounded(text)) from cause
             # Names in it may be the app's: they must not look like lines of ours.
-            raise ToolError(_bounded(flat(str(cause if isinstance(cause, ToolError) else error)))) from cause
+            text = flat(str(cause if isinstance(cause, ToolError) else error))
+            raise ToolError(_bounded(only_offered(text, self._hidden))) from cause
 
 
 def no_such_tool(name: str, names: Sequence[str]) -> str:

@@ -79,7 +79,7 @@ def build_app(
     routes: list[BaseRoute] = []
     for resource in _RESOURCES:
         routes += resource.routes(engine)
-    return Starlette(
+    app = Starlette(
         routes=[*routes, *more_routes],
         middleware=[
             Middleware(
@@ -99,6 +99,8 @@ def build_app(
         },
         lifespan=whole_life,
     )
+    app.state.access_token = token
+    return app
 
 
 def _for_pages(origins: Collection[str]) -> list[Middleware]:

@@ -24,6 +24,7 @@ from mcp_server.install.plan import Wish, snippet
 from mcp_server.install.plan import install as carry_out
 from mcp_server.nearest import did_you_mean
 
+_HERE: Final = frozenset({"127.0.0.1", "localhost", "::1"})
 _NAMES: Final = ", ".join(CLIENTS)
 
 
@@ -140,4 +141,9 @@ def _target(client: Client, transport: str | None, scope: Scope, url: str, machi
         )
     if chosen == "http":
         return Address(url)
+    if urlsplit(url).scheme != "http" or urlsplit(url).hostname not in _HERE:
+        raise click.UsageError(
+            f"Over stdio {client.title} would start a Stepcue of its own here, and never reach {url}. "
+            "Use --transport http, or a client that can."
+        )
     return start_command(client, scope, program=this_program(), url=url, home=machine.home)

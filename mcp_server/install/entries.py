@@ -46,7 +46,10 @@ def this_program() -> tuple[str, ...]:
     beside = shutil.which("stepcue", path=str(Path(sys.executable).parent))
     for found in (called, beside):
         if found is not None and Path(found).stem == "stepcue":
-            return (str(Path(found).absolute()),)
+            path = Path(found).absolute()
+            # uv keeps what it runs in a cache that it may empty.
+            is_cached = any(part.startswith("archive-v") for part in path.parts)
+            return ("uvx", "stepcue") if is_cached else (str(path),)
     return (sys.executable, "-m", "mcp_server")
 
 

@@ -7,8 +7,9 @@ from collections.abc import Collection, Mapping
 from mcp.server.mcpserver.prompts import Prompt
 
 from durable_engine import RunFilter, RunRecord, RunStatus, RunView, StepStatus
+from mcp_server.arguments import MAX_NAME
 from mcp_server.backend import Backend
-from mcp_server.clean import one_line
+from mcp_server.clean import in_json, one_line
 from mcp_server.config import ServerConfig
 from mcp_server.errors import as_argument_errors
 from mcp_server.prompts.writing import DATA, Line, define_prompt, plan, quoted
@@ -101,7 +102,7 @@ def _steps(
     offered: Collection[str], run_id: str, *, run: RunView | None = None, worked: str | None = None
 ) -> str:
     from_step = _failed_step(run)
-    begin = f" fromStep={quoted(from_step, 100)}" if from_step else ""
+    begin = f" fromStep={in_json(from_step, MAX_NAME)}" if from_step else ""
     return plan(
         offered,
         Line("list_runs", "list_runs shows more runs, by status and function.") if run is None else None,

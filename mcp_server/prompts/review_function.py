@@ -8,7 +8,9 @@ from typing import Final
 from mcp.server.mcpserver.prompts import Prompt
 
 from durable_engine import RunFilter
+from mcp_server.arguments import MAX_NAME
 from mcp_server.backend import Backend
+from mcp_server.clean import in_json
 from mcp_server.errors import as_argument_errors
 from mcp_server.prompts.known import function_lines, seen_steps
 from mcp_server.prompts.writing import DATA, define_prompt, plan, quoted
@@ -62,7 +64,7 @@ def make(backend: Backend, offered: Collection[str]) -> Prompt:
                 lines.append(function_lines(function, await seen_steps(backend, function)))
                 wanted = RunFilter(app=function.app_name, function=function.slug)
                 newest = (await backend.records.runs(wanted, limit=1)).runs
-            call = f"functionId={quoted(function.slug, 100)}"
+            call = f"functionId={in_json(function.slug, MAX_NAME)}"
             run_id = f'"{newest[0].id}"' if newest else "(a run of it; start one first)"
         if file is not None:
             lines.append(f"The file to review: {quoted(file)}")

@@ -6,7 +6,9 @@ from collections.abc import Collection, Mapping
 
 from mcp.server.mcpserver.prompts import Prompt
 
+from mcp_server.arguments import MAX_NAME
 from mcp_server.backend import Backend
+from mcp_server.clean import in_json
 from mcp_server.errors import as_argument_errors
 from mcp_server.prompts.known import function_lines, names, seen_steps, waits
 from mcp_server.prompts.writing import DATA, Line, define_prompt, plan, quoted
@@ -28,7 +30,7 @@ def make(backend: Backend, offered: Collection[str]) -> Prompt:
         ]
         if what:
             about.append(f"The user wants to know above all: {quoted(what)}")
-        call = f"functionId={quoted(function.slug, 100)}"
+        call = f"functionId={in_json(function.slug, MAX_NAME)}"
         about += ["", _plan(offered, call, names(waits(seen))), "", _end()]
         return "\n".join(about)
 

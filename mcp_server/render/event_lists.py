@@ -45,6 +45,7 @@ def _answer(page: EventRecordPage, filters: str, shape: tuple[int, int, int]) ->
     is_cut = rows < len(page.events)
     cursor = shown[-1].event.id if is_cut else page.next_cursor
     lines = [_line(record, limit, most_runs) for record in shown]
+    pairs = list(zip(shown, lines, strict=True))
     idle = [line for line in lines if line.nothing_because is not None]
     events = "1 event" if len(shown) == 1 else f"{len(shown)} events"
     rest = "there are more (nextCursor)" if cursor else "no more"
@@ -56,13 +57,15 @@ def _answer(page: EventRecordPage, filters: str, shape: tuple[int, int, int]) ->
             events=lines,
             next_cursor=cursor,
             truncated=f"{rows} of {len(page.events)} events fit; nextCursor goes on." if is_cut else None,
-            next=_next((idle or lines)[0], cursor, filters),
+            next=_next(*next((pair for pair in pairs if pair[1] in idle), pairs[0]), cursor, filters),
         )
     )
 
 
 def _line(record: EventRecord, limit: int, most_runs: int) -> EventLine:
     event, sender = record.event, record.sender
+    started = {run.run_id for run in record.runs}
+    waiting = [entry for entry in record.missed if entry.run_id not in started]
     return EventLine(
         event_id=event.id,
         given_id=None if event.public_id == event.id else one_line(event.public_id, limit),
@@ -82,7 +85,7 @@ def _line(record: EventRecord, limit: int, most_runs: int) -> EventLine:
         run_count=record.run_count if record.run_count > min(most_runs, len(record.runs)) else None,
         woken=record.woken or None,
         cancelled=record.cancelled or None,
-        not_started=[one_line(_missed(entry), limit) for entry in record.missed[:most_runs]] or None,
+        not_started=[one_line(_missed(entry), limit) for entry in waiting[:most_runs]] or None,
         nothing_because=_nothing_because(record),
     )
 
@@ -122,11 +125,11 @@ def _nothing_because(record: EventRecord) -> str | None:
     return "no function listens to this name"
 
 
-def _next(line: EventLine, cursor: str | None, filters: str) -> str:
+def _next(record: EventRecord, line: EventLine, cursor: str | None, filters: str) -> str:
     if line.nothing_because is not None:
         words = f'explain eventId="{line.event_id}" says why it did nothing'
     elif line.runs:
-        words = f'get_run_status runId="{line.runs[0].run_id}" shows the newest run'
+        words = f'get_run_status runId="{record.runs[-1].run_id}" shows the last of its runs'
     else:
         words = f'explain eventId="{line.event_id}" says what it did'
     return words + (f'; list_events {filters}cursor="{cursor}" goes on.' if cursor else ".")

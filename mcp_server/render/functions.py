@@ -241,6 +241,8 @@ def _next(
     if not found:
         near = f"; nearest: {one_line(nearest[0], 100)}" if nearest else ""
         return f"list_functions without query and appId shows all functions{near}."
+    if inventory.apps and not any(app.is_reachable for app in inventory.apps):
+        return "doctor says why the app does not answer."
     event = next(
         (trigger.event for function in found for trigger in function.triggers if trigger.event), None
     )

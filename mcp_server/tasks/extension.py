@@ -12,6 +12,7 @@ from mcp.shared.exceptions import MCPError
 from mcp.shared.inbound import MCP_NAME_HEADER, decode_header_value
 from mcp.types import HEADER_MISMATCH, INVALID_PARAMS, CallToolRequestParams
 
+from mcp_server.aliases import tool_meant
 from mcp_server.clean import one_line
 from mcp_server.tasks.wire import IDENTIFIER, REVISIONS, Task, TaskParams, UpdateParams
 
@@ -88,13 +89,14 @@ class TasksExtension(Extension):
         """
         if params.name in self._source.required:
             _require(ctx)
-        if params.name not in self._source.tools or not _knows_tasks(ctx):
+        name = tool_meant(params.name, self._source.tools)
+        if name is None or not _knows_tasks(ctx):
             return await call_next(ctx)
 
         async def answer() -> HandlerResult:
             return await call_next(ctx)
 
-        served = await self._source.call(params, answer)
+        served = await self._source.call(params.model_copy(update={"name": name}), answer)
         return served.created() if isinstance(served, Task) else served
 
     async def _get(self, ctx: ServerRequestContext[Any, Any], params: TaskParams) -> HandlerResult:

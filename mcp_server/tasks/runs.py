@@ -12,6 +12,7 @@ from mcp.types import INTERNAL_ERROR, CallToolRequestParams
 
 from durable_engine import Handle, RunView, StepStatus
 from durable_engine.errors import DurableEngineError, NotFoundError
+from mcp_server.advice import without_hidden
 from mcp_server.arguments import MAX_WAIT_S
 from mcp_server.backend import Backend
 from mcp_server.config import ServerConfig
@@ -41,8 +42,14 @@ class RunTasks:
 
     required: frozenset[str] = frozenset()
 
-    def __init__(self, backend: Backend, config: ServerConfig, offered: Collection[str]) -> None:
-        """`offered` are names of tools; of what others began, nothing can be seen or cancelled here."""
+    def __init__(
+        self, backend: Backend, config: ServerConfig, offered: Collection[str], hidden: Collection[str] = ()
+    ) -> None:
+        """`offered` are names of tools; of what others began, nothing can be seen or cancelled here.
+
+        No result advises one of the `hidden`.
+        """
+        self._hidden = hidden
         self.tools = WAITING_TOOLS.intersection(offered)
         self._backend = backend
         self._grace_s = config.task_grace_s
@@ -135,6 +142,7 @@ class RunTasks:
         result = await final_answer(
             self._backend, facts["tool"], facts, facts["runs"], runs, origin=self._origin
         )
+        result = without_hidden(result, self._hidden)
         return Task(status="completed", message=sentence, result=result, **common)
 
 

@@ -10,9 +10,9 @@ from pydantic import Field
 
 from durable_engine import EventFilter
 from durable_engine.model.event import INTERNAL_PREFIX
-from mcp_server.arguments import Since
+from mcp_server.arguments import MAX_NAME, Since
 from mcp_server.backend import Backend
-from mcp_server.clean import as_json, one_line
+from mcp_server.clean import as_json, in_json, one_line
 from mcp_server.errors import as_tool_errors
 from mcp_server.kinds import READ_ONLY
 from mcp_server.nearest import nearest_names
@@ -62,7 +62,7 @@ def make(backend: Backend) -> Tool:
 
 
 def _shown(value: object) -> str:
-    return as_json(one_line(value, 100) if isinstance(value, str) else value)
+    return in_json(value, MAX_NAME) if isinstance(value, str) else as_json(value)
 
 
 async def _why_none(backend: Backend, wanted: EventFilter) -> tuple[str, str]:

@@ -10,9 +10,9 @@ from mcp.types import CallToolResult
 from pydantic import BeforeValidator, Field
 
 from durable_engine import EventFilter, RunFilter, RunStatus
-from mcp_server.arguments import Since
+from mcp_server.arguments import MAX_NAME, Since
 from mcp_server.backend import Backend
-from mcp_server.clean import as_json, one_line
+from mcp_server.clean import as_json, in_json, one_line
 from mcp_server.errors import as_tool_errors
 from mcp_server.kinds import READ_ONLY
 from mcp_server.past import past_ms
@@ -76,7 +76,7 @@ def make(backend: Backend) -> Tool:
             page = await backend.records.runs(wanted, cursor=cursor, limit=limit, with_state=True)
             if not page.runs:
                 return no_runs_answer(*(_AT_THE_END if cursor else await _why_none(backend, wanted)))
-        filters = "".join(f"{key}={as_json(one_line(value, 100))} " for key, value in given.items() if value)
+        filters = "".join(f"{key}={in_json(value, MAX_NAME)} " for key, value in given.items() if value)
         return run_list_answer(page, filters=filters)
 
     return define_tool(list_runs, title="List runs", annotations=READ_ONLY)
@@ -95,7 +95,7 @@ async def _why_none(backend: Backend, wanted: RunFilter) -> tuple[str, str]:
     if wanted.event_name is not None:
         return await _of_name(backend, wanted.event_name)
     if wanted.function is not None:
-        function = as_json(one_line(wanted.function, 100))
+        function = in_json(wanted.function, MAX_NAME)
         return f"Function {function} has no runs.", f"invoke_function functionId={function} starts one."
     return "There are no runs yet.", "list_functions shows what can be started; list_events what came."
 
@@ -105,6 +105,9 @@ async def _of_name(backend: Backend, name: str) -> tuple[str, str]:
     events = await backend.records.events(EventFilter(name=name, with_internal=True), limit=1)
     if events.events:
         event_id = events.events[0].id
+        if (await backend.records.runs(RunFilter(event_id=event_id), limit=1)).runs:
+            why = f"Events {quoted} came, and only joined runs that other events had begun (batches)."
+            return why, f'list_runs eventId="{event_id}" shows the run of the newest.'
         return f"Events {quoted} came, and started no such run.", f'explain eventId="{event_id}" says why.'
     nearest = ", ".join(as_json(one_line(near, 100)) for near in await backend.nearest_triggers(name))
     near = f" Names that something listens to: {nearest}." if nearest else ""

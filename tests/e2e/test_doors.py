@@ -212,6 +212,10 @@ async def test_the_address_that_it_listens_on_is_a_name_of_it(tmp_path: Path) ->
         async with Client(running.mcp_url) as client:
             assert (await client.list_tools()).tools
         assert not any("Whoever reaches" in line for line in running.process.lines)
+    async with stepcue(tmp_path, "--in-memory", "--host", "::") as running:
+        assert running.origin.startswith("http://[::1]:")
+        async with Client(running.mcp_url) as client:
+            assert (await client.list_tools()).tools
     async with stepcue(tmp_path, "--in-memory", "--host", "127.0.0.2") as running:
         assert (await _ask(running, "/health", {})).status_code == 200
         assert (await _ask(running, "/health", {"Host": "127.0.0.3"})).status_code == 421

@@ -6,6 +6,8 @@ The bodies are those of TypeScript SDK 4 as observed.
 from __future__ import annotations
 
 import asyncio
+import hashlib
+import hmac
 import json
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -14,12 +16,14 @@ from typing import Any
 
 import httpx
 import pytest
+from pydantic import SecretStr
 from scripted_app import SDK, settle
 from support.invariants import check_nothing_hangs
 
 from durable_engine import Engine, EngineConfig, ManualClock, NewEvent, RunStatus, build_app
 from durable_engine.endpoints import SILENCE_MS
 from durable_engine.errors import InvalidInputError
+from durable_engine.http_api.token import AccessToken
 from durable_engine.ids import new_ulid
 from durable_engine.sdk.client import SDKClient
 from durable_engine.sdk.opcodes import FUNCTION_ID
@@ -99,11 +103,11 @@ async def lab() -> AsyncIterator[Lab]:
 
 
 @asynccontextmanager
-async def _lab(**settings: Any) -> AsyncIterator[Lab]:
+async def _lab(access: AccessToken | None = None, **settings: Any) -> AsyncIterator[Lab]:
     it = Lab()
     it.run_id = new_ulid(it.clock.now_ms())
     async with await Engine.open(EngineConfig(**settings), clock=it.clock, client=SDKClient(it)) as it.engine:
-        transport = httpx.ASGITransport(build_app(it.engine))
+        transport = httpx.ASGITransport(build_app(it.engine, token=access))
         async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1:8288") as it.api:
             yield it
             await check_nothing_hangs(it.engine)
@@ -338,3 +342,16 @@ async def test_after_a_restore_the_engine_calls_and_what_the_first_request_repor
     assert [step.name for step in run.steps] == ["a"]
     assert len(lab.calls) == 1
     assert (await lab.report(_ran("c", 3))).status_code == 409
+
+
+async def test_with_an_access_token_nobody_else_can_make_the_token_of_an_output() -> None:
+    for access in (None, AccessToken(SecretStr("a" * 16))):
+        async with _lab(access) as lab:
+            token = (await lab.begin(DONE)).json()["data"]["token"]
+            guessed = hmac.new(b"", f"output/{lab.run_id}".encode(), hashlib.sha256).hexdigest()[:32]
+            output = f"/v1/http/runs/{lab.run_id}/output"
+            right = await lab.api.get(output, params={"token": token})
+            wrong = await lab.api.get(output, params={"token": guessed})
+
+        assert right.status_code == 200
+        assert wrong.status_code == (200 if access is None else 401)

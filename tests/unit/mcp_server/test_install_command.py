@@ -13,6 +13,7 @@ from click.testing import CliRunner
 
 from mcp_server.cli import main
 from mcp_server.install.clients import CLIENTS
+from mcp_server.install.entries import this_program
 from mcp_server.install.files import FileError, read_config, write_config
 from mcp_server.install.locations import Machine, config_file
 
@@ -294,6 +295,8 @@ def test_a_file_that_changes_meanwhile_is_not_overwritten(tmp_path):
         (["--client", "cusor"], "Did you mean 'cursor'?"),
         (["--client", "windsurf", "--scope", "project"], "Windsurf has no configuration for a project"),
         (["--client", "cursor,claude-desktop", "--transport", "http"], "Claude Desktop only starts servers"),
+        (["--client", "claude-desktop", "--url", "http://192.168.1.5:9000/mcp"], "never reach"),
+        (["--client", "cursor", "--transport", "stdio", "--url", "https://localhost/mcp"], "never reach"),
         (["--client", "cursor", "--url", "localhost:8288"], "not an http(s) URL"),
         (["--client", "cursor", "--url", "http://x:port/mcp"], "not an http(s) URL"),
         (["--client", "cursor", "--name", "a b"], "letters, digits"),
@@ -398,3 +401,13 @@ def test_every_client_has_a_file_or_a_command_in_each_of_its_scopes(client):
     assert str(config_file(client, client.scopes[0], machine)).endswith(client.file.lstrip("~"))
 
     assert missing == (["user"] if client.name == "claude-code" else [])
+
+
+def test_a_program_in_the_cache_of_uv_is_started_by_uvx(tmp_path, monkeypatch):
+    program = tmp_path / "uv" / "archive-v0" / "x" / "bin" / "stepcue"
+    program.parent.mkdir(parents=True)
+    program.write_text("#!/bin/sh\n")
+    program.chmod(0o755)
+    monkeypatch.setattr("sys.argv", [str(program)])
+
+    assert this_program() == ("uvx", "stepcue")

@@ -112,7 +112,7 @@ async def test_no_answer_advises_a_tool_that_is_not_offered(new_server, era):
     ("advice", "left"),
     [
         ('send_event name="a; b" goes on; explain runId="1" says why', 'explain runId="1" says why'),
-        ('explain runId="send_event; x" says why', None),
+        ('explain runId="send_event; x" says why', 'explain runId="send_event; x" says why'),
         ("explain says why", "explain says why"),
         ("send_event starts one.", None),
     ],
@@ -140,6 +140,8 @@ async def test_an_attached_server_lists_and_calls_only_what_it_was_narrowed_to(n
                 seen = await client.call_tool("get_run_status", {"runId": RUN_ID})
                 renamed = await client.call_tool("get_run_details", {"runId": RUN_ID})
                 refused = await client.call_tool("send_event", {"name": "a/b"})
+                listed = await client.call_tool("list_functions", {})
+                unknown = await client.call_tool("get_run_status", {"runId": "nope"})
                 told = client.instructions
 
     assert names == READING["core"]
@@ -148,6 +150,7 @@ async def test_an_attached_server_lists_and_calls_only_what_it_was_narrowed_to(n
     assert refused.is_error
     assert "There is no tool 'send_event'." in refused.content[0].text
     assert f"Tools here: {', '.join(READING['core'])}." in refused.content[0].text
+    assert "send_event" not in f"{listed.content} {listed.structured_content} {unknown.content}"
     assert backend.sent == []
     assert told == new_server(toolsets=frozenset({"core"}), read_only=True).instructions
 

@@ -133,6 +133,23 @@ async def test_who_started_a_run_that_rests_is_told_so_and_who_waits_for_it_has_
     assert done["status"] == "completed"
 
 
+async def test_a_tool_called_by_another_name_becomes_a_task_as_well(it, client):
+    task = await begin(client, "runFunction", functionId="nap", timeout=20)
+
+    assert (await it.engine.get_run(task["taskId"])).function_slug == "lab-nap"
+
+
+async def test_the_result_of_a_task_advises_only_tools_that_are_offered(it, new):
+    few = frozenset({"send_event", "poll_run_status"})
+    async with task_client(new(tools=few)) as client:
+        task = await begin(client, "send_event", name="t/nap", wait=20)
+        await wake(it)
+        done = await get(client, task["taskId"])
+
+    assert done["status"] == "completed"
+    assert "get_run_status" not in str(done["result"])
+
+
 async def test_what_ends_within_the_grace_is_answered_directly(new):
     async with task_client(new(task_grace_s=30)) as client:
         result = await client.call_tool("invoke_function", {"functionId": "quick"})
