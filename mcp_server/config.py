@@ -26,6 +26,9 @@ class ServerConfig(BaseModel):
     engine_url: str = "http://127.0.0.1:8288"
     """Where the engine listens, as apps reach it; only shown in instructions."""
 
+    host: str = "127.0.0.1"
+    """The address at which the engine listens, such as `0.0.0.0`; only shown."""
+
     progress_interval_s: float = Field(default=1.0, gt=0)
     """Seconds between progress reports of a waiting tool. Hosts give up on silence, not on slowness."""
 

@@ -23,7 +23,7 @@ from mcp_server.attach import AttachError, connect
 from mcp_server.doctor import AppFacts, Check, Facts, Status, examine
 from mcp_server.doctor.shell import ADDRESS_VARIABLES, ShellFacts, shell_checks
 from mcp_server.options import TOKEN_OPTIONS, read_token
-from mcp_server.render.doctor import check_info
+from mcp_server.render.doctor import check_info, counted
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -50,15 +50,9 @@ def doctor_command(complete_url: Callable[[str], str]) -> click.Command:
         """
         whole = [complete_url(url) for url in urls]
         origin = f"http://{f'[{host}]' if ':' in host else host}:{port}"
-        checks = asyncio.run(_examine(origin, whole, token=read_token(access)))
-        problems = sum(check["status"] == Status.PROBLEM for check in checks)
-        if as_json:
-            warnings = sum(check["status"] == Status.WARNING for check in checks)
-            counts = {"healthy": not problems, "problems": problems, "warnings": warnings}
-            click.echo(json.dumps({**counts, "checks": checks}, indent=2))
-        else:
-            click.echo("\n".join(_lines(checks)))
-        sys.exit(1 if problems else 0)
+        report = asyncio.run(_examine(origin, whole, token=read_token(access)))
+        click.echo(json.dumps(report, indent=2) if as_json else "\n".join(_lines(report)))
+        sys.exit(0 if report["healthy"] else 1)
 
     return doctor
 
@@ -69,18 +63,18 @@ def _with_token(command: F) -> F:
     return command
 
 
-async def _examine(origin: str, urls: Sequence[str], *, token: SecretStr | None) -> list[dict[str, Any]]:
-    """Return all checks as the tool shows them, the worst first."""
+async def _examine(origin: str, urls: Sequence[str], *, token: SecretStr | None) -> dict[str, Any]:
+    """Return all checks as the tool shows them, the worst first, and how many there are."""
     server = _server_at(origin)
-    checks: list[dict[str, Any]] = []
+    answers: list[dict[str, Any]] = []
     refusal = None
     if server == "stepcue":
         try:
-            checks = await _asked(f"{origin}/mcp", urls, token=token)
+            answers = await _asked(f"{origin}/mcp", urls, token=token)
         except (AttachError, MCPError) as fault:
             refusal = str(fault)
     if server != "stepcue" or refusal is not None:
-        checks = [check_info(check).wire() for check in await _without_engine(urls)]
+        answers = [{"checks": [check_info(check).wire() for check in await _without_engine(urls)]}]
     shell = ShellFacts(
         origin=origin,
         is_running=server == "stepcue",
@@ -91,26 +85,53 @@ async def _examine(origin: str, urls: Sequence[str], *, token: SecretStr | None)
         data_folder=None if server == "stepcue" else _unwritable(DEFAULT_DATA_FILE.parent),
     )
     around = [check_info(check).wire() for check in shell_checks(shell)]
-    return sorted([*around, *checks], key=lambda check: _ORDER.index(check["status"]))
+    return _report(around, answers)
+
+
+def _report(around: Sequence[Mapping[str, Any]], answers: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Put the shell's checks and the tool's answers together; answers that were cut tell their counts."""
+    found: dict[tuple[str, str | None, str], Mapping[str, Any]] = {}
+    for answer in answers:
+        for check in answer["checks"]:
+            found.setdefault((check["id"], check.get("app"), check["found"]), check)
+    checks = sorted([*around, *found.values()], key=lambda check: _ORDER.index(check["status"]))
+    left_out = {
+        name: max([0, *(answer.get(name, 0) - _count(found.values(), status) for answer in answers)])
+        for name, status in (("problems", Status.PROBLEM), ("warnings", Status.WARNING))
+    }
+    problems = _count(checks, Status.PROBLEM) + left_out["problems"]
+    warnings = _count(checks, Status.WARNING) + left_out["warnings"]
+    report = {"healthy": not problems, "problems": problems, "warnings": warnings, "checks": checks}
+    if any(answer.get("truncated") for answer in answers):
+        hidden = [counted(number, name.removesuffix("s")) for name, number in left_out.items() if number]
+        report["truncated"] = (
+            f"Not shown: {'at least ' if answers[1:] else ''}"
+            f"{', '.join([*hidden, 'some checks that are fine'])}. "
+            "`stepcue doctor -u URL` shows those of one app first."
+        )
+    return report
+
+
+def _count(checks: Iterable[Mapping[str, Any]], status: Status) -> int:
+    return sum(check["status"] == status for check in checks)
 
 
 async def _asked(url: str, app_urls: Sequence[str], *, token: SecretStr | None) -> list[dict[str, Any]]:
-    """Return the checks of the Stepcue at `url`, those about each of the apps first.
+    """Return what the tool of the Stepcue at `url` answers about each of the apps, or about all of its own.
 
     Raises:
         AttachError: it does not answer, or does not offer the tool.
         MCPError: it refuses the request.
     """
-    found: dict[tuple[str, str | None, str], dict[str, Any]] = {}
+    answers: list[dict[str, Any]] = []
     async with connect(url, token=token) as upstream:
         for app_url in app_urls or ("",):
             result = await upstream.call_tool("doctor", {"appUrl": app_url} if app_url else {})
             if result.is_error or result.structured_content is None:
                 texts = [block.text for block in result.content if isinstance(block, TextContent)]
                 raise AttachError(" ".join(texts) or "it gave no answer")
-            for check in result.structured_content["checks"]:
-                found.setdefault((check["id"], check.get("app"), check["found"]), check)
-    return list(found.values())
+            answers.append(result.structured_content)
+    return answers
 
 
 async def _without_engine(urls: Sequence[str]) -> tuple[Check, ...]:
@@ -162,10 +183,11 @@ def _unwritable(folder: Path) -> str | None:
     return None if os.access(place, os.W_OK) and place.is_dir() else str(folder.absolute())
 
 
-def _lines(checks: Sequence[Mapping[str, Any]]) -> Iterable[str]:
-    for check in checks:
+def _lines(report: Mapping[str, Any]) -> Iterable[str]:
+    for check in report["checks"]:
         yield f"{check['status']:8} {check['id']}: {check['found']}"
         if check.get("fix"):
             yield f"         fix: {check['fix']}"
-    problems = sum(check["status"] == Status.PROBLEM for check in checks)
-    yield f"{problems} problem{'' if problems == 1 else 's'}." if problems else "No problem."
+    if "truncated" in report:
+        yield report["truncated"]
+    yield "No problem." if report["healthy"] else f"{counted(report['problems'], 'problem')}."

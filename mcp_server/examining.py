@@ -78,6 +78,7 @@ class Examiner:
         pages, fault = await asyncio.to_thread(_count_pages, self._docs)
         return EngineFacts(
             origin=self._config.engine_url,
+            host=self._config.host,
             version=version("stepcue"),
             data_file=None if settings.data_file is None else str(settings.data_file),
             has_signing_key=settings.signing_key is not None,
@@ -158,7 +159,14 @@ class Examiner:
 
 
 def _is(view: AppView, url: str | None) -> bool:
-    return url is not None and (url == view.url or same_endpoint(_address(view)) == same_endpoint(url))
+    return url is not None and _bare(url) in {_bare(view.url), _bare(_address(view))}
+
+
+def _bare(url: str) -> str:
+    """Return what names a serve endpoint: its URL without query, fragment, user and password."""
+    scheme, slashes, rest = url.partition("#")[0].partition("?")[0].partition("//")
+    authority, slash, path = rest.partition("/")
+    return same_endpoint(f"{scheme}{slashes}{authority.rpartition('@')[2]}{slash}{path}")
 
 
 def _address(view: AppView) -> str:

@@ -93,7 +93,7 @@ async def _running(options: ServeOptions) -> AsyncIterator[tuple[Engine, ServerC
         origin = f"http://{reachable_host(options.host)}:{port}"
         _prepare_folder(options.engine.data_file)
         async with await Engine.open(options.engine) as engine:
-            config = options.server.model_copy(update={"engine_url": origin})
+            config = options.server.model_copy(update={"engine_url": origin, "host": options.host})
             doors: Mapping[str, Any] = {
                 "allowed_hosts": [*options.allowed_hosts, reachable_host(options.host)],
                 "allowed_origins": options.allowed_origins,

@@ -19,7 +19,7 @@ class Status(StrEnum):
 class Check:
     """`found` and `fix` are sentences that may quote the app; `app` is the URL of the app it is about.
 
-    `next_call` is a call of a tool that shows more.
+    `next_call` is a call of a tool with words for what it does, or a call of the doctor alone.
     """
 
     id: str

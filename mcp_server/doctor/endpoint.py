@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Final
-from urllib.parse import urlsplit
+from urllib.parse import urljoin, urlsplit
 
 from durable_engine.probing import Probe, ProbeFault
 from durable_engine.redaction import redacted_url
 from durable_engine.registry import same_endpoint
-from mcp_server.clean import one_line
+from mcp_server.clean import in_json, one_line
 from mcp_server.doctor.check import Check, ok, problem, skipped, warning
 from mcp_server.doctor.facts import AppFacts, EngineFacts, Facts
 from mcp_server.doctor.versions import sdk_words, start_fault
 
-_LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
+LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
+WILDCARDS: Final = frozenset({"0.0.0.0", "::"})  # noqa: S104 - compared, not bound
+_HOST: Final = re.compile(r"[\w.:-]{1,253}", re.ASCII)
+_CONTENT_TYPE: Final = re.compile(r"[\w.+-]+/[\w.+-]+", re.ASCII)
 _DEV: Final = "Restart the app with INNGEST_DEV=1 in its environment"
 
 
@@ -37,12 +41,12 @@ def port_of(url: str) -> int | None:
 
 def is_loopback(url: str) -> bool:
     """Whether a URL names this machine by a loopback name."""
-    return host_of(url) in _LOOPBACK
+    return host_of(url) in LOOPBACK
 
 
 def is_wildcard(url: str) -> bool:
     """Whether a URL names all addresses of a machine, which is for listening only."""
-    return host_of(url) in {"0.0.0.0", "::"}  # noqa: S104 - compared, not bound
+    return host_of(url) in WILDCARDS
 
 
 def shown(url: str) -> str:
@@ -126,13 +130,13 @@ def _stranger(app: AppFacts, probe: Probe, facts: Facts) -> Check:
             fix = "Nothing needs to be done: Stepcue knows that one."
             return warning("app-reachable", found, fix, app=app.url)
         fix = f"Use that address: `stepcue dev -u {right}`."
-        call = f'doctor appUrl="{right}"'
+        call = f"doctor appUrl={in_json(right)}"
         return problem("app-reachable", found, fix, app=app.url, next_call=call)
-    kind = f" ({answer.content_type})" if answer.content_type else ""
+    kind = f" ({answer.content_type})" if _CONTENT_TYPE.fullmatch(answer.content_type) else ""
     if answer.goes_to:
         return problem(
             "app-reachable",
-            f"{shown(app.url)} redirects to {shown(answer.goes_to)}, which was not followed.",
+            f"{shown(app.url)} redirects to {_place_of(app.url, answer.goes_to)}, which was not followed.",
             "Name the Inngest endpoint itself; if a login is in its way, let this path through.",
             app=app.url,
         )
@@ -151,6 +155,18 @@ def _stranger(app: AppFacts, probe: Probe, facts: Facts) -> Check:
         fix,
         app=app.url,
     )
+
+
+def _place_of(url: str, location: str) -> str:
+    """Return the origin to which a redirect leads; the rest of its text is a stranger's."""
+    try:
+        parts = urlsplit(urljoin(url, location))
+        host, port = parts.hostname or "", parts.port
+    except ValueError:
+        return "what is no URL"
+    if parts.scheme not in {"http", "https"} or not _HOST.fullmatch(host):
+        return "what is no server's URL"
+    return f"{parts.scheme}://{f'[{host}]' if ':' in host else host}{'' if port is None else f':{port}'}"
 
 
 def _origin(url: str) -> str:

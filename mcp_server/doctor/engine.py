@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from durable_engine.durations import format_duration
 from mcp_server.clean import one_line
 from mcp_server.doctor.check import Check, ok, problem, warning
+from mcp_server.doctor.endpoint import WILDCARDS
 from mcp_server.doctor.facts import EngineFacts, Facts
 
 _NOTABLE_MS = 1_000
@@ -18,11 +19,13 @@ def engine_checks(facts: Facts) -> Iterator[Check]:
         return
     yield _engine(facts.engine)
     shift_ms = facts.inventory.clock_shift_ms
-    if shift_ms > _NOTABLE_MS:
+    if abs(shift_ms) > _NOTABLE_MS:
+        shift = format_duration(round(abs(shift_ms), -3))
+        ahead = f"{shift} ahead of the real one, as advance_time has moved it"
+        behind = f"{shift} behind the real one, as restore_engine has brought back an earlier time"
         yield warning(
             "engine-time",
-            f"The engine's clock is {format_duration(round(shift_ms, -3))} ahead of the real one, as "
-            "advance_time has moved it; apps keep the real time.",
+            f"The engine's clock is {ahead if shift_ms > 0 else behind}; apps keep the real time.",
             "reset_engine begins anew with the real time; otherwise nothing needs to be done.",
         )
     yield _docs(facts.engine)
@@ -31,9 +34,11 @@ def engine_checks(facts: Facts) -> Iterator[Check]:
 def _engine(engine: EngineFacts) -> Check:
     kept = "in memory" if engine.data_file is None else f"in {one_line(engine.data_file, 120)}"
     key = "with a signing key" if engine.has_signing_key else "without a signing key"
+    where = f"all addresses ({engine.host}), here {engine.origin}"
     return ok(
         "engine",
-        f"Stepcue {engine.version} listens on {engine.origin}, {key}, and keeps its data {kept}.",
+        f"Stepcue {engine.version} listens on {where if engine.host in WILDCARDS else engine.origin}, {key}, "
+        f"and keeps its data {kept}.",
     )
 
 

@@ -10,9 +10,13 @@ from durable_engine.probing import Probe
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EngineFacts:
-    """The process that answers: where it listens, where it keeps what, and what it was started with."""
+    """The process that answers: where it listens, where it keeps what, and what it was started with.
+
+    `origin` is how this machine reaches it, `host` what it listens on: `0.0.0.0` is all addresses.
+    """
 
     origin: str
+    host: str
     version: str
     data_file: str | None
     has_signing_key: bool

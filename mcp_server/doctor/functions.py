@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from durable_engine import Function
-from mcp_server.clean import one_line
+from mcp_server.clean import in_json, one_line
 from mcp_server.doctor.check import Check, ok, warning
 from mcp_server.doctor.facts import Facts
 
@@ -22,7 +22,7 @@ def function_checks(facts: Facts) -> Iterator[Check]:
             f"{_named(bare)} {'has' if len(bare) == 1 else 'have'} no trigger: no event starts "
             f"{'it' if len(bare) == 1 else 'them'}.",
             "Give it an event or a cron schedule in the app, unless it is only invoked.",
-            next_call=f'invoke_function functionId="{one_line(bare[0].slug, 100)}"',
+            next_call=f"list_functions query={in_json(bare[0].slug)} shows what is synced of it",
         )
     paused = [function for function in live if function.is_paused]
     if paused:
@@ -30,7 +30,7 @@ def function_checks(facts: Facts) -> Iterator[Check]:
             "paused",
             f"{_named(paused)} {'is' if len(paused) == 1 else 'are'} paused: events start no runs.",
             "Resume what should run.",
-            next_call=f'pause_function functionId="{one_line(paused[0].slug, 100)}" resume=true',
+            next_call=f"pause_function functionId={in_json(paused[0].slug)} resume=true ends a pause",
         )
     if facts.inventory.doubles:
         count = len(facts.inventory.doubles)
@@ -38,7 +38,7 @@ def function_checks(facts: Facts) -> Iterator[Check]:
             "standing-mocks",
             f"{count} standing mock{'' if count == 1 else 's'} (or faults) apply to each run of a function.",
             "Clear them when the test is over.",
-            next_call="clear_mocks",
+            next_call="clear_mocks removes them all",
         )
     for sentence in dict.fromkeys(use.sentence for use in facts.inventory.unsupported):
         head, _, rest = sentence.partition(": ")

@@ -54,7 +54,15 @@ def shell_checks(facts: ShellFacts) -> Iterator[Check]:
                 f"{name} is {shown(value)} in this shell: apps started here use that engine.",
                 f"export INNGEST_DEV={facts.origin}, and unset the other INNGEST_*_URL.",
             )
-    if facts.variables.get("INNGEST_DEV", "").lower() in {"0", "false"}:
+    dev = facts.variables.get("INNGEST_DEV", "").lower()
+    if dev in {"1", "true"} and len(facts.variables) == 1 and port_of(facts.origin) != DEFAULT_PORT:
+        yield warning(
+            "shell",
+            f"INNGEST_DEV={dev} in this shell means port {DEFAULT_PORT}: apps started here use the engine "
+            f"there, not {facts.origin}.",
+            f"export INNGEST_DEV={facts.origin}",
+        )
+    if dev in {"0", "false"}:
         yield warning(
             "shell",
             "INNGEST_DEV switches development mode off in this shell: apps started here use the cloud.",

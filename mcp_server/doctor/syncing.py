@@ -10,7 +10,7 @@ from durable_engine import Function
 from durable_engine.durations import format_duration
 from durable_engine.redaction import redacted_text
 from durable_engine.registry import same_endpoint
-from mcp_server.clean import one_line
+from mcp_server.clean import in_json, one_line
 from mcp_server.doctor.check import Check, ok, problem, skipped, warning
 from mcp_server.doctor.endpoint import is_wildcard, shown
 from mcp_server.doctor.facts import AppFacts, EngineFacts, Facts
@@ -47,7 +47,7 @@ def sync_checks(app: AppFacts, facts: Facts) -> Iterator[Check]:
             f"`curl -X PUT {shown(app.url)}`. If Stepcue still does not list it, the app's INNGEST_DEV names "
             f"another engine: set INNGEST_DEV={engine.origin}.",
             app=app.url,
-            next_call="list_functions",
+            next_call="list_functions shows what is synced",
         )
     elif app.view.error:
         yield _failed(app, app.view.error, engine)
@@ -91,7 +91,7 @@ def _failed(app: AppFacts, error: str, engine: EngineFacts) -> Check:
             "Change that function in the app, which is then synced again by itself; until then the functions "
             "of its last good sync stay.",
             app=app.url,
-            next_call="list_functions",
+            next_call="list_functions shows what is synced",
         )
     if "refused the sync" in error:
         fix = "Change what the error names; the app is then synced again by itself."
@@ -103,7 +103,7 @@ def _failed(app: AppFacts, error: str, engine: EngineFacts) -> Check:
         if engine.polls
         else "Start Stepcue again, or without --no-poll.",
         app=app.url,
-        next_call="list_functions",
+        next_call="list_functions shows what is synced",
     )
 
 
@@ -124,7 +124,7 @@ def _stale(
             f"one with the same full id (app's id, dash, function's id): {slug!r}.",
             "If so, give one of the apps or functions another id.",
             app=app.url,
-            next_call=f'list_functions query="{slug}"',
+            next_call=f"list_functions query={in_json(taken[0])} shows whose it is",
         )
         return
     yield warning(
@@ -134,7 +134,7 @@ def _stale(
         if engine.polls
         else f"Sync it again: `curl -X PUT {shown(app.url)}`, or start Stepcue without --no-poll.",
         app=app.url,
-        next_call="list_functions",
+        next_call="list_functions shows what is synced",
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from mcp_server.clean import one_line
+from mcp_server.clean import in_json, one_line
 from mcp_server.doctor.check import Check, ok, problem, warning
 from mcp_server.doctor.facts import Facts, RunTrouble, UnheardEvent
 
@@ -29,7 +29,7 @@ def _runs(runs: tuple[RunTrouble, ...]) -> Iterator[Check]:
         first = found[0]
         others = f" (and {len(found) - 1} more)" if found[1:] else ""
         text = f"Run {first.run_id}{others}: {one_line(first.message, 240)}"
-        call = f'explain runId="{first.run_id}"'
+        call = f"explain runId={in_json(first.run_id)} says why"
         if first.is_open:
             fix = "Solve the app's problem: the run is then tried again by itself."
             yield problem("runs-held-up", text, fix, next_call=call)
@@ -47,7 +47,7 @@ def _events(events: tuple[UnheardEvent, ...]) -> Iterator[Check]:
         "events-unheard",
         f"Events of the last hour that nothing listened to: {', '.join(names)}{more}.",
         "Correct the name where it is sent, or the trigger of the function.",
-        next_call=f'explain eventId="{events[0].event_id}"',
+        next_call=f"explain eventId={in_json(events[0].event_id)} says why",
     )
 
 

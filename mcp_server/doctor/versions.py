@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
-from mcp_server.clean import one_line
+from mcp_server.clean import in_json, one_line
 from mcp_server.doctor.check import Check, problem, warning
 from mcp_server.doctor.facts import AppFacts
 
@@ -29,7 +29,7 @@ def sdk_words(sdk: str) -> str:
     """Return how sentences name an SDK: `The Python SDK 0.5.19`."""
     known = version_of(sdk)
     if known is None:
-        return f"An Inngest SDK ({one_line(sdk, 60)})" if sdk else "An Inngest SDK"
+        return f"An Inngest SDK ({in_json(sdk, 60)})" if sdk else "An Inngest SDK"
     return f"{_NAMES[known[0]]} {'.'.join(map(str, known[1]))}"
 
 

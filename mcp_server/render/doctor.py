@@ -56,10 +56,10 @@ def check_info(check: Check) -> CheckInfo:
 
 def _message(problems: Sequence[Check], warnings: Sequence[Check], total: int) -> str:
     if problems:
-        also = f", {_count(len(warnings), 'warning')}" if warnings else ""
-        return f"{_count(len(problems), 'problem')}{also}. First: {one_line(problems[0].found, 300)}"
+        also = f", {counted(len(warnings), 'warning')}" if warnings else ""
+        return f"{counted(len(problems), 'problem')}{also}. First: {one_line(problems[0].found, 300)}"
     if warnings:
-        return f"No problem, {_count(len(warnings), 'warning')}. First: {one_line(warnings[0].found, 300)}"
+        return f"No problem, {counted(len(warnings), 'warning')}. First: {one_line(warnings[0].found, 300)}"
     return f"All {total} checks are fine."
 
 
@@ -72,7 +72,7 @@ def _next(found: Sequence[Check]) -> str:
         return f"{fix} Then call doctor again."
     if first.next_call.startswith("doctor"):
         return f"{fix} Then {first.next_call}."
-    return f"{fix} {first.next_call} shows more; then call doctor again."
+    return f"{fix} {first.next_call}; then call doctor again."
 
 
 def _left_out(checks: Sequence[Check]) -> str | None:
@@ -81,8 +81,12 @@ def _left_out(checks: Sequence[Check]) -> str | None:
     counts = [
         f"{number} {status}" for status in Status if (number := sum(c.status is status for c in checks))
     ]
-    return f"{_count(len(checks), 'check')} left out ({', '.join(counts)}): what is shown comes first."
+    return (
+        f"{counted(len(checks), 'check')} left out ({', '.join(counts)}): "
+        "doctor appUrl=… shows those of one app first."
+    )
 
 
-def _count(number: int, word: str) -> str:
+def counted(number: int, word: str) -> str:
+    """Return `1 problem`, `2 problems`."""
     return f"{number} {word}{'' if number == 1 else 's'}"

@@ -110,9 +110,40 @@ async def test_the_command_shows_what_the_tool_shows(tmp_path: Path) -> None:
     ]
     assert worse == 1
     assert answer["problems"] == 1
-    assert answer["warnings"] == 1
+    assert answer["warnings"] == 2
     assert answer["checks"][0]["app"] == "http://127.0.0.1:9/api/inngest"
-    assert "Stepcue knows that one" in answer["checks"][1]["fix"]
+    assert "means port 8288" in answer["checks"][1]["found"]
+    assert "Stepcue knows that one" in answer["checks"][2]["fix"]
+
+
+async def test_the_command_counts_what_the_tool_left_out(tmp_path: Path) -> None:
+    dead = [f"http://127.0.0.1:9/{number}/api/inngest" for number in range(12)]
+    options = [word for url in dead for word in ("-u", url)]
+    async with stepcue(tmp_path, "--in-memory", "--no-poll", *options) as server:
+        for url in dead:
+            await server.process.wait_for_line(f"sync failed: .*{url}")
+        mine = {"INNGEST_DEV": server.origin}
+        tool = await server.call("doctor")
+        _, text = await _command(tmp_path, "-p", str(server.port), **mine)
+        _, written = await _command(tmp_path, "-p", str(server.port), "--json", **mine)
+        _, named = await _command(tmp_path, "-p", str(server.port), *options, **mine)
+    answer = json.loads(written)
+    hidden = tool["problems"] - sum(check["status"] == "problem" for check in tool["checks"])
+
+    assert tool["problems"] == answer["problems"] == 10
+    assert hidden > 0
+    assert text.splitlines()[-2].startswith(f"Not shown: {hidden} problem")
+    assert "Not shown: at least some checks that are fine." in named
+    assert "stepcue doctor -u URL" in answer["truncated"]
+    assert text.endswith("\n10 problems.\n")
+    assert named.endswith("\n12 problems.\n")
+
+
+async def test_an_engine_on_all_addresses_is_said_to_be_there(tmp_path: Path) -> None:
+    async with stepcue(tmp_path, "--in-memory", "--no-poll", "--host", "0.0.0.0") as server:  # noqa: S104
+        check = (await _checks(server))["engine"]
+
+    assert "listens on all addresses (0.0.0.0), here http://127.0.0.1:" in check["found"]
 
 
 async def test_the_command_says_who_holds_the_port_and_still_looks_at_apps(tmp_path: Path) -> None:

@@ -9,10 +9,12 @@ import inngest
 import pytest
 from mcp_scripted import ask, connected, refused
 from support.deploys import serve_too
+from support.processes import REPOSITORY
 from support.sdk_app import APP_URL, ENGINE_ORIGIN, lab, new_client
 
 from durable_engine import MockResult, NewDouble
 from durable_engine.errors import SyncError
+from durable_engine.sdk.introspection import SERVE_PATHS
 from mcp_server.config import ServerConfig
 from mcp_server.render.doctor import MAX_CHARS
 from mcp_server.server import build_server
@@ -144,6 +146,18 @@ async def test_a_wrong_path_of_a_known_app_is_no_problem(examine):
     assert "Stepcue knows that one" in answer["next"]
 
 
+@pytest.mark.parametrize(
+    "url", [f"{APP_URL}?x=1", f"{APP_URL}/#top", "http://user:hunter2@localhost:8000/api/inngest"]
+)
+async def test_a_known_app_is_known_with_a_query_a_fragment_or_a_user(examine, url):
+    client = new_client()
+    async with lab(client, [order(client)]) as it:
+        answer = await examine(it, appUrl=url)
+
+    assert answer["healthy"] is True
+    assert "'lab' was synced" in found(answer, "app-sync")["found"]
+
+
 async def test_the_address_of_the_engine_is_no_app(examine):
     client = new_client()
     async with lab(client, [order(client)], syncs=False) as it:
@@ -208,6 +222,27 @@ async def test_a_signature_is_for_apps_that_the_engine_would_call(examine):
 
     assert ("elsewhere.example", True) not in seen
     assert seen[-1] == ("127.0.0.1", True)
+
+
+@pytest.mark.parametrize("page", ["SECURITY.md", "docs_index/corpus/reference/security.md"])
+async def test_what_is_asked_on_behalf_of_an_assistant_is_as_documented(docs, page):
+    client = new_client()
+    asked = []
+
+    def answer(request):
+        asked.append((request.method, str(request.url)))
+        return httpx.Response(404)
+
+    async with lab(client, [order(client)], syncs=False) as it:
+        it.network.answer = answer
+        server = build_server(it.engine, docs, config=ServerConfig(read_only=True))
+        await ask(server, "doctor", {"appUrl": "http://elsewhere.example/nope"})
+
+    paths = ["/nope", *SERVE_PATHS]
+    assert sorted(asked) == sorted(("GET", f"http://elsewhere.example{path}") for path in paths)
+    assert len(SERVE_PATHS) == 4
+    words = "GET requests to any http(s) address that the assistant names, and to up to four usual paths"
+    assert words in (REPOSITORY / page).read_text(encoding="utf-8")
 
 
 async def test_a_redirect_is_not_followed_and_a_page_not_shown(examine):
@@ -348,6 +383,7 @@ async def test_what_a_test_left_behind_is_a_warning(examine):
         answer = await examine(it)
 
     assert found(answer, "paused")["status"] == found(answer, "standing-mocks")["status"] == "warning"
+    assert 'pause_function functionId="lab-order" resume=true ends a pause;' in answer["next"]
 
 
 @pytest.mark.parametrize("url", ["ftp://x/y", "http://", "http://[::1", "http://a:99999/"])
@@ -370,6 +406,7 @@ async def test_many_broken_apps_stay_within_the_budget(examine):
 
     assert len(json.dumps(answer, separators=(",", ":"))) <= MAX_CHARS
     assert "left out" in answer["truncated"]
+    assert "doctor appUrl=… shows those of one app first" in answer["truncated"]
     assert answer["problems"] >= 10
     assert all(check["status"] == "problem" for check in answer["checks"])
     assert "\n" not in json.loads(json.dumps(answer["checks"]))[0]["found"]
