@@ -9,21 +9,30 @@ to, and can end the streams properly when the process stops.
 from __future__ import annotations
 
 import logging
+from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Final
 
 from mcp.server import MCPServer, ServerRequestContext
 from mcp.server.subscriptions import ListenHandler, ResourcesListChanged, ResourceUpdated, ServerEvent
 from mcp.shared.exceptions import MCPError
-from mcp.types import INTERNAL_ERROR, SubscriptionsListenRequestParams, SubscriptionsListenResult
+from mcp.types import (
+    INTERNAL_ERROR,
+    INVALID_PARAMS,
+    SubscriptionsListenRequestParams,
+    SubscriptionsListenResult,
+)
 
 from mcp_server.backend import Backend
-from mcp_server.resources.uris import RECENT_RUNS, is_function_uri, run_id_of
+from mcp_server.resources.uris import RECENT_RUNS, is_function_uri, run_uri
 
 logger = logging.getLogger(__name__)
 
 METHOD = "subscriptions/listen"
+MAX_URIS: Final = 500
+"""Resources that one stream may listen to. The SDK ends a stream with 1,024 events that its client has not
+read, and all of its resources may be told of at once."""
 
 
 class Changes:
@@ -32,7 +41,8 @@ class Changes:
     def __init__(self, backend: Backend) -> None:
         self._backend = backend
         self._listeners: dict[object, Callable[[ServerEvent], None]] = {}
-        self._wanted: dict[object, frozenset[str]] = {}
+        self._wanted: Counter[str] = Counter()
+        self._streams = 0
         self._stop_observing: Callable[[], None] | None = None
         self._is_stopping = False
         self._handler = _Handler(self)
@@ -64,8 +74,9 @@ class Changes:
         Raises:
             MCPError: the process is about to stop.
         """
-        key = object()
-        self._wanted[key] = frozenset(uris)
+        wanted = frozenset(uris)
+        self._wanted.update(wanted)
+        self._streams += 1
         if self._stop_observing is None:
             self._stop_observing = self._backend.observe(self)
         try:
@@ -73,36 +84,37 @@ class Changes:
                 raise MCPError(INTERNAL_ERROR, "Stepcue is stopping; listen again once it runs.")
             yield
         finally:
-            del self._wanted[key]
-            if not self._wanted:
+            for uri in wanted:  # not `-=`: that goes through what all others want
+                self._wanted[uri] -= 1
+                if not self._wanted[uri]:
+                    del self._wanted[uri]
+            self._streams -= 1
+            if not self._streams:
                 self._stop_observing()
                 self._stop_observing = None
 
     def runs_changed(self, run_ids: Collection[str]) -> None:
         """Tell who listens to one of these runs, or to the list of the newest."""
-        for uri in self._all_wanted():
-            if uri == RECENT_RUNS or run_id_of(uri) in run_ids:
+        for uri in (RECENT_RUNS, *map(run_uri, run_ids)):
+            if uri in self._wanted:
                 self._tell(ResourceUpdated(uri))
 
     def functions_changed(self) -> None:
         """Tell that the list of resources, and each function in it, may be otherwise."""
         self._tell(ResourcesListChanged())
-        for uri in filter(is_function_uri, self._all_wanted()):
+        for uri in filter(is_function_uri, tuple(self._wanted)):
             self._tell(ResourceUpdated(uri))
 
     def state_replaced(self) -> None:
         """Tell that everything may be otherwise."""
         self._tell(ResourcesListChanged())
-        for uri in self._all_wanted():
+        for uri in tuple(self._wanted):
             self._tell(ResourceUpdated(uri))
 
     def stopping(self) -> None:
         """End all streams as the protocol wants it: clients then know that none was lost."""
         self._is_stopping = True
         self._handler.close()
-
-    def _all_wanted(self) -> frozenset[str]:
-        return frozenset().union(*self._wanted.values())
 
     def _tell(self, event: ServerEvent) -> None:
         for listener in list(self._listeners.values()):
@@ -122,6 +134,17 @@ class _Handler(ListenHandler):
     async def __call__(
         self, ctx: ServerRequestContext[Any, Any], params: SubscriptionsListenRequestParams
     ) -> SubscriptionsListenResult:
-        """Serve one stream until the client goes, or the process stops."""
-        with self._changes.listening(params.notifications.resource_subscriptions or ()):
+        """Serve one stream until the client goes, or the process stops.
+
+        Raises:
+            MCPError: it asks for too many resources, or the process is about to stop.
+        """
+        uris = params.notifications.resource_subscriptions or ()
+        if len(uris) > MAX_URIS:
+            raise MCPError(
+                INVALID_PARAMS,
+                f"A stream listens to at most {MAX_URIS} resources, and this one names {len(uris)}: "
+                f"listen to {RECENT_RUNS}, which tells of every run, or open several streams.",
+            )
+        with self._changes.listening(uris):
             return await super().__call__(ctx, params)

@@ -244,10 +244,14 @@ class _HTTPServer(uvicorn.Server):
 
 
 def _is_no_cancelled_stream(record: logging.LogRecord) -> bool:
-    """Whether a record is more than a stream that was open when the server stopped, which is no fault."""
+    """Whether a record is more than a request or stream open when the server stopped, which is no fault."""
     if record.exc_info and isinstance(record.exc_info[1], asyncio.CancelledError):
         return False
-    return "asyncio.exceptions.CancelledError" not in record.getMessage()
+    message = record.getMessage()
+    return (
+        "asyncio.exceptions.CancelledError" not in message
+        and "timeout graceful shutdown exceeded" not in message
+    )
 
 
 @contextmanager

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 from collections import deque
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -25,9 +26,11 @@ from mcp_server.strict import StrictServer
 
 _SESSION_ID: Final = "mcp-session-id"
 _UNKNOWN_OR_FULL: Final = frozenset({404, 503})
-_MAX_INITIALIZE_BYTES: Final = 65_536
+_MAX_INITIALIZE_BYTES: Final = 8_192
+"""A session keeps what its client says of itself, at up to twenty times that size; real ones say < 1 kB."""
 _MAX_SESSIONS: Final = 1_000
-"""Open at the same time; each takes about 40 kB until it is ended or idle for half an hour."""
+"""Open at the same time; each takes about 70 kB, after the longest `initialize` about 220 kB, until it is
+ended or idle for half an hour."""
 _MAX_ENDED: Final = 10_000
 
 
@@ -67,6 +70,7 @@ class SessionRouting:
             endpoints.append(next(route.app for route in app.routes if isinstance(route, Route)))
             managers.append(server.session_manager)
         with_sessions, without = endpoints
+        logging.getLogger("mcp.server.streamable_http_manager").addFilter(_is_no_full_house)
         return cls(with_sessions, without, managers)
 
     @asynccontextmanager
@@ -91,12 +95,34 @@ class SessionRouting:
             # A session that the client itself ended stays ended.
             answer.refusals = frozenset() if session in self._ended else _UNKNOWN_OR_FULL
             await self._sessions(scope, body.replayed(), answer)
-            if scope["method"] == "DELETE" and session is not None and not answer.refused:
-                self._ended.append(session)
+            if session is not None and not answer.refused:
+                if scope["method"] == "DELETE":
+                    self._ended.append(session)
+                elif scope["method"] == "POST" and body.is_client_gone and not answer.finished:
+                    await self._give_up(scope, body.request_id())
         if answer.refused or not has_session:
             answer.refusals = frozenset()
             await self._stateless(scope, body.replayed(), answer)
         await answer.finish()
+
+    async def _give_up(self, scope: Scope, request_id: object) -> None:
+        """End a call in a session whose client is gone: nothing is kept from which it could be resumed."""
+        if request_id is None:
+            return
+        params = {"requestId": request_id, "reason": "the connection was closed"}
+        notification = {"jsonrpc": "2.0", "method": "notifications/cancelled", "params": params}
+        content = json.dumps(notification).encode()
+        kept = [(name, value) for name, value in scope["headers"] if name != b"content-length"]
+        headers = [*kept, (b"content-length", str(len(content)).encode())]
+        coming: list[Message] = [{"type": "http.request", "body": content, "more_body": False}]
+
+        async def receive() -> Message:
+            return coming.pop() if coming else {"type": "http.disconnect"}
+
+        async def send(_: Message) -> None:
+            """Nobody is there to read the answer."""
+
+        await self._sessions({**scope, "headers": headers}, receive, send)
 
 
 @dataclass(slots=True)
@@ -105,6 +131,7 @@ class _Body:
 
     receive: Receive
     read: list[Message] = field(default_factory=list)
+    is_client_gone: bool = False
 
     async def is_initialize(self) -> bool:
         """Whether this is the request that opens a session; reads little more than such a request has."""
@@ -113,8 +140,14 @@ class _Body:
             message = await self._next()
             content += message.get("body", b"")
             if not message.get("more_body", False):
-                return b'"initialize"' in content and _method(content) == "initialize"
+                is_short = len(content) <= _MAX_INITIALIZE_BYTES
+                return is_short and b'"initialize"' in content and _part(content, "method") == "initialize"
         return False
+
+    def request_id(self) -> object:
+        """Return the id of the request that was read; None if it is no request, but an answer, say."""
+        content = b"".join(message.get("body", b"") for message in self.read)
+        return None if _part(content, "method") is None else _part(content, "id")
 
     def replayed(self) -> Receive:
         """Return a `receive` that begins with what was read, and goes on with what comes."""
@@ -129,6 +162,8 @@ class _Body:
         message = await self.receive()
         if message["type"] == "http.request":
             self.read.append(message)
+        else:
+            self.is_client_gone = True
         return message
 
 
@@ -173,9 +208,14 @@ def _until(closing: asyncio.Event, receive: Receive) -> Receive:
     return receive_or_close
 
 
-def _method(content: bytes) -> object:
+def _part(content: bytes, name: str) -> object:
     try:
         request = json.loads(content)
     except (ValueError, RecursionError):
         return None
-    return request.get("method") if isinstance(request, dict) else None
+    return request.get(name) if isinstance(request, dict) else None
+
+
+def _is_no_full_house(record: logging.LogRecord) -> bool:
+    """Whether a record is more than a session that found no room, which is no fault: nobody needs one."""
+    return not str(record.msg).startswith("Refusing to open a new session")

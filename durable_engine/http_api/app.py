@@ -114,6 +114,7 @@ def _for_pages(origins: Collection[str]) -> list[Middleware]:
             allow_origins=origins,
             allow_methods=methods,
             allow_headers=("*",),
+            expose_headers=("Mcp-Session-Id", "WWW-Authenticate"),
             allow_private_network=True,
         )
     ]

@@ -29,6 +29,6 @@ def is_function_uri(uri: str) -> bool:
     return uri.startswith("function://")
 
 
-def run_id_of(uri: str) -> str:
-    """Return the id in the address of a run; of another address, something that is no id."""
-    return uri.removeprefix("run://")
+def run_uri(run_id: str) -> str:
+    """Return the address of a run."""
+    return f"run://{run_id}"

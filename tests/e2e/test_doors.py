@@ -203,6 +203,7 @@ async def test_a_page_that_was_named_may_read_the_answers_and_others_may_not(con
     assert other.status_code >= 400
     assert "access-control-allow-origin" not in other.headers
     assert answer.headers["access-control-allow-origin"] == "https://tools.example"
+    assert answer.headers["access-control-expose-headers"] == "Mcp-Session-Id, WWW-Authenticate"
     assert "access-control-allow-origin" not in local.headers
 
 

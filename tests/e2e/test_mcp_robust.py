@@ -7,7 +7,7 @@ import json
 import signal
 import sys
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -235,26 +235,90 @@ async def test_giving_up_ends_the_wait_in_the_engine_at_once(
     if tool in {"poll_run_status", "rerun"}:
         run_id = await waiting_lab.start("t/wait")
         arguments |= {"runIds": [run_id], "timeout": 50} if tool == "poll_run_status" else {"runId": run_id}
-    async with full_server(engine, docs) as url, AsyncExitStack() as connection:
+    async with full_server(engine, docs) as url:
         port = int(url.split(":")[2].split("/")[0])
-        client = await connection.enter_async_context(client_of(port, way))
-        await client.list_tools()
-        waiting = await _waiting(client, tool, **arguments)
-        assert len(engine._signals.watched()) == 1
+        async with client_of(port, way) as client:
+            await client.list_tools()
+            waiting = await _waiting(client, tool, **arguments)
+            assert len(engine._signals.watched()) == 1
 
-        released = _released(engine._signals)
-        waiting.cancel()
-        await asyncio.gather(waiting, return_exceptions=True)
-        if (
-            way == "legacy"
-        ):  # it has no session, so that a cancellation finds no call: the stream has to close
-            await connection.aclose()
-        await asyncio.wait_for(released.wait(), 20)
-        assert engine._signals.watched() == []
-        assert not engine._signals._rests
+            released = _released(engine._signals)
+            waiting.cancel()
+            await asyncio.gather(waiting, return_exceptions=True)
+            await asyncio.wait_for(released.wait(), 20)
+            assert engine._signals.watched() == []
+            assert not engine._signals._rests
         async with client_of(port, "auto") as another:
             assert (await call(another, "list_functions"))["count"] == 1
     assert [task for task in asyncio.all_tasks() if "wait_for_runs" in repr(task)] == []
+
+
+HANDSHAKE = {
+    "protocolVersion": "2025-11-25",
+    "capabilities": {},
+    "clientInfo": {"name": "test", "version": "1"},
+}
+
+
+@pytest.mark.parametrize(
+    ("kept", "gives_up"),
+    [(True, "by a notification"), (True, "by closing"), (False, "by closing")],
+    ids=["by a notification", "by closing its connection", "by closing, without a session"],
+)
+async def test_giving_up_with_an_older_revision_ends_the_wait_at_once(
+    waiting_lab: Lab, docs: DocsIndex, *, kept: bool, gives_up: str
+) -> None:
+    signals = waiting_lab.engine._signals
+    arguments = {"runIds": [await waiting_lab.start("t/wait")], "timeout": 50}
+    params = {"name": "poll_run_status", "arguments": arguments, "_meta": {"progressToken": 1}}
+    accept = {"Accept": "application/json, text/event-stream", "MCP-Protocol-Version": "2025-11-25"}
+    async with (
+        full_server(waiting_lab.engine, docs) as url,
+        httpx.AsyncClient(trust_env=False, headers=accept, timeout=20) as http,
+    ):
+
+        def message(method: str, params: dict[str, Any], **id_: int) -> httpx.Request:
+            body = {"jsonrpc": "2.0", "method": method, "params": params, **id_}
+            return http.build_request("POST", url, json=body)
+
+        if kept:
+            opened = await http.send(message("initialize", HANDSHAKE, id=1))
+            http.headers["Mcp-Session-Id"] = opened.headers["mcp-session-id"]
+            await http.send(message("notifications/initialized", {}))
+        answer = await http.send(message("tools/call", params, id=7), stream=True)
+        lines = answer.aiter_lines()
+        while "notifications/progress" not in await anext(lines):
+            pass
+        assert len(signals.watched()) == 1
+
+        released = _released(signals)
+        if gives_up == "by a notification":
+            await http.send(message("notifications/cancelled", {"requestId": 7}))
+            rest = [line async for line in lines]  # the connection is open until the server ends the answer
+            assert any('"id":7' in line and '"error"' in line for line in rest)
+        else:
+            await answer.aclose()
+        await asyncio.wait_for(released.wait(), 20)
+        again = await http.send(message("tools/list", {}, id=7))
+
+    assert (again.status_code, "poll_run_status" in again.text) == (200, True)
+
+
+async def test_a_stop_during_half_a_request_is_no_error(tmp_path: Path) -> None:
+    async with stepcue(tmp_path, "--no-poll") as server:
+        writers = []
+        for path in ("/mcp", "/e/key"):
+            _, writer = await asyncio.open_connection("127.0.0.1", server.port)
+            head = f"POST {path} HTTP/1.1\r\nHost: 127.0.0.1:{server.port}\r\n"
+            writer.write(f"{head}Content-Type: application/json\r\nContent-Length: 100\r\n\r\n{{".encode())
+            await writer.drain()
+            writers.append(writer)
+        await server.call("list_functions")  # what was sent before has been read
+        assert await server.process.terminate() == 0
+        for writer in writers:
+            writer.close()
+
+    assert [line for line in server.process.lines if "Traceback" in line or "ERROR" in line] == []
 
 
 def _released(signals: Any) -> asyncio.Event:

@@ -5,8 +5,11 @@ from mcp import Client
 from mcp.client.subscriptions import ListenNotSupportedError
 from mcp.server.subscriptions import ResourcesListChanged, ResourceUpdated
 from mcp.shared.exceptions import MCPError
+from mcp.types import INVALID_PARAMS
 from mcp_listening import listening
 from mcp_observed import served
+
+from mcp_server.changes import Changes
 
 pytestmark = pytest.mark.anyio
 
@@ -66,6 +69,48 @@ async def test_a_state_that_is_replaced_is_told_of(docs):
         async with client.listen(resource_subscriptions=[f"run://{run_id}"]) as told:
             await it.engine.snapshots.reset()
             assert await anext(told) == ResourceUpdated(f"run://{run_id}")
+
+
+async def test_a_stream_listens_to_as_many_resources_as_it_can_be_told_of_and_no_more(docs):
+    async with served(docs) as (it, _, server), Client(server) as client:
+        uris = [f"run://{number}" for number in range(501)]
+        with pytest.raises(MCPError, match="at most 500 resources, and this one names 501") as refused:
+            async with client.listen(resource_subscriptions=uris):
+                pass
+        async with client.listen(resource_subscriptions=uris[:500]) as told:
+            await it.engine.snapshots.reset()
+            events = {await anext(told) for _ in range(500)}
+
+        assert refused.value.error.code == INVALID_PARAMS
+        assert events == {ResourceUpdated(uri) for uri in uris[:500]}
+
+
+class Compared(str):
+    """An address that counts how often it is looked at."""
+
+    __slots__ = ()
+    times = 0
+    __hash__ = str.__hash__
+
+    def __eq__(self, other):
+        Compared.times += 1
+        return str.__eq__(self, other)
+
+
+async def test_a_change_is_told_without_going_through_all_that_is_listened_to(docs):
+    async with served(docs) as (_, backend, _):
+        changes, told = Changes(backend), []
+        changes.subscribe(told.append)
+        with changes.listening([Compared(f"run://{number}") for number in range(400)]):
+            with changes.listening(["run://7", "run://recent"]):
+                Compared.times = 0
+                changes.runs_changed(["7", "x"])
+                looked_at = Compared.times
+            changes.runs_changed(["7", "x"])
+        changes.runs_changed(["7"])
+
+    assert told == [ResourceUpdated(uri) for uri in ("run://recent", "run://7", "run://7")]
+    assert looked_at < 10
 
 
 async def test_the_engine_is_observed_only_while_somebody_listens(docs):

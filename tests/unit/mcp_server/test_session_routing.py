@@ -1,5 +1,6 @@
 """Sessions of older clients: there when they help, and missed by nobody when they are gone."""
 
+import json
 from contextlib import AsyncExitStack
 
 import anyio
@@ -10,6 +11,7 @@ from mcp_listening import listening, mounted
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse
 
+from mcp_server import session_routing
 from mcp_server.session_routing import SessionRouting
 
 pytestmark = pytest.mark.anyio
@@ -126,6 +128,37 @@ async def test_a_server_that_stops_ends_the_streams_on_which_clients_listen(new_
     assert stream.status_code == 200
     assert b"data:" not in heard
     assert [record.getMessage() for record in caplog.records if record.levelname == "ERROR"] == []
+
+
+@pytest.mark.parametrize("pieces", [1, 3])
+async def test_a_handshake_that_would_be_costly_to_keep_is_answered_without_a_session(http, pieces):
+    content = json.dumps(
+        INITIALIZE | {"params": INITIALIZE["params"] | {"_meta": {"x": "y" * 9_000}}}
+    ).encode()
+
+    async def sent():
+        size = len(content) // pieces + 1
+        for begin in range(0, len(content), size):
+            yield content[begin : begin + size]
+
+    opened = await http.post("/mcp", content=sent(), headers={"Content-Type": "application/json"})
+
+    assert opened.status_code == 200
+    assert '"serverInfo"' in opened.text
+    assert "mcp-session-id" not in opened.headers
+
+
+async def test_sessions_that_find_no_more_room_do_not_fill_the_log(new_server, monkeypatch, caplog):
+    monkeypatch.setattr(session_routing, "_MAX_SESSIONS", 1)
+    app = mounted(new_server())
+    async with app.router.lifespan_context(app):
+        transport = httpx.ASGITransport(app)
+        async with httpx.AsyncClient(transport=transport, base_url="http://localhost:8288") as http:
+            opened = [await http.post("/mcp", json=INITIALIZE, headers=ACCEPT) for _ in range(3)]
+
+    assert ["mcp-session-id" in answer.headers for answer in opened] == [True, False, False]
+    assert ['"serverInfo"' in answer.text for answer in opened] == [True, True, True]
+    assert [record.getMessage() for record in caplog.records if record.levelname == "WARNING"] == []
 
 
 async def test_a_client_for_whom_there_is_no_more_room_is_answered_without_a_session():
