@@ -12,6 +12,7 @@ import httpx2
 import pytest
 from mcp import Client
 from mcp.client.streamable_http import streamable_http_client
+from support.handshake import INITIALIZE
 from support.processes import REPOSITORY, Process, Stepcue, call, sdk_app, stepcue
 
 pytestmark = pytest.mark.anyio
@@ -20,16 +21,6 @@ SAMPLE = REPOSITORY / "examples" / "python_app"
 TOKEN = "dGhlIHRva2Vu-of.this~test_9"
 BEARER = {"Authorization": f"Bearer {TOKEN}"}
 PATHS = ("/mcp", "/mcp/", "/health", "/v2/runs", "/stepcue/v1/test", "/e/key", "/fn/register", "/")
-INITIALIZE = {
-    "jsonrpc": "2.0",
-    "id": 1,
-    "method": "initialize",
-    "params": {
-        "protocolVersion": "2025-11-25",
-        "capabilities": {},
-        "clientInfo": {"name": "test", "version": "1"},
-    },
-}
 MCP_HEADERS = {"Accept": "application/json, text/event-stream"}
 
 

@@ -13,19 +13,10 @@ from pathlib import Path
 import httpx
 import pytest
 from mcp import Client
+from support.handshake import INITIALIZE
 from support.processes import CALL_S, START_S, sdk_app
 
 pytestmark = pytest.mark.anyio
-INITIALIZE = {
-    "jsonrpc": "2.0",
-    "id": 1,
-    "method": "initialize",
-    "params": {
-        "protocolVersion": "2025-11-25",
-        "capabilities": {},
-        "clientInfo": {"name": "t", "version": "1"},
-    },
-}
 
 
 @asynccontextmanager

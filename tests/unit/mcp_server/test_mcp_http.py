@@ -7,20 +7,11 @@ import httpx
 import pytest
 from mcp_listening import listening, mounted
 from mcp_scripted import RUN_ID, a_run, connected
+from support.handshake import INITIALIZE
 
 from mcp_server.http import mount_mcp
 
 pytestmark = pytest.mark.anyio
-INITIALIZE = {
-    "jsonrpc": "2.0",
-    "id": 1,
-    "method": "initialize",
-    "params": {
-        "protocolVersion": "2025-11-25",
-        "capabilities": {},
-        "clientInfo": {"name": "test", "version": "1"},
-    },
-}
 ACCEPT = {"Accept": "application/json, text/event-stream"}
 
 

@@ -10,22 +10,13 @@ from mcp import Client
 from mcp_listening import listening, mounted
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse
+from support.handshake import INITIALIZE
 
 from mcp_server import session_routing
 from mcp_server.session_routing import SessionRouting
 
 pytestmark = pytest.mark.anyio
 ACCEPT = {"Accept": "application/json, text/event-stream", "MCP-Protocol-Version": "2025-11-25"}
-INITIALIZE = {
-    "jsonrpc": "2.0",
-    "id": 1,
-    "method": "initialize",
-    "params": {
-        "protocolVersion": "2025-11-25",
-        "capabilities": {},
-        "clientInfo": {"name": "test", "version": "1"},
-    },
-}
 LIST_TOOLS = {"jsonrpc": "2.0", "id": 2, "method": "tools/list"}
 
 
