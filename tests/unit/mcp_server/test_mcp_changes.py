@@ -4,7 +4,7 @@ import pytest
 from mcp import Client
 from mcp.client.subscriptions import ListenNotSupportedError
 from mcp.server.subscriptions import ResourcesListChanged, ResourceUpdated
-from mcp.shared.exceptions import MCPError
+from mcp.shared.exceptions import MCPDeprecationWarning, MCPError
 from mcp.types import INVALID_PARAMS
 from mcp_listening import listening
 from mcp_observed import served
@@ -164,6 +164,11 @@ async def test_only_the_era_that_can_be_told_is_promised_it(docs):
             with pytest.raises(ListenNotSupportedError):
                 async with legacy.listen(resource_subscriptions=["run://recent"]):
                     pass
+            with (
+                pytest.raises(MCPError, match="Method not found"),
+                pytest.warns(MCPDeprecationWarning),
+            ):
+                await legacy.subscribe_resource("run://recent")
 
         assert [(offer.subscribe, offer.list_changed) for offer in offers] == [(True, True), (False, False)]
 
