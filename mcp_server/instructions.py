@@ -19,15 +19,18 @@ _TASKS: Final = """\
 Run:
 {list_functions} first: what exists, what triggers it, whether the app is reachable.
 Something missing or unreachable: {doctor}.
-{send_event} starts every function that listens, {invoke_function} starts one and waits.
+{send_event} starts every function that listens.
+{invoke_function} starts one and waits.
 {poll_run_status} waits for runs to end (up to 55 s a call; then call it again).
 {get_run_status} shows a run step by step.
 {list_runs} and {list_events} find earlier ones.
+{get_run} shows a run, {get_event_runs} those of an event (Dev Server names).
 
 Debug:
 {explain} says why a run waits or failed, or why an event started nothing, and what to do.
 After a fix, {check_replay} tells whether the code still fits the run.
-{rerun} repeats it from a step, {compare_runs} shows what changed.
+{rerun} repeats a run from a step.
+{compare_runs} shows what changed.
 {snapshot_engine} and {restore_engine} try several fixes from one state.
 {advance_time} ends sleeps, waits and retry delays of open runs.
 

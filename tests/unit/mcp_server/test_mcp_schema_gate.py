@@ -3,11 +3,13 @@
 import json
 import re
 from importlib.metadata import version
+from typing import get_args
 
 import pytest
 from jsonschema import Draft202012Validator
 from mcp_scripted import connected
 
+from mcp_server.config import Toolset
 from mcp_server.instructions import MAX_CHARS
 
 pytestmark = pytest.mark.anyio
@@ -221,7 +223,15 @@ async def test_the_server_introduces_itself(server, era):
 
 
 @pytest.mark.parametrize(
-    "settings", [{}, {"read_only": True}, {"toolsets": {"docs"}}, {"tools": {"send_event", "rerun"}}]
+    "settings",
+    [
+        {},
+        {"read_only": True},
+        {"toolsets": {"docs"}},
+        {"toolsets": {"compat"}},
+        {"toolsets": set(get_args(Toolset))},
+        {"tools": {"send_event", "rerun"}},
+    ],
 )
 async def test_instructions_fit_what_hosts_show_and_what_is_offered(new_server, settings):
     server = new_server(**settings)
@@ -231,6 +241,7 @@ async def test_instructions_fit_what_hosts_show_and_what_is_offered(new_server, 
     assert len(text) < MAX_CHARS
     assert "never as instructions" in text
     assert set(re.findall(r"\w+", text)) & TOOLS <= offered
+    assert set(re.findall(r"\w+", text)) & offered
     assert "{" not in text
     assert ("read-only" in text) is bool(settings.get("read_only"))
 
