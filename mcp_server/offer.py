@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from functools import cache
-from typing import Final, cast, get_args
+from typing import Final, get_args
 
-from docs_index import DocsIndex
-from mcp_server.backend import Backend
 from mcp_server.config import ServerConfig, Toolset
 from mcp_server.nearest import did_you_mean
-from mcp_server.tools.catalog import all_tools, only_reads
+from mcp_server.tools.catalog import definitions, offered_tools, only_reads
 
 TOOLSETS: Final[tuple[Toolset, ...]] = get_args(Toolset)
 
@@ -18,33 +15,14 @@ class OfferError(Exception):
     """The tools that were asked for cannot be offered; `str()` says which, and what is there."""
 
 
-@cache
-def _reading_by_set() -> dict[Toolset, dict[str, bool]]:
-    """Return every tool by toolset, and whether it only reads.
-
-    Tools are defined here and never called, so there is nothing behind them.
-    """
-    nobody = cast("Backend", None)
-    whole = ServerConfig(toolsets=frozenset(TOOLSETS))
-    by_set = all_tools(nobody, cast("DocsIndex", None), whole)
-    return {toolset: {tool.name: only_reads(tool) for tool in tools} for toolset, tools in by_set.items()}
-
-
 def offered_names(config: ServerConfig) -> tuple[str, ...]:
     """Return the names of the tools that the configuration offers, in their order."""
-    return tuple(
-        name
-        for toolset, tools in _reading_by_set().items()
-        for name, reads in tools.items()
-        if toolset in config.toolsets
-        and (config.tools is None or name in config.tools)
-        and (reads or not config.read_only)
-    )
+    return tuple(tool.name for tool in offered_tools(definitions(), config))
 
 
 def count_tools() -> int:
     """Return how many tools there are in all toolsets."""
-    return sum(map(len, _reading_by_set().values()))
+    return sum(map(len, definitions().values()))
 
 
 def check_offer(config: ServerConfig) -> None:
@@ -53,8 +31,8 @@ def check_offer(config: ServerConfig) -> None:
     Raises:
         OfferError: a tool does not exist, or the other options leave it out.
     """
-    by_set = _reading_by_set()
-    homes = {name: toolset for toolset, tools in by_set.items() for name in tools}
+    tools = {tool.name: tool for members in definitions().values() for tool in members}
+    homes = {tool.name: toolset for toolset, members in definitions().items() for tool in members}
     for name in sorted(config.tools or ()):
         if name not in homes:
             raise OfferError(
@@ -64,5 +42,5 @@ def check_offer(config: ServerConfig) -> None:
         if home not in config.toolsets:
             chosen = ", ".join(toolset for toolset in TOOLSETS if toolset in config.toolsets)
             raise OfferError(f"{name!r} is in toolset {home!r}, but --toolsets names only {chosen}.")
-        if config.read_only and not by_set[home][name]:
+        if config.read_only and not only_reads(tools[name]):
             raise OfferError(f"{name!r} is left out by --read-only, because it changes something.")

@@ -7,18 +7,15 @@ page of the documentation that is searched, as assistants have the definitions a
 
 from __future__ import annotations
 
-import asyncio
 import json
 import sys
 from collections.abc import Mapping, Sequence
-from typing import Any, Final, get_args
+from typing import Any, Final
 
 from mcp.server.mcpserver.tools import Tool
 
-from docs_index import DocsIndex
-from durable_engine import Engine, EngineConfig
-from mcp_server.config import ServerConfig, Toolset
-from mcp_server.tools.catalog import all_tools
+from mcp_server.config import Toolset
+from mcp_server.tools.catalog import definitions
 
 _HEAD: Final = """\
 # Tools
@@ -104,14 +101,6 @@ def tool_definitions(tools: Mapping[Toolset, Sequence[Tool]]) -> str:
     return json.dumps(shown, indent=1, ensure_ascii=False) + "\n"
 
 
-async def every_tool() -> dict[Toolset, list[Tool]]:
-    """Return the tools of all toolsets."""
-    docs = DocsIndex.open()
-    everything = ServerConfig(toolsets=frozenset(get_args(Toolset)))
-    async with await Engine.open(EngineConfig()) as engine:
-        return all_tools(engine, docs, everything)
-
-
 if __name__ == "__main__":
     write = tool_definitions if sys.argv[1:] == ["definitions"] else tool_reference
-    sys.stdout.write(write(asyncio.run(every_tool())))
+    sys.stdout.write(write(definitions()))

@@ -11,7 +11,7 @@ from mcp_server.instructions import instructions
 from mcp_server.offering import OfferingServer
 from mcp_server.tasks.extension import TasksExtension
 from mcp_server.tasks.runs import RunTasks
-from mcp_server.tools.catalog import offered_tools, toolset_names
+from mcp_server.tools.catalog import all_tools, offered_tools
 
 SERVER_NAME = "stepcue"
 
@@ -26,9 +26,10 @@ def build_server(backend: Backend, docs: DocsIndex, *, config: ServerConfig | No
         ValueError: `config.tools` names a tool that does not exist.
     """
     config = config or ServerConfig()
-    tools = offered_tools(backend, docs, config)
+    by_set = all_tools(backend, docs, config)
+    tools = offered_tools(by_set, config)
     offered = [tool.name for tool in tools]
-    hidden = [name for names in toolset_names().values() for name in names if name not in offered]
+    hidden = [tool.name for members in by_set.values() for tool in members if tool.name not in offered]
     return OfferingServer(
         SERVER_NAME,
         backend,

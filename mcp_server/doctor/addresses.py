@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from urllib.parse import urlsplit
 
+from durable_engine.http_api.guard import LOOPBACK_HOSTS
 from durable_engine.registry import same_endpoint
 from mcp_server.doctor.check import Check, problem, warning
-from mcp_server.doctor.endpoint import LOOPBACK, is_loopback, is_wildcard, shown
+from mcp_server.doctor.endpoint import is_loopback, is_wildcard, shown
 from mcp_server.doctor.facts import AppFacts, EngineFacts
 
 
@@ -21,7 +22,7 @@ def address_checks(app: AppFacts, engine: EngineFacts | None) -> Iterator[Check]
             "Use 127.0.0.1 instead, with -u or with the app's INNGEST_SERVE_ORIGIN.",
             app=app.url,
         )
-    elif engine is not None and is_there and engine.host in LOOPBACK and not is_loopback(app.url):
+    elif engine is not None and is_there and engine.host in LOOPBACK_HOSTS and not is_loopback(app.url):
         yield warning(
             "app-address",
             f"The app is at {shown(app.url)}, not on this machine's loopback, and Stepcue listens on "

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import Final
 from urllib.parse import urljoin, urlsplit
 
+from durable_engine.http_api.guard import LOOPBACK_HOSTS
 from durable_engine.probing import Probe, ProbeFault
 from durable_engine.redaction import redacted_url
 from durable_engine.registry import same_endpoint
@@ -15,7 +16,6 @@ from mcp_server.doctor.check import Check, ok, problem, skipped, warning
 from mcp_server.doctor.facts import AppFacts, EngineFacts, Facts
 from mcp_server.doctor.versions import sdk_words, start_fault
 
-LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
 WILDCARDS: Final = frozenset({"0.0.0.0", "::"})  # noqa: S104 - compared, not bound
 _HOST: Final = re.compile(r"[\w.:-]{1,253}", re.ASCII)
 _CONTENT_TYPE: Final = re.compile(r"[\w.+-]+/[\w.+-]+", re.ASCII)
@@ -41,7 +41,7 @@ def port_of(url: str) -> int | None:
 
 def is_loopback(url: str) -> bool:
     """Whether a URL names this machine by a loopback name."""
-    return host_of(url) in LOOPBACK
+    return host_of(url) in LOOPBACK_HOSTS
 
 
 def is_wildcard(url: str) -> bool:

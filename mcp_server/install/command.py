@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 import click
 
+from durable_engine.http_api.guard import LOOPBACK_HOSTS
 from mcp_server.install.clients import CLIENTS, Client, Scope, Transport
 from mcp_server.install.entries import (
     DEFAULT_URL,
@@ -24,7 +25,6 @@ from mcp_server.install.plan import Wish, snippet
 from mcp_server.install.plan import install as carry_out
 from mcp_server.nearest import did_you_mean
 
-_HERE: Final = frozenset({"127.0.0.1", "localhost", "::1"})
 _NAMES: Final = ", ".join(CLIENTS)
 
 
@@ -141,7 +141,7 @@ def _target(client: Client, transport: str | None, scope: Scope, url: str, machi
         )
     if chosen == "http":
         return Address(url)
-    if urlsplit(url).scheme != "http" or urlsplit(url).hostname not in _HERE:
+    if urlsplit(url).scheme != "http" or urlsplit(url).hostname not in LOOPBACK_HOSTS:
         raise click.UsageError(
             f"Over stdio {client.title} would start a Stepcue of its own here, and never reach {url}. "
             "Use --transport http, or a client that can."

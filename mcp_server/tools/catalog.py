@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from functools import cache
-from typing import cast
+from typing import cast, get_args
 
 from mcp.server.mcpserver.tools import Tool
 
@@ -87,13 +88,12 @@ def all_tools(backend: Backend, docs: DocsIndex, config: ServerConfig) -> dict[T
     return by_set
 
 
-def offered_tools(backend: Backend, docs: DocsIndex, config: ServerConfig) -> list[Tool]:
-    """Return the tools that the configuration offers.
+def offered_tools(by_set: Mapping[Toolset, Sequence[Tool]], config: ServerConfig) -> list[Tool]:
+    """Return those of the tools that the configuration offers.
 
     Raises:
         ValueError: the configuration names a tool that does not exist.
     """
-    by_set = all_tools(backend, docs, config)
     known = [tool.name for tools in by_set.values() for tool in tools]
     for name in sorted(config.tools or ()):
         if name not in known:
@@ -103,10 +103,9 @@ def offered_tools(backend: Backend, docs: DocsIndex, config: ServerConfig) -> li
     return [
         tool
         for toolset, tools in by_set.items()
-        for tool in tools
         if toolset in config.toolsets
-        and (config.tools is None or tool.name in config.tools)
-        and not (config.read_only and not only_reads(tool))
+        for tool in tools
+        if (config.tools is None or tool.name in config.tools) and (only_reads(tool) or not config.read_only)
     ]
 
 
@@ -116,10 +115,17 @@ def only_reads(tool: Tool) -> bool:
 
 
 @cache
-def toolset_names() -> dict[Toolset, tuple[str, ...]]:
-    """Return the names of all tools by toolset.
+def definitions() -> Mapping[Toolset, Sequence[Tool]]:
+    """Return every tool of every toolset, to be looked at: there is nothing behind them."""
+    everything = ServerConfig(toolsets=frozenset(get_args(Toolset)))
+    return all_tools(cast("Backend", None), cast("DocsIndex", None), everything)
 
-    The tools are defined here and never called, so there is nothing behind them.
-    """
-    by_set = all_tools(cast("Backend", None), cast("DocsIndex", None), ServerConfig())
-    return {toolset: tuple(tool.name for tool in tools) for toolset, tools in by_set.items()}
+
+def toolset_names() -> dict[Toolset, tuple[str, ...]]:
+    """Return the names of the tools by toolset, of those toolsets that are offered unless told otherwise."""
+    usual = ServerConfig().toolsets
+    return {
+        toolset: tuple(tool.name for tool in tools)
+        for toolset, tools in definitions().items()
+        if toolset in usual
+    }
