@@ -53,12 +53,13 @@ def mock_for(label: str, given: Any) -> NewDouble:
 
 
 def outcomes_of(given: Any) -> tuple[Outcome, ...]:
-    """Return what a mock does, one after the other: anything that is no outcome is a result."""
-    if isinstance(given, _OUTCOMES):
-        return (given,)
-    if isinstance(given, list | tuple) and given and all(isinstance(entry, _OUTCOMES) for entry in given):
-        return tuple(given)
-    return (MockResult(data=given),)
+    """Return what a mock does, one after the other: anything that is no outcome is a result.
+
+    A list without any outcome is a result as well, as steps return lists.
+    """
+    if isinstance(given, list | tuple) and any(isinstance(entry, _OUTCOMES) for entry in given):
+        return tuple(entry if isinstance(entry, _OUTCOMES) else MockResult(data=entry) for entry in given)
+    return (given,) if isinstance(given, _OUTCOMES) else (MockResult(data=given),)
 
 
 def _fault_for(label: str, given: str | Fault) -> NewDouble:
