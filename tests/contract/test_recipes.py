@@ -19,10 +19,8 @@ from support.recipes import name_of, recipes, shared_fixtures, tool_of, write
 
 CARRIED_OUT_S = 110
 COMPILE = ("--outDir", ".", "--module", "nodenext", "--target", "es2022", "--skipLibCheck", "--noCheck")
-DEFINITIONS = {
-    tool["name"]: tool["inputSchema"]
-    for tool in json.loads((REPOSITORY / "tests" / "contract" / "definitions.json").read_text(encoding="utf-8"))
-}
+WRITTEN = REPOSITORY / "tests" / "contract" / "definitions.json"
+DEFINITIONS = {tool["name"]: tool["inputSchema"] for tool in json.loads(WRITTEN.read_text(encoding="utf-8"))}
 CALLS = [(block, tool) for block in blocks("json") if (tool := tool_of(block)) in DEFINITIONS]
 
 
@@ -34,9 +32,9 @@ def test_a_call_on_a_page_is_one_that_the_tool_takes(block: Block, tool: str) ->
 def _failures(folder: Path) -> dict[str, str]:
     """Carry out the tests in a folder; return what failed, by the folder of its page."""
     report = folder / "report.xml"
-    options = ("-q", "--no-header", "--import-mode=importlib", f"--junit-xml={report}", "-p", "no:cacheprovider")
+    options = ("-q", "--import-mode=importlib", f"--junit-xml={report}", "-p", "no:cacheprovider", ".")
     done = subprocess.run(
-        [sys.executable, "-m", "pytest", *options, "."],
+        [sys.executable, "-m", "pytest", *options],
         cwd=folder,
         env={**os.environ, "PYTHONPATH": str(folder)},
         capture_output=True,
@@ -60,7 +58,6 @@ def _failures(folder: Path) -> dict[str, str]:
 def python_failures(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, str]:
     folder = tmp_path_factory.mktemp("recipes_python")
     write(folder, "python")
-    (folder / "pytest.ini").write_text("[pytest]\n", encoding="utf-8")
     return _failures(folder)
 
 
@@ -71,23 +68,22 @@ def typescript_failures(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str
     (folder / "node_modules").symlink_to(modules, target_is_directory=True)
     (folder / "package.json").write_text('{"type": "module"}', encoding="utf-8")
     (folder / "serve.mjs").write_bytes((APPS / "pages" / "serve.mjs").read_bytes())
-    written = write(folder, "typescript")
-    sources = [f"{name_of(page)}.ts" for page in written]
+    write(folder, "typescript")
+    sources = [f"{name_of(page)}.ts" for page in recipes("typescript")]
     tsc = modules / "typescript" / "bin" / "tsc"
     done = subprocess.run(
         [node(), str(tsc), *COMPILE, *sources], cwd=folder, capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stdout
-    (folder / "conftest.py").write_text(shared_fixtures(node(), folder, written), encoding="utf-8")
-    (folder / "pytest.ini").write_text("[pytest]\n", encoding="utf-8")
+    (folder / "conftest.py").write_text(shared_fixtures(node(), folder), encoding="utf-8")
     return _failures(folder)
 
 
-@pytest.mark.parametrize("page", recipes())
+@pytest.mark.parametrize("page", recipes("python"))
 def test_a_recipe_holds_in_python(page: str, python_failures: Mapping[str, str]) -> None:
     assert python_failures.get(f"python_{name_of(page)}", "") == ""
 
 
-@pytest.mark.parametrize("page", recipes())
+@pytest.mark.parametrize("page", recipes("typescript"))
 def test_a_recipe_holds_in_typescript(page: str, typescript_failures: Mapping[str, str]) -> None:
     assert typescript_failures.get(f"typescript_{name_of(page)}", "") == ""

@@ -1,7 +1,7 @@
 """The recipes of the shipped pages as test files: the page's app, its calls of tools and its tests.
 
-Everything runs in one process of pytest. A page's app is its first block in a language; what it calls and does
-not define is not there, so that a recipe which lets a step run for real by mistake fails.
+A page's app is its first block in a language. What it calls and does not define is not there, so that a
+recipe which lets a step run for real by mistake fails.
 """
 
 from __future__ import annotations
@@ -70,7 +70,9 @@ def test_call(stepcue, call):
 
 
 def tool_of(block: Block) -> str:
-    """Return the tool that a JSON block is a call of: the one named last above it, or ""."""
+    """Return the tool that a JSON block is a call of: the page's, the one named last above it, or ""."""
+    if block.page.startswith("tools/"):
+        return block.page.removeprefix("tools/").removesuffix(".md").replace("-", "_")
     above = (ROOT / block.page).read_text(encoding="utf-8").splitlines()[: block.line - 2]
     said: list[str] = []
     for line in reversed(above):
@@ -81,10 +83,10 @@ def tool_of(block: Block) -> str:
     return named[-1] if named else ""
 
 
-def recipes() -> list[str]:
-    """Return the pages with an app and something to do with it."""
-    apps = {block.page for block in blocks("python") if block.page.startswith(FOLDER)}
-    return sorted(page for page in apps if _app(page, "python") and (_calls(page) or _tests(page)))
+def recipes(sdk: str) -> list[str]:
+    """Return the pages with an app in this SDK and something to do with it."""
+    pages = dict.fromkeys(block.page for block in blocks(sdk) if block.page.startswith(FOLDER))
+    return [page for page in pages if _app(page, sdk) and (_calls(page) or _tests(page))]
 
 
 def name_of(page: str) -> str:
@@ -92,14 +94,13 @@ def name_of(page: str) -> str:
     return re.sub(r"\W", "_", page.removeprefix(FOLDER).removesuffix(".md"))
 
 
-def write(folder: Path, sdk: str) -> list[str]:
-    """Write a folder with fixtures and tests for each recipe; return the pages that have an app in this SDK."""
+def write(folder: Path, sdk: str) -> None:
+    """Write a folder with the fixtures and tests of each recipe, and its app."""
+    (folder / "pytest.ini").write_text("[pytest]\n", encoding="utf-8")
     (folder / "your_code.py").write_text(_NAMES, encoding="utf-8")
-    written: list[str] = []
-    for page in recipes():
+    for page in recipes(sdk):
         app = _app(page, sdk)
-        if app is None:
-            continue
+        assert app is not None
         module = name_of(page)
         own = folder / f"{sdk}_{module}"
         own.mkdir()
@@ -117,13 +118,12 @@ def write(folder: Path, sdk: str) -> list[str]:
             )
         for number, code in enumerate(_tests(page)):
             (own / f"test_{sdk}_{module}_{number}.py").write_text(code, encoding="utf-8")
-        written.append(page)
-    return written
 
 
-def shared_fixtures(node: str, folder: Path, pages: list[str]) -> str:
+def shared_fixtures(node: str, folder: Path) -> str:
     """Return the conftest.py that starts one Node.js process for all apps in TypeScript."""
-    command = [node, "serve.mjs", ",".join(camel(name) for name in your_names()), *map(name_of, pages)]
+    pages = map(name_of, recipes("typescript"))
+    command = [node, "serve.mjs", ",".join(camel(name) for name in your_names()), *pages]
     return _SHARED.replace("__NODE__", repr(command)).replace("__FOLDER__", repr(str(folder)))
 
 
