@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -31,8 +32,13 @@ STATUS = re.compile(r"`get_run_status` says `([A-Z]+)`")
 WAITS = re.compile(r"`waitingFor` has the kind `([a-z]+)`")
 
 
+@cache
+def _docs() -> DocsIndex:
+    return DocsIndex.open()
+
+
 def _text(path: str) -> str:
-    return DocsIndex.open().read(path).text
+    return _docs().read(path).text
 
 
 def test_the_page_lists_every_cause_once_and_no_other() -> None:
@@ -44,14 +50,14 @@ def test_the_page_lists_every_cause_once_and_no_other() -> None:
 
 
 def test_every_page_among_the_causes_is_about_one() -> None:
-    found = DocsIndex.open().list(category="causes", limit=100).pages
+    found = _docs().list(category="causes", limit=100).pages
 
     assert sorted(page.path for page in found) == sorted(f"causes/{cause}" for cause in Cause)
 
 
 @pytest.mark.parametrize("cause", Cause)
 def test_a_cause_is_kebab_case_with_pages_that_exist_and_a_test(cause: Cause) -> None:
-    docs = DocsIndex.open()
+    docs = _docs()
 
     assert re.fullmatch(r"[a-z]+(-[a-z]+)*", cause)
     assert PAGES[cause][0] == f"causes/{cause}"
@@ -91,7 +97,7 @@ async def test_the_answer_on_the_page_of_a_cause_is_what_explain_says(cause: Cau
 @pytest.mark.anyio
 async def test_calls_that_the_pages_of_causes_name_fit_the_tools() -> None:
     client = new_client()
-    async with lab(client, [], syncs=False) as it, Client(build_server(it.engine, DocsIndex.open())) as mcp:
+    async with lab(client, [], syncs=False) as it, Client(build_server(it.engine, _docs())) as mcp:
         assistant = await Assistant.meet(mcp)
         named = 0
         for cause in Cause:
@@ -100,3 +106,38 @@ async def test_calls_that_the_pages_of_causes_name_fit_the_tools() -> None:
                 assistant.check_advice(cause, {"next": code})
 
     assert named > 2 * len(Cause)
+
+
+@pytest.mark.parametrize(
+    ("symptom", "path"),
+    [
+        ("run stuck in RUNNING", "troubleshooting/start-here"),
+        ("nothing happens after I send the event", "troubleshooting/start-here"),
+        ("run cancelled by itself", "troubleshooting/start-here"),
+        ("no functions were triggered", "causes/no-function-listens"),
+        ("event had no effect", "causes/waits-not-met"),
+        ("401 when the engine calls my app", "causes/app-refuses-calls"),
+        ("connection refused app unreachable", "causes/app-unreachable"),
+        ("StepOutputTooLargeError", "causes/size-limit"),
+        ("could not find function with ID", "causes/invoke-not-started"),
+        ("EmptyReplyError", "causes/replay-differs"),
+        ("how do I retry a failed step", "concepts/retries-and-backoff"),
+        ("cancel a running function", "concepts/cancellation"),
+        ("debounce", "guides/debounce-and-batching"),
+        ("throttle a function", "guides/throttle-and-rate-limit"),
+    ],
+)
+def test_a_symptom_finds_its_cause_and_a_general_question_its_general_page(symptom: str, path: str) -> None:
+    hits = _docs().search(symptom, limit=8).results
+    found = list(dict.fromkeys(hit.path for hit in hits))
+    causes = [name for name in found[: found.index(path)] if name.startswith("causes/")]
+
+    assert path in found[:5]
+    assert path.startswith("causes/") or causes == []
+
+
+@pytest.mark.parametrize("cause", Cause)
+def test_the_code_of_a_cause_finds_its_page_first(cause: Cause) -> None:
+    first = _docs().search(cause, limit=3).results[0]
+
+    assert first.path == f"causes/{cause}"
