@@ -214,7 +214,10 @@ def _next(facts: EventFacts, verdicts: tuple[FunctionVerdict, ...]) -> Forecast:
     for verdict in verdicts:
         is_to_come = verdict.cause in _TO_COME and verdict.run_id is None
         if is_to_come and verdict.until_ms is not None:
-            text = f"{quoted(verdict.function_slug)} starts, unless another such event comes first"
+            unless = "or earlier, when the batch is full"
+            if verdict.cause is Cause.DEBOUNCED:
+                unless = "unless another such event comes first"
+            text = f"{quoted(verdict.function_slug)} starts, {unless}"
             return Forecast(text=text, at_ms=verdict.until_ms)
         if verdict.cause is Cause.RATE_LIMITED:
             text = f"nothing; an event like it starts {quoted(verdict.function_slug)} again from then on"

@@ -1,4 +1,4 @@
-"""Which pages of the shipped documentation help with which cause, most helpful first.
+"""Which pages of the shipped documentation help with which cause: its own, then the most helpful others.
 
 Only their paths are known here, as text; a test sees to it that each of them exists.
 """
@@ -25,7 +25,7 @@ _SIGNAL: Final = "steps/wait-for-signal"
 _KEYS: Final = "reference/signing-keys"
 _PAUSE: Final = "tools/pause-function"
 
-PAGES: Final[Mapping[Cause, tuple[str, ...]]] = {
+_MORE: Final[Mapping[Cause, tuple[str, ...]]] = {
     Cause.SLEEPING: ("steps/sleep",),
     Cause.WAITING_FOR_EVENT: (_EVENT, "tools/send-event"),
     Cause.EVENT_NEVER_SEEN: (_EVENT, "tools/send-event"),
@@ -95,4 +95,7 @@ PAGES: Final[Mapping[Cause, tuple[str, ...]]] = {
     Cause.PAUSED_AT_EVENT: (_PAUSE,),
     Cause.FUNCTION_REMOVED: (_RUNS, _CONNECTION),
     Cause.ENGINE_EVENT: ("guides/failure-handlers", _TRIGGERS),
+}
+PAGES: Final[Mapping[Cause, tuple[str, ...]]] = {
+    cause: (f"causes/{cause}", *more) for cause, more in _MORE.items()
 }

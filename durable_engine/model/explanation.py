@@ -11,7 +11,7 @@ from durable_engine.model.views import RunView
 
 
 class Cause(StrEnum):
-    """All there is to say in one word; the page `troubleshooting/causes` has a row for each."""
+    """All there is to say in one word; each has a page, `causes/` and the word."""
 
     # A run that waits.
     SLEEPING = "sleeping"

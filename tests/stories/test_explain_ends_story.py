@@ -109,7 +109,7 @@ async def test_a_run_that_failed_in_a_step_names_step_place_and_attempt() -> Non
     assert facts(answer, "attempt") == ["attempt 1 of 1 failed, and no more followed"]
     assert answer["happensNext"] == {"what": "nothing: it has ended", "byItself": False}
     assert f'rerun runId="{answer["runId"]}" fromStep="charge" repeats this one' in answer["whatToDo"][1]
-    assert answer["docs"][0] == "guides/debug-a-failed-run"
+    assert answer["docs"][:2] == ["causes/failed-in-step", "guides/debug-a-failed-run"]
 
 
 async def test_a_run_that_failed_outside_of_steps_says_so() -> None:
@@ -318,7 +318,7 @@ async def test_too_many_steps_name_the_first_that_was_too_much() -> None:
 
     assert answer["cause"] == "step-limit"
     assert "exceeded the step limit of 1000 steps with step 'nap'" in answer["message"]
-    assert answer["docs"] == ["reference/limits"]
+    assert answer["docs"] == ["causes/step-limit", "reference/limits"]
 
 
 async def test_results_that_are_too_large_together_say_how_large() -> None:

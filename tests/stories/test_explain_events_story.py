@@ -213,6 +213,7 @@ async def test_an_event_in_a_batch_says_when_the_batch_starts() -> None:
         answer = await _explain(it, event_id)
         assert answer["cause"] == "batched"
         assert "its batch has 1 of 3 events" in answer["message"]
+        assert answer["happensNext"]["what"] == "'lab-job' starts, or earlier, when the batch is full"
         assert remaining_s(answer, it.clock.now_ms()) == pytest.approx(30, abs=1)
 
         await it.pass_time(31)

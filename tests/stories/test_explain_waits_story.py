@@ -68,7 +68,7 @@ async def test_a_run_that_sleeps_says_until_when() -> None:
         assert remaining_s(answer, it.clock.now_ms()) == pytest.approx(3_600, abs=5)
         assert answer["happensNext"]["byItself"]
         assert answer["next"].startswith(f'advance_time runId="{answer["runId"]}"')
-        assert answer["docs"] == ["steps/sleep"]
+        assert answer["docs"] == ["causes/sleeping", "steps/sleep"]
 
 
 async def test_a_wait_for_an_event_that_never_came_says_how_to_send_it_and_that_works() -> None:

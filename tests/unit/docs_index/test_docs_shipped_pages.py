@@ -163,7 +163,7 @@ def test_pages_about_sdk_use_show_both_languages() -> None:
         ("export a run as a test file", "tools/export-test"),
         ("stepcue test exit code", "reference/cli"),
         ("list of cause codes", "troubleshooting/causes"),
-        ("event-not-matched", "troubleshooting/causes"),
+        ("event-not-matched", "causes/event-not-matched"),
     ],
 )
 def test_questions_of_users_find_their_page_among_the_first_three(
