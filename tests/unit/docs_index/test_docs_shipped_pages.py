@@ -30,7 +30,12 @@ PYTHON = re.compile(r"```python\n(.*?)```", re.DOTALL)
 TYPESCRIPT = re.compile(r"```(?:typescript|tsx)\n(.*?)```", re.DOTALL)
 ONE_SDK = {
     "concepts/checkpointing.md",
+    "getting-started/nextjs.md",
+    "getting-started/python.md",
+    "getting-started/typescript.md",
     "guides/typescript-app.md",
+    "operations/serving-python.md",
+    "operations/serving-typescript.md",
 }
 """Pages about what only one of the SDKs has."""
 
