@@ -32,18 +32,20 @@ ADAPTERS: tuple[ModuleType, ...] = (
 )
 SDK = Path(inspect.getfile(inngest)).parent
 TYPES = """\
-import type { Inngest, InngestFunction } from "inngest";
+import type { BaseContext, Inngest, InngestFunction } from "inngest";
 import type { ConnectHandlerOptions } from "inngest/connect";
 import type { serve } from "inngest/node";
 
 export type client = ConstructorParameters<typeof Inngest>[0];
 export type fn = InngestFunction.Options;
 export type serving = Parameters<typeof serve>[0];
+export type handler = BaseContext<Inngest.Any>;
 export type connecting = Pick<ConnectHandlerOptions, Exclude<keyof ConnectHandlerOptions, keyof serving>>;
 """
 PAGES = {
     "client": "sdk/client-options",
     "fn": "sdk/function-options",
+    "handler": "sdk/function-options",
     "serving": "operations/serving-typescript",
     "connecting": "operations/connect",
 }
@@ -77,6 +79,13 @@ def test_every_option_in_python_is_on_its_page(page: str, call: object) -> None:
 
     assert len(parameters) >= 5
     assert _missing(page, parameters) == []
+
+
+def test_what_a_handler_in_python_gets_is_on_the_page() -> None:
+    names = [f"ctx.{name}" for name in inngest.Context.__annotations__]
+
+    assert len(names) >= 5
+    assert _missing("sdk/function-options", names) == []
 
 
 def test_every_adapter_in_python_is_on_its_page() -> None:
