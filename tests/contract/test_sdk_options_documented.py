@@ -19,6 +19,7 @@ import inngest.flask
 import inngest.tornado
 import pytest
 from inngest._internal.const import EnvKey
+from pydantic import BaseModel
 from support.node import APPS, node, packages
 
 from docs_index import DocsIndex
@@ -29,6 +30,19 @@ ADAPTERS: tuple[ModuleType, ...] = (
     inngest.fast_api,
     inngest.flask,
     inngest.tornado,
+)
+CONFIGURATION: tuple[type[BaseModel], ...] = (
+    inngest.Batch,
+    inngest.Cancel,
+    inngest.Concurrency,
+    inngest.Debounce,
+    inngest.Priority,
+    inngest.RateLimit,
+    inngest.Singleton,
+    inngest.Throttle,
+    inngest.Timeouts,
+    inngest.TriggerCron,
+    inngest.TriggerEvent,
 )
 SDK = Path(inspect.getfile(inngest)).parent
 TYPES = """\
@@ -86,6 +100,11 @@ def test_what_a_handler_in_python_gets_is_on_the_page() -> None:
 
     assert len(names) >= 5
     assert _missing("sdk/function-options", names) == []
+
+
+@pytest.mark.parametrize("made_of", CONFIGURATION)
+def test_every_field_of_an_option_in_python_is_on_the_page(made_of: type[BaseModel]) -> None:
+    assert _missing("sdk/function-options", made_of.model_fields) == []
 
 
 def test_every_adapter_in_python_is_on_its_page() -> None:
