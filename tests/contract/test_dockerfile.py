@@ -142,7 +142,7 @@ async def test_its_command_runs_its_health_check_tells_and_its_neighbours_are_an
 
 def test_the_compose_example_is_right_about_names_and_ports() -> None:
     text = PAGE.read_text(encoding="utf-8")
-    (compose,) = re.findall(r"```yaml\n(.*?)```", text, re.DOTALL)
+    compose, app_alone = re.findall(r"```yaml\n(.*?)```", text, re.DOTALL)
 
     assert f"INNGEST_DEV: http://stepcue:{DEFAULT_PORT}" in compose
     assert "--allow-host stepcue" in compose
@@ -150,3 +150,6 @@ def test_the_compose_example_is_right_about_names_and_ports() -> None:
     assert " ".join(json.loads(_last("CMD"))) in compose
     assert {"  stepcue:", "  app:", "volumes:", "services:"} <= set(compose.splitlines())
     assert "stepcue-data:/data" in compose
+    (host,) = re.findall(r"INNGEST_DEV: http://([\w.]+):8288", app_alone)
+    assert f"--allow-host {host}" in text
+    assert f'"{host}:host-gateway"' in app_alone

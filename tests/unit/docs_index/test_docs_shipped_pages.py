@@ -30,7 +30,12 @@ PYTHON = re.compile(r"```python\n(.*?)```", re.DOTALL)
 TYPESCRIPT = re.compile(r"```(?:typescript|tsx)\n(.*?)```", re.DOTALL)
 ONE_SDK = {
     "concepts/checkpointing.md",
+    "getting-started/nextjs.md",
+    "getting-started/python.md",
+    "getting-started/typescript.md",
     "guides/typescript-app.md",
+    "operations/serving-python.md",
+    "operations/serving-typescript.md",
 }
 """Pages about what only one of the SDKs has."""
 
@@ -102,6 +107,22 @@ def test_pages_about_sdk_use_show_both_languages() -> None:
         ("add to codex", "getting-started/connect-codex"),
         ("windsurf", "getting-started/connect-windsurf"),
         ("docker compose", "getting-started/docker"),
+        ("start with inngest in python", "getting-started/python"),
+        ("next.js route", "getting-started/nextjs"),
+        ("inngestgo", "getting-started/go"),
+        ("serve functions from hono", "operations/serving-typescript"),
+        ("django urls", "operations/serving-python"),
+        ("app registers with http behind a proxy", "operations/serve-an-app"),
+        ("why is my app listed twice", "operations/apps-and-sync"),
+        ("sync after a deploy", "operations/apps-and-sync"),
+        ("vercel deployment protection", "operations/deploy-hosting"),
+        ("websocket worker", "operations/connect"),
+        ("INNGEST_STREAMING", "operations/streaming"),
+        ("is_production", "operations/dev-and-cloud-mode"),
+        ("request_timeout", "sdk/client-options"),
+        ("options of createFunction", "sdk/function-options"),
+        ("client.send_sync", "sdk/send-events"),
+        ("event key or signing key", "sdk/event-keys"),
         ("port 8288 already in use", "troubleshooting/connection"),
         ("my log lines are printed several times", "troubleshooting/runs"),
         ("on_failure handler", "guides/failure-handlers"),
