@@ -14,13 +14,18 @@ from durable_engine.http_api.errors import status_of
 from mcp_server.errors import REFUSED
 from mcp_server.render.faults import ENGINE_ERRORS, ENGINE_MESSAGES
 from mcp_server.testing.command import FAILED, PASSED, UNUSABLE
-from tests.support.page_tables import names, rows, text_of
-from tests.support.said_messages import GAP, codes, raised
+from support.page_tables import names, rows, text_of
+from support.said_messages import GAP, codes, raised
 
 ROOT = Path(__file__).resolve().parents[2]
 ERRORS = text_of("reference/errors")
 EXCEPTIONS = text_of("reference/exceptions")
-SPANS = [span for span in names(ERRORS + EXCEPTIONS) if len(span) >= 8]
+SPANS = [
+    span
+    for row in rows(ERRORS) + rows(EXCEPTIONS)
+    for span in names(row[0])
+    if len(span.replace("…", "")) >= 8
+]
 HTTP_API = sorted((ROOT / "durable_engine/http_api").rglob("*.py"))
 AT_START = frozenset(
     {
