@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from support.page_tables import names, rows, text_of
+from support.said_messages import GAP, codes, raised
 
 import docs_index.errors
 from docs_index import DocsIndexError
@@ -14,8 +16,6 @@ from durable_engine.http_api.errors import status_of
 from mcp_server.errors import REFUSED
 from mcp_server.render.faults import ENGINE_ERRORS, ENGINE_MESSAGES
 from mcp_server.testing.command import FAILED, PASSED, UNUSABLE
-from support.page_tables import names, rows, text_of
-from support.said_messages import GAP, codes, raised
 
 ROOT = Path(__file__).resolve().parents[2]
 ERRORS = text_of("reference/errors")

@@ -1,4 +1,4 @@
-"""Every route of the server is on one of the two pages of routes, and no route is there that is not served."""
+"""Every route of the server is on one of the two pages of routes, and no other route is."""
 
 from __future__ import annotations
 

@@ -14,7 +14,7 @@ _HOLD_CODES = frozenset({"code", "_CODES", "_INTERNAL", "MISSING", "MALFORMED"})
 
 
 def raised(file: Path, errors: frozenset[str]) -> Iterator[str]:
-    """Yield the messages of these exceptions that a file makes, with gaps, without those that wrap another."""
+    """Yield the messages of these exceptions that a file makes, with gaps; none that wraps another."""
     for call in _calls(file):
         if _name(call.func) in errors and call.args:
             for text in _texts(call.args[0]):
