@@ -31,6 +31,12 @@ TYPESCRIPT = re.compile(r"```(?:typescript|tsx)\n(.*?)```", re.DOTALL)
 ONE_SDK = {
     "concepts/checkpointing.md",
     "guides/typescript-app.md",
+    "sdk/eslint.md",
+    "sdk/python-migrations.md",
+    "sdk/python-pydantic.md",
+    "sdk/python-sync-and-async.md",
+    "sdk/tracing.md",
+    "sdk/typescript-3-to-4.md",
 }
 """Pages about what only one of the SDKs has."""
 
