@@ -31,6 +31,7 @@ TYPESCRIPT = re.compile(r"```(?:typescript|tsx)\n(.*?)```", re.DOTALL)
 ONE_SDK = {
     "concepts/checkpointing.md",
     "guides/typescript-app.md",
+    "sdk/durable-endpoints.md",
     "sdk/eslint.md",
     "sdk/python-migrations.md",
     "sdk/python-pydantic.md",
