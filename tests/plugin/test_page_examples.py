@@ -1,10 +1,14 @@
-"""The tests that the pages about the SDKs show pass on the Python functions that they show."""
+"""The tests that the pages about the SDKs show pass on the functions that they show, in both languages."""
 
 from __future__ import annotations
 
 import json
+import os
+import re
+import subprocess
 import sys
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -12,8 +16,10 @@ import fastapi
 import inngest
 import inngest.fast_api
 import pytest
-from support.pages import blocks, pages_of, unbound
+from support.node import APPS, node, packages
+from support.pages import blocks, camel, pages_of, unbound, your_names
 
+from durable_engine.testing.bench import Bench
 from durable_engine.testing.stepcue import Stepcue
 
 
@@ -33,7 +39,14 @@ def _scenarios(page: str) -> list[dict[str, Any]]:
     return [block for block in shown if "expect" in block or "mocks" in block or "faults" in block]
 
 
-SHOWN = [page for page in pages_of("python") if page.startswith("sdk/") and _scenarios(page)]
+def _shown_in(language: str) -> list[str]:
+    return [page for page in pages_of(language) if page.startswith("sdk/") and _scenarios(page)]
+
+
+WRONG = {"sdk/eslint.md"}
+"""Pages whose test finds the mistake that they show."""
+NEEDS_MORE = re.compile(r'from "(?:vitest|inngest/react)"')
+"""What blocks import that is not installed here."""
 
 
 @pytest.fixture
@@ -56,7 +69,49 @@ def stepcue_app(page: str, monkeypatch: pytest.MonkeyPatch) -> fastapi.FastAPI:
     return app
 
 
-@pytest.mark.parametrize("page", SHOWN)
-def test_what_a_page_says_about_its_functions_comes_true(page: str, stepcue: Stepcue) -> None:
+@pytest.mark.parametrize("page", _shown_in("python"))
+def test_what_a_page_says_about_its_python_functions_comes_true(page: str, stepcue: Stepcue) -> None:
     for scenario in _scenarios(page):
         stepcue.scenario(scenario)
+
+
+def _typescript() -> dict[str, list[str]]:
+    """Return the blocks that can run, by the name of their page."""
+    found: dict[str, list[str]] = {}
+    for block in blocks("typescript"):
+        if block.page in _shown_in("typescript") and not NEEDS_MORE.search(block.code):
+            found.setdefault(Path(block.page).stem, []).append(block.code)
+    return found
+
+
+@pytest.fixture(scope="module")
+def served_pages(stepcue_origin: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Run an app on Node.js with the functions of all pages; yields its serve endpoint without the page."""
+    folder = tmp_path_factory.mktemp("shown")
+    (folder / "node_modules").symlink_to(packages(APPS / "pages"), target_is_directory=True)
+    shown = {"names": [camel(name) for name in your_names()], "pages": _typescript()}
+    (folder / "shown.json").write_text(json.dumps(shown), encoding="utf-8")
+    command = [node(), str(APPS / "pages" / "app.mjs"), str(folder)]
+    env = {**os.environ, "INNGEST_DEV": stepcue_origin}
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, env=env
+    ) as app:
+        assert app.stdout is not None
+        try:
+            origin = next(line.split(" on ")[1].strip() for line in app.stdout if " on http" in line)
+            yield f"{origin}/api/inngest"
+        finally:
+            app.terminate()
+
+
+@pytest.mark.parametrize("page", [f"sdk/{name}.md" for name in _typescript()])
+def test_what_a_page_says_about_its_typescript_functions_comes_true(
+    page: str, served_pages: str, stepcue_bench: Bench
+) -> None:
+    with stepcue_bench.engine(f"{served_pages}/{Path(page).stem}") as stepcue:
+        for scenario in _scenarios(page):
+            if page in WRONG:
+                with pytest.raises(AssertionError):
+                    stepcue.scenario(scenario)
+            else:
+                stepcue.scenario(scenario)
