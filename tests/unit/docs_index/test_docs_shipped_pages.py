@@ -36,6 +36,13 @@ ONE_SDK = {
     "guides/typescript-app.md",
     "operations/serving-python.md",
     "operations/serving-typescript.md",
+    "sdk/durable-endpoints.md",
+    "sdk/eslint.md",
+    "sdk/python-migrations.md",
+    "sdk/python-pydantic.md",
+    "sdk/python-sync-and-async.md",
+    "sdk/tracing.md",
+    "sdk/typescript-3-to-4.md",
 }
 """Pages about what only one of the SDKs has."""
 
