@@ -48,6 +48,7 @@ def bench() -> Iterator[Bench]:
         yield bench
 
 
+# Tornado is neither ASGI nor WSGI.
 @pytest.mark.parametrize("block", [block for block in _apps() if "tornado" not in block.code], ids=_id)
 def test_an_app_on_a_page_passes_the_tests_beside_it(
     block: Block, bench: Bench, monkeypatch: pytest.MonkeyPatch
