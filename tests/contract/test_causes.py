@@ -49,6 +49,12 @@ def test_the_page_lists_every_cause_once_and_no_other() -> None:
     assert sorted(listed) == sorted((cause.value, cause.value) for cause in Cause)
 
 
+def test_the_page_by_symptom_leads_to_every_cause() -> None:
+    linked = re.findall(r"\]\(\.\./causes/([a-z-]+)\.md\)", _text("troubleshooting/start-here"))
+
+    assert set(linked) == {cause.value for cause in Cause}
+
+
 def test_every_page_among_the_causes_is_about_one() -> None:
     found = _docs().list(category="causes", limit=100).pages
 
