@@ -25,7 +25,9 @@ _FURTHER_SECTIONS = (0.2, 0.1, 0.05)
 _SAME_SDK = 1.25
 _OTHER_SDK = 0.7
 _MIGRATION = 0.8
-_CAUSE = 0.75
+# One page of many about one cause of `explain`: they repeat the words of the field, and would come before
+# the general pages about them.
+_CAUSE = 0.9
 _CAUSES = "causes/"
 _MIGRATION_WORDS = ("migrat", "upgrad")
 
@@ -67,7 +69,7 @@ class Searcher:
     def page_ranks(self, text: str) -> Mapping[str, float]:
         """Return path → relevance of the pages that hold words of `text`; pages without any are missing."""
         plan = self._planner.plan(text)
-        sections = self._section_scores(plan, text)
+        sections = self._index.section_scores(plan.terms)
         return self._page_totals(plan, sections)
 
     def _nearest_word(self, word: str) -> str | None:
@@ -78,7 +80,7 @@ class Searcher:
         return Spelling((page.text for page in self._corpus.pages.values()), self._index.identifiers)
 
     def _scores(self, plan: Plan, query: str) -> dict[int, float]:
-        sections = self._section_scores(plan, query)
+        sections = self._index.section_scores(plan.terms)
         totals = self._page_totals(plan, sections)
         wanted = sdks.mentioned(query)
         wants_migration = any(word in query.lower() for word in _MIGRATION_WORDS)
@@ -88,22 +90,11 @@ class Searcher:
             score = own + _PAGE_SHARE * totals[section.path]
             if wanted and section.sdks:
                 score *= _SAME_SDK if wanted & set(section.sdks) else _OTHER_SDK
+            if section.path.startswith(_CAUSES):
+                score *= _CAUSE
             if not wants_migration and any(word in section.path for word in _MIGRATION_WORDS):
                 score *= _MIGRATION
             scores[position] = score
-        return scores
-
-    def _section_scores(self, plan: Plan, query: str) -> dict[int, float]:
-        """Return the scores of sections, less for pages about one cause unless the query has its code.
-
-        There are many of them; they repeat the words of the field and would come before its general pages.
-        """
-        asked = query.lower()
-        scores = dict(self._index.section_scores(plan.terms))
-        for position in scores:
-            page, _, code = self._corpus.sections[position].path.partition(_CAUSES)
-            if code and not page and code not in asked:
-                scores[position] *= _CAUSE
         return scores
 
     def _page_totals(self, plan: Plan, sections: Mapping[int, float]) -> dict[str, float]:
@@ -118,6 +109,8 @@ class Searcher:
             best, *further = sorted(scores, reverse=True)
             shares = (share * score for share, score in zip(_FURTHER_SECTIONS, further, strict=False))
             totals[path] = best + sum(shares) + whole.get(path, 0.0)
+            if path.startswith(_CAUSES):
+                totals[path] *= _CAUSE
         return totals
 
     def _spread(self, ranked: Iterable[int]) -> list[int]:

