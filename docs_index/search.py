@@ -25,7 +25,9 @@ _FURTHER_SECTIONS = (0.2, 0.1, 0.05)
 _SAME_SDK = 1.25
 _OTHER_SDK = 0.7
 _MIGRATION = 0.8
-_CAUSE = 0.85
+# One page of many about one cause of `explain`: they repeat the words of the field, and would come before
+# the general pages about them.
+_CAUSE = 0.9
 _CAUSES = "causes/"
 _MIGRATION_WORDS = ("migrat", "upgrad")
 
@@ -68,7 +70,7 @@ class Searcher:
         """Return path → relevance of the pages that hold words of `text`; pages without any are missing."""
         plan = self._planner.plan(text)
         sections = self._index.section_scores(plan.terms)
-        return self._page_totals(plan, sections, text)
+        return self._page_totals(plan, sections)
 
     def _nearest_word(self, word: str) -> str | None:
         return self._spelling.nearest(word)  # built on the first unknown word, which most queries do not have
@@ -79,21 +81,23 @@ class Searcher:
 
     def _scores(self, plan: Plan, query: str) -> dict[int, float]:
         sections = self._index.section_scores(plan.terms)
-        totals = self._page_totals(plan, sections, query)
+        totals = self._page_totals(plan, sections)
         wanted = sdks.mentioned(query)
         wants_migration = any(word in query.lower() for word in _MIGRATION_WORDS)
         scores: dict[int, float] = {}
         for position, own in sections.items():
             section = self._corpus.sections[position]
-            score = own * _general(section.path, query) + _PAGE_SHARE * totals[section.path]
+            score = own + _PAGE_SHARE * totals[section.path]
             if wanted and section.sdks:
                 score *= _SAME_SDK if wanted & set(section.sdks) else _OTHER_SDK
+            if section.path.startswith(_CAUSES):
+                score *= _CAUSE
             if not wants_migration and any(word in section.path for word in _MIGRATION_WORDS):
                 score *= _MIGRATION
             scores[position] = score
         return scores
 
-    def _page_totals(self, plan: Plan, sections: Mapping[int, float], query: str) -> dict[str, float]:
+    def _page_totals(self, plan: Plan, sections: Mapping[int, float]) -> dict[str, float]:
         """Return path → best section, a share of the next three, and the score of the page as a whole."""
         by_page: dict[str, list[float]] = {}
         for position, score in sections.items():
@@ -104,7 +108,9 @@ class Searcher:
         for path, scores in by_page.items():
             best, *further = sorted(scores, reverse=True)
             shares = (share * score for share, score in zip(_FURTHER_SECTIONS, further, strict=False))
-            totals[path] = (best + sum(shares) + whole.get(path, 0.0)) * _general(path, query)
+            totals[path] = best + sum(shares) + whole.get(path, 0.0)
+            if path.startswith(_CAUSES):
+                totals[path] *= _CAUSE
         return totals
 
     def _spread(self, ranked: Iterable[int]) -> list[int]:
@@ -136,15 +142,6 @@ class Searcher:
             score=round(score, 3),
             why=_without_parts(held),
         )
-
-
-def _general(path: str, query: str) -> float:
-    """Return less than 1 for one of the many pages about one cause, unless the query has its code.
-
-    They repeat the words of the field, and would come before the general pages about them.
-    """
-    is_cause = path.startswith(_CAUSES) and path.removeprefix(_CAUSES) not in query.lower()
-    return _CAUSE if is_cause else 1.0
 
 
 def _without_parts(labels: Iterable[str]) -> tuple[str, ...]:
