@@ -18,6 +18,8 @@ from docs_index import DocsIndex
         ("pass a database client to functions", "dependency-injection"),
         ("encrypt step output", "encryption"),
         ("encryption key rotation", "encryption"),
+        ("keep step results in s3", "remote-state"),
+        ("answer of a durable endpoint under my own domain", "durable-endpoints"),
         ("sentry", "error-tracking"),
         ("report all failed functions to datadog", "error-tracking"),
         ("use pino or winston as logger", "logging"),
