@@ -39,6 +39,7 @@ from docs_index import DocsIndex
         ("serveHost", "typescript-3-to-4"),
         ("step.parallel removed in python", "python-migrations"),
         ("go sdk", "go"),
+        ("asyncio.gather with steps", "python-sync-and-async"),
         ("time.sleep blocks the event loop", "python-sync-and-async"),
         ("pydantic model as step output", "python-pydantic"),
         ("workflows that users define themselves", "workflow-kit"),
