@@ -18,6 +18,10 @@ from docs_index import DocsIndex
         ("pass a database client to functions", "dependency-injection"),
         ("encrypt step output", "encryption"),
         ("encryption key rotation", "encryption"),
+        ("keep step results in s3", "remote-state"),
+        ("answer of a durable endpoint under my own domain", "durable-endpoints"),
+        ("golang", "go"),
+        ("otel", "tracing"),
         ("sentry", "error-tracking"),
         ("report all failed functions to datadog", "error-tracking"),
         ("use pino or winston as logger", "logging"),
@@ -37,9 +41,10 @@ from docs_index import DocsIndex
         ("serveHost", "typescript-3-to-4"),
         ("step.parallel removed in python", "python-migrations"),
         ("go sdk", "go"),
+        ("asyncio.gather with steps", "python-sync-and-async"),
         ("time.sleep blocks the event loop", "python-sync-and-async"),
         ("pydantic model as step output", "python-pydantic"),
-        ("workflows that users define themselves", "workflow-kit"),
+        ("react editor for workflows", "workflow-kit"),
     ],
 )
 def test_a_question_about_the_sdks_finds_its_page(shipped: DocsIndex, query: str, path: str) -> None:
