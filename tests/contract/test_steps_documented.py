@@ -1,4 +1,4 @@
-"""Every step of the SDKs, and each of its options, is on its page in `steps/`."""
+"""Every step of the SDKs with its options, and all that functions and handlers have, is on its page."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def _members(declaration: str) -> Iterator[str]:
     for line in declaration.splitlines():
         if match := re.match(r"  (\w+): \{$", line):
             outer = match[1]
-        elif match := re.match(r"  (\w+): ", line):
+        elif match := re.match(r"  (\w+)\??: ", line):
             outer = ""
             yield match[1]
         elif outer and (match := re.match(r"    (\w+): ", line)):
@@ -131,3 +131,20 @@ def test_sync_functions_of_python_have_the_same_steps() -> None:
         return {name: list(inspect.signature(step).parameters) for name, step in found if name[0] != "_"}
 
     assert steps(inngest.StepSync) == steps(inngest.Step)
+
+
+def test_options_of_functions_and_arguments_of_handlers_are_on_their_page() -> None:
+    options = re.search(r"interface Options<.*?\{\n(.*?)\n  \}", _declared("InngestFunction.d.ts"), re.DOTALL)
+    context = re.search(r"type BaseContext<.*? = \{\n(.*?)\n\}", _declared("../types.d.ts"), re.DOTALL)
+    assert options is not None
+    assert context is not None
+    typescript = re.findall(r"^    (\w+)\??:", options[1], re.MULTILINE) + list(_members(context[1]))
+    python = [
+        *inspect.signature(inngest.Inngest.create_function).parameters,
+        *typing.get_type_hints(inngest.Context),
+    ]
+    assert {"retries", "runId"} <= set(typescript)
+
+    text = DocsIndex.open().read("concepts/functions").text
+    names = (set(typescript) | set(python)) - {"self", "experimentalCheckpointing"}
+    assert [name for name in sorted(names) if not re.search(rf"`(?:ctx\.)?{name}`", text)] == []
