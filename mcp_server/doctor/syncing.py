@@ -18,6 +18,8 @@ from mcp_server.doctor.facts import AppFacts, EngineFacts, Facts
 _ERROR_CHARS: Final = 300
 _REGISTERS_AT: Final = re.compile(r"Failed request to (https?://[^\s/]{1,200})/fn/register")
 """What the Python SDK says when it cannot reach the engine that INNGEST_DEV names."""
+_FOREIGN_HOST: Final = re.compile(r"Host '([^'\s]{1,200})' is not served here")
+"""What this engine says to who calls it by a name that it was not told."""
 _ELSEWHERE: Final = "registered its functions with another server"
 _REFUSED: Final = ("sent functions that cannot be used", "could not register its functions")
 _NO_ANSWER: Final = ("The app at ", "Unable to reach the app", "not synced yet", "http")
@@ -82,6 +84,15 @@ def _failed(app: AppFacts, error: str, engine: EngineFacts) -> Check:
             "go there, too.",
             f"Restart the app with INNGEST_DEV={engine.origin} (INNGEST_DEV=1 means port 8288), and without "
             "INNGEST_BASE_URL.",
+            app=app.url,
+        )
+    if foreign := _FOREIGN_HOST.search(error):
+        name = one_line(foreign[1], 200)
+        return problem(
+            "app-engine",
+            f"The app calls this engine {name}, a name that it was not told, so its sync was refused.",
+            f"Start Stepcue with --allow-host {name}, if that is a name of this machine or container, or the "
+            f"app with INNGEST_DEV={engine.origin}.",
             app=app.url,
         )
     if any(words in error for words in _REFUSED) or not error.startswith(_NO_ANSWER):

@@ -110,6 +110,13 @@ def test_an_app_that_means_this_engine_and_cannot_reach_it_is_in_a_container():
     assert "INNGEST_DEV=http://host.docker.internal:8288" in check.fix
 
 
+def test_a_name_of_this_engine_that_it_was_not_told_is_named():
+    said = "could not register its functions: Host 'stepcue:8288' is not served here."
+    check = judged(app_facts(error=f"The app at {URL} {said}"))["app-engine"]
+
+    assert "--allow-host stepcue:8288" in check.fix
+
+
 @pytest.mark.parametrize(
     "error",
     [
