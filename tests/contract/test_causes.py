@@ -120,7 +120,7 @@ async def test_calls_that_the_pages_of_causes_name_fit_the_tools() -> None:
         ("run stuck in RUNNING", "troubleshooting/start-here"),
         ("nothing happens after I send the event", "troubleshooting/start-here"),
         ("run cancelled by itself", "troubleshooting/start-here"),
-        ("no functions were triggered", "troubleshooting/start-here"),
+        ("no functions were triggered", "concepts/triggers"),
         ("event had no effect", "causes/waits-not-met"),
         ("401 when the engine calls my app", "causes/app-refuses-calls"),
         ("connection refused app unreachable", "causes/app-unreachable"),

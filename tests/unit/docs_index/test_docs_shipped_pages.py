@@ -137,7 +137,7 @@ def test_pages_about_sdk_use_show_both_languages() -> None:
         ("how long is the backoff between attempts", "concepts/retries-and-backoff"),
         ("NonRetriableError", "concepts/errors"),
         ("run is stuck in RUNNING", "troubleshooting/start-here"),
-        ("event does not start my function", "troubleshooting/runs"),
+        ("event does not start my function", "troubleshooting/start-here"),
         ("poll_run_status timeout", "tools/poll-run-status"),
         ("step output too large", "guides/large-state"),
         ("--in-memory", "reference/cli"),
