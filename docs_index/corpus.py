@@ -12,7 +12,7 @@ from docs_index.model import Page, Section
 from docs_index.page_files import FolderPages
 from docs_index.results import CorpusEntry
 
-_PREFIXES = ("https://", "http://")
+_SCHEMES = ("https://", "http://")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,13 +63,9 @@ class Corpus:
         found: dict[str, str] = {}
         for page in self.pages.values():
             source = page.provenance.source
-            if source.startswith(_PREFIXES) and source not in of_corpora:
+            if source.startswith(_SCHEMES) and source not in of_corpora:
                 found.setdefault(bare_address(source), page.path)
         return found
-
-    def count(self, name: str) -> int:
-        """Return the number of pages of a corpus."""
-        return next((part.pages for part in self.parts if part.name == name), 0)
 
 
 def combine(folders: Iterable[FolderPages], notices: Iterable[str] = ()) -> Corpus:
