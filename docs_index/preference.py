@@ -57,6 +57,9 @@ def _repeats(corpus: Corpus, position: int, other: int) -> bool:
     if _rank(corpus, position) == _rank(corpus, other):
         return False
     left, right = _words(corpus.sections[position]), _words(corpus.sections[other])
+    # A limit or a default that is another one is what somebody asks for.
+    if any(character.isdigit() for word in left ^ right for character in word):
+        return False
     return len(left & right) >= _SAME * len(left | right)
 
 

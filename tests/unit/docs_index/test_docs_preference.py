@@ -120,10 +120,12 @@ def test_a_repeat_can_still_be_found_in_its_own_corpus_read_and_grepped(
 
 
 def test_another_number_is_no_repeat(open_docs: Callable[..., DocsIndex], library: Path) -> None:
-    other = OURS["steps/sleep.md"].replace("a year", "31 days")
-    write_corpus(library, "other", {"nap.md": other})
+    words = " ".join(f"word{letter}" for letter in "abcdefghijklmnopqrstuvwxyz")
+    pages = [{"nap.md": f"# Nap\n\n{words} for {limit}.\n"} for limit in ("7 days", "31 days", "some days")]
+    for name, page in zip(("a", "b", "c"), pages, strict=True):
+        write_corpus(library, name, page)
 
-    assert "other/nap#how-long" in found(open_docs(), "sleep how long whole seconds")
+    assert found(open_docs(), "nap wordq") == ["a/nap#nap", "b/nap#nap", "c/nap#nap"]
 
 
 def test_repeats_do_not_take_places_from_others(open_docs: Callable[..., DocsIndex], library: Path) -> None:
