@@ -21,8 +21,7 @@ _MAGIC = b"stepcue-docs-index 1\n"
 _DIGEST_BYTES = 32
 _PREFIX = "docs-"
 _SUFFIX = ".index"
-# A few projects, each with folders of its own, share the cache; an index has some megabytes.
-_KEPT = 12
+_KEPT = 2
 _ABANDONED_S = 3600.0
 _MAX_BYTES = 512 * 1024 * 1024
 
