@@ -34,9 +34,17 @@ def without_repeats(corpus: Corpus, ranked: Sequence[int], limit: int) -> list[t
     """
     if len(corpus.parts) < 2:
         return [(position, ()) for position in ranked[:limit]]
+    words: dict[int, frozenset[str]] = {}
     chosen: list[list[int]] = []
     for position in ranked[: limit + _LOOKED_AHEAD]:
-        alike = next((group for group in chosen if _repeats(corpus, position, group[0])), None)
+        words[position] = _words(corpus.sections[position])
+        rank = _rank(corpus, position)
+        repeated = (
+            group
+            for group in chosen
+            if rank != _rank(corpus, group[0]) and _say_the_same(words[position], words[group[0]])
+        )
+        alike = next(repeated, None)
         if alike is not None:
             alike.append(position)
         elif len(chosen) < limit:
@@ -53,14 +61,13 @@ def _rank(corpus: Corpus, position: int) -> int:
     return corpus.ranks[corpus.pages[corpus.sections[position].path].provenance.corpus]
 
 
-def _repeats(corpus: Corpus, position: int, other: int) -> bool:
-    if _rank(corpus, position) == _rank(corpus, other):
+def _say_the_same(left: frozenset[str], right: frozenset[str]) -> bool:
+    if min(len(left), len(right)) < _SAME * max(len(left), len(right)):
+        return False  # told without looking at the words, which would cost more than the search
+    if len(left & right) < _SAME * len(left | right):
         return False
-    left, right = _words(corpus.sections[position]), _words(corpus.sections[other])
     # A limit or a default that is another one is what somebody asks for.
-    if any(character.isdigit() for word in left ^ right for character in word):
-        return False
-    return len(left & right) >= _SAME * len(left | right)
+    return not any(character.isdigit() for word in left ^ right for character in word)
 
 
 def _words(section: Section) -> frozenset[str]:
