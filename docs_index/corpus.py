@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from docs_index import sdks
+from docs_index.analyser import words_of
 from docs_index.model import Page, Section
 from docs_index.page_files import FolderPages
 from docs_index.results import CorpusEntry
@@ -55,6 +56,11 @@ class Corpus:
     def ranks(self) -> Mapping[str, int]:
         """Name of a corpus → its place in the order of preference, from 0."""
         return {part.name: place for place, part in enumerate(self.parts)}
+
+    @cached_property
+    def name_words(self) -> Mapping[str, frozenset[str]]:
+        """Path → the words of the path and the title of a page."""
+        return {path: frozenset(words_of(f"{path} {page.title}")) for path, page in self.pages.items()}
 
     @cached_property
     def by_address(self) -> Mapping[str, str]:
