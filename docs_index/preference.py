@@ -8,9 +8,10 @@ from collections.abc import Sequence
 from docs_index.corpus import Corpus
 from docs_index.model import Section
 
-# Less than what tells a page on the topic from one that only mentions it.
-_PER_RANK = 0.95
-_LAST_RANK = 4
+# By place in the order; the last one is for all others. Of two pages on a topic, the longer one easily scores
+# some tenths more, and one that only mentions it scores half. With less, questions that only a later corpus
+# answers well lose their first place (tried with 250 questions on the shipped and the published pages).
+_FACTORS = (1.0, 0.85, 0.8, 0.76)
 # Sections that share this much of their words say the same.
 _SAME = 0.9
 _LOOKED_AHEAD = 20
@@ -19,7 +20,7 @@ _WORD = re.compile(r"\w+")
 
 def factor(corpus: Corpus, path: str) -> float:
     """Return what the score of a page counts: 1 in the most preferred corpus, a little less in each other."""
-    return _PER_RANK ** min(corpus.ranks[corpus.pages[path].provenance.corpus], _LAST_RANK)
+    return _FACTORS[min(corpus.ranks[corpus.pages[path].provenance.corpus], len(_FACTORS) - 1)]
 
 
 def without_repeats(corpus: Corpus, ranked: Sequence[int], limit: int) -> list[tuple[int, tuple[str, ...]]]:
