@@ -77,8 +77,6 @@ def read(root: Traversable, place: Place, before: FolderPages | None = None) -> 
     stamps = {name: stamp for name, _, stamp in sorted(found[:MAX_FILES], key=lambda file: file[0])}
     entries = {name: entry for name, entry, _ in found}
     known = before.files if before is not None and before.place == place else {}
-    if before is not None and known and stamps == {name: file.stamp for name, file in known.items()}:
-        return before
     files: dict[str, PageFile] = {}
     for name, stamp in stamps.items():
         file = known.get(name)
@@ -86,6 +84,8 @@ def read(root: Traversable, place: Place, before: FolderPages | None = None) -> 
             file = _read_file(name, entries[name], stamp, place)
         if file is not None:
             files[name] = file
+    if before is not None and before.place == place and files == before.files:
+        return before
     digest = hashlib.sha256(place.prefix.encode())
     pages: dict[str, Page] = {}
     for name, file in files.items():
