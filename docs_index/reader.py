@@ -10,6 +10,7 @@ from docs_index.results import ReadResult
 from docs_index.sections import anchor_of
 
 BUDGET_CHARS = 16_000
+_SURE_CHARS = 100
 _CUT_MARK = " … [line cut]"
 
 
@@ -61,6 +62,8 @@ def _find(page: Page, asked: str) -> Heading:
         lambda heading: heading.anchor == wanted,
         lambda heading: heading.text.lower() == wanted.lower(),
         lambda heading: bool(last) and heading.anchor in {anchor_of(wanted), anchor_of(last)},
+        # An answer shows only the beginning of an anchor without end.
+        lambda heading: len(wanted) >= _SURE_CHARS and heading.anchor.startswith(wanted),
     ):
         for heading in page.headings:
             if matches(heading):
