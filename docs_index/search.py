@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from docs_index import excerpt, sdks
+from docs_index import excerpt, preference, sdks
 from docs_index.analyser import words_of
 from docs_index.corpus import Corpus
 from docs_index.model import Section
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 MAX_LIMIT = 50
 _PER_PAGE = 2
+_WITH_ROOM = 2  # hits that may show code at some length; what comes after them is rarely read
 _PAGE_SHARE = 0.5
 _FURTHER_SECTIONS = (0.2, 0.1, 0.05)
 _SAME_SDK = 1.25
@@ -50,13 +51,14 @@ class Searcher:
         scores = {
             position: score
             for position, score in self._scores(plan, query).items()
-            if _passes(self._corpus.sections[position], sdk, category)
+            if _passes(self._corpus, self._corpus.sections[position], sdk, category)
         }
         ranked = sorted(scores, key=lambda position: (-scores[position], position))
-        weights = plan.weight_by_text()
+        wanted = sdks.mentioned(query) | ({sdk} if sdk else set())
+        chosen = preference.without_repeats(self._corpus, self._spread(ranked), limit)
         hits = tuple(
-            self._hit(self._corpus.sections[position], scores[position], plan, weights)
-            for position in self._spread(ranked)[:limit]
+            self._hit(self._corpus.sections[position], scores[position], plan, wanted, place, same_as)
+            for place, (position, same_as) in enumerate(chosen)
         )
         return SearchResult(
             query=query,
@@ -70,7 +72,8 @@ class Searcher:
         """Return path → relevance of the pages that hold words of `text`; pages without any are missing."""
         plan = self._planner.plan(text)
         sections = self._index.section_scores(plan.terms)
-        return self._page_totals(plan, sections)
+        totals = self._page_totals(plan, sections)
+        return {path: total * preference.factor(self._corpus, path) for path, total in totals.items()}
 
     def _nearest_word(self, word: str) -> str | None:
         return self._spelling.nearest(word)  # built on the first unknown word, which most queries do not have
@@ -94,7 +97,7 @@ class Searcher:
                 score *= _CAUSE
             if not wants_migration and any(word in section.path for word in _MIGRATION_WORDS):
                 score *= _MIGRATION
-            scores[position] = score
+            scores[position] = score * preference.factor(self._corpus, section.path)
         return scores
 
     def _page_totals(self, plan: Plan, sections: Mapping[int, float]) -> dict[str, float]:
@@ -124,13 +127,24 @@ class Searcher:
             (first if seen[path] <= _PER_PAGE else later).append(position)
         return first + later
 
-    def _hit(self, section: Section, score: float, plan: Plan, weights: Mapping[str, float]) -> SearchHit:
+    def _hit(
+        self,
+        section: Section,
+        score: float,
+        plan: Plan,
+        wanted: frozenset[str],
+        place: int,
+        same_as: tuple[str, ...],
+    ) -> SearchHit:
         page = self._corpus.pages[section.path]
-        shown = excerpt.of_section(section, page.lines, weights)
+        weights = plan.weight_by_text()
+        room = excerpt.ROOM if place < _WITH_ROOM else excerpt.LITTLE_ROOM
+        shown = excerpt.of_section(section, page.lines, weights, wanted=wanted, room=room)
         above = excerpt.terms_of(" ".join((*section.heading_path, page.description)))
         held = [plan.labels[term] for term in weights if term in shown.terms or term in above]
         return SearchHit(
             path=section.path,
+            provenance=page.provenance,
             title=page.title,
             heading_path=section.heading_path,
             section=section.heading.anchor,
@@ -141,6 +155,7 @@ class Searcher:
             category=section.category,
             score=round(score, 3),
             why=_without_parts(held),
+            same_as=same_as,
         )
 
 
@@ -153,6 +168,10 @@ def _without_parts(labels: Iterable[str]) -> tuple[str, ...]:
     return tuple(label for label in distinct if label.lower() not in covered)
 
 
-def _passes(section: Section, sdk: str | None, category: str | None) -> bool:
-    fits_sdk = sdk is None or not section.sdks or sdk in section.sdks
-    return fits_sdk and (category is None or section.category == category)
+def _passes(corpus: Corpus, section: Section, sdk: str | None, category: str | None) -> bool:
+    if sdk is not None and section.sdks and sdk not in section.sdks:
+        return False
+    return category is None or category in (
+        section.category,
+        corpus.pages[section.path].provenance.corpus,
+    )
