@@ -28,7 +28,7 @@ _CALLOUTS: Final = {
     "important": "Important",
 }
 _INLINE: Final = frozenset("abbr cite dfn font ins label mark q s samp small span strike sub sup time tt u var kbd".split())
-_DROPPED: Final = frozenset("script style svg path link input button-icon colgroup col source video audio".split())
+_DROPPED: Final = frozenset("script style svg path link input colgroup col source video audio".split())
 _BROUGHT: Final = re.compile(r"""key:\s*["']?\s*([\w-]+)["']\s*,\s*title:\s*["']([^"'\n]*)["']""")
 _ITEM: Final = re.compile(r"""["']([^"'\n]*)["']""")
 _BEGINS_BLOCK: Final = re.compile(r"(?:[-*+#>|]|[0-9]+[.)]|\x00b)")
@@ -55,20 +55,25 @@ class Renderer:
 
     def render(self, element: Element) -> Piece:
         """Return the markdown of one element."""
-        name = element.name.lower().rsplit(".", 1)[-1]
-        if name in _DROPPED:
-            return Piece("")
+        name = element.name
+        if name in HTML:
+            return self._html(element)
+        name = name.lower().rsplit(".", 1)[-1]
         if name in _CALLOUTS:
             return self._callout(element, _CALLOUTS[name])
+        return _COMPONENT_RULES.get(name, Renderer._unknown)(self, element)
+
+    def _html(self, element: Element) -> Piece:
+        name = element.name
+        if name in _DROPPED:
+            return Piece("")
         if re.fullmatch(r"h[1-6]", name) and element.is_block:
             return Piece(f"{'#' * int(name[1])} {self._line(element)}", is_block=True)
-        rule = _RULES.get(name)
+        rule = _HTML_RULES.get(name)
         if rule is not None:
             return rule(self, element)
-        if element.name in HTML:
-            inline = name in _INLINE or not element.is_block
-            return Piece(self.flow(element).strip("\n") if inline else self.flow(element), is_block=not inline)
-        return self._unknown(element)
+        is_block = element.is_block and name not in _INLINE
+        return Piece(self.flow(element), is_block=is_block)
 
     def _unknown(self, element: Element) -> Piece:
         """Return title, description and children of a component that nobody told us about."""
@@ -305,26 +310,32 @@ def _inline_with(mark: str) -> Callable[[Renderer, Element], Piece]:
     return lambda renderer, element: renderer._span(mark)(element)  # noqa: SLF001
 
 
-_RULES: Final[Mapping[str, Callable[[Renderer, Element], Piece]]] = {
+_COMPONENT_RULES: Final[Mapping[str, Callable[[Renderer, Element], Piece]]] = {
     **dict.fromkeys(("property", "paramfield", "responsefield", "apiparam"), Renderer._property),
     **dict.fromkeys(("card", "linkcard", "resource", "example", "guide", "docscard"), Renderer._card),
-    **dict.fromkeys(("guidesection",), Renderer._guide_section),
-    **dict.fromkeys(("guideselector",), Renderer._selector),
     **dict.fromkeys(("tabs", "codetabs"), Renderer._tabs),
     **dict.fromkeys(("tab", "tabitem"), Renderer._tab),
-    **dict.fromkeys(("details",), Renderer._details),
-    **dict.fromkeys(("steps",), Renderer._steps),
     **dict.fromkeys(("versionbadge", "tag", "badge", "pill"), Renderer._badge),
     **dict.fromkeys(("image", "img", "imagetheme", "themedimage", "zoomimage"), Renderer._image_of),
-    **dict.fromkeys(("button", "buttoncol", "buttonlink", "downloadlink"), Renderer._button),
+    **dict.fromkeys(("button", "buttonlink", "downloadlink"), Renderer._button),
+    "guideselector": Renderer._selector,
+    "guidesection": Renderer._guide_section,
+    "details": Renderer._details,
+    "steps": Renderer._steps,
+    "link": Renderer._link,
+}
+_HTML_RULES: Final[Mapping[str, Callable[[Renderer, Element], Piece]]] = {
     **dict.fromkeys(("strong", "b"), _inline_with("**")),
     **dict.fromkeys(("em", "i"), _inline_with("*")),
     **dict.fromkeys(("ul", "ol"), Renderer._list),
-    "code": lambda renderer, element: Piece(_code_span(_plain(renderer.flow(element)))),
     "a": Renderer._link,
-    "pre": Renderer._pre,
-    "table": Renderer._table,
     "br": Renderer._break,
+    "button": Renderer._button,
+    "code": lambda renderer, element: Piece(_code_span(_plain(renderer.flow(element)))),
+    "details": Renderer._details,
     "hr": lambda _, __: Piece("---", is_block=True),
     "iframe": Renderer._frame,
+    "img": Renderer._image_of,
+    "pre": Renderer._pre,
+    "table": Renderer._table,
 }

@@ -19,6 +19,7 @@ _ATTRIBUTE: Final = re.compile(r"\s*([A-Za-z_@:][\w.:-]*)\s*(=)?\s*")
 _TEXT_KEY: Final = re.compile(
     r"""\b(\w+)\s*:\s*(?:"((?:\\.|[^"\\\n])*)"|'((?:\\.|[^'\\\n])*)'|`((?:\\.|[^`\\])*)`)"""
 )
+_BARE: Final = re.compile(r"""[^"'<>{}=]{1,300}["'](?=[\s/>])|[^\s"'<>{}=]+(?=[\s/>])""")
 _MAX_DEPTH: Final = 60
 _MAX_VALUE_CHARS: Final = 20_000
 
@@ -152,8 +153,8 @@ def _read_attribute(text: str, start: int, attributes: dict[str, str]) -> int:
             _note_expression(name, text[position + 1 : end - 1], attributes)
         return end
     # The exporter lost the opening quote: `title=` and, lines later, `Create a token">`.
-    bare = re.compile(r"""[^"'<>]{0,500}["']?(?=\s{0,20}/?>)""").match(text, position)
-    if bare is None or not bare[0]:
+    bare = _BARE.match(text, position)
+    if bare is None:
         return -1
     attributes[name] = " ".join(bare[0].strip("\"'").split())
     return bare.end()
@@ -188,7 +189,7 @@ def _is_markup(text: str, position: int, tag: Tag, closings: Mapping[str, int]) 
         return True
     if not name[0].isupper():
         return False
-    if re.match(r"\w", text[position - 1 : position]):
+    if not tag.is_closing and re.match(r"\w", text[position - 1 : position]):
         return False  # Array<Item>
     return tag.is_closing or tag.is_empty or closings.get(name, -1) > position
 
