@@ -32,6 +32,7 @@ def read(page: Page, *, section: str | None, offset: int, limit: int | None) -> 
     following = offset + count
     return ReadResult(
         path=page.path,
+        provenance=page.provenance,
         title=page.title,
         description=page.description,
         category=page.category,

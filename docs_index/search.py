@@ -46,7 +46,7 @@ class Searcher:
         scores = {
             position: score
             for position, score in self._scores(plan, query).items()
-            if _passes(self._corpus.sections[position], sdk, category)
+            if _passes(self._corpus, self._corpus.sections[position], sdk, category)
         }
         ranked = sorted(scores, key=lambda position: (-scores[position], position))
         weights = plan.weight_by_text()
@@ -123,6 +123,7 @@ class Searcher:
         held = [plan.labels[term] for term in weights if term in shown.terms or term in above]
         return SearchHit(
             path=section.path,
+            provenance=page.provenance,
             title=page.title,
             heading_path=section.heading_path,
             section=section.heading.anchor,
@@ -145,6 +146,10 @@ def _without_parts(labels: Iterable[str]) -> tuple[str, ...]:
     return tuple(label for label in distinct if label.lower() not in covered)
 
 
-def _passes(section: Section, sdk: str | None, category: str | None) -> bool:
-    fits_sdk = sdk is None or not section.sdks or sdk in section.sdks
-    return fits_sdk and (category is None or section.category == category)
+def _passes(corpus: Corpus, section: Section, sdk: str | None, category: str | None) -> bool:
+    if sdk is not None and section.sdks and sdk not in section.sdks:
+        return False
+    return category is None or category in (
+        section.category,
+        corpus.pages[section.path].provenance.corpus,
+    )
