@@ -17,8 +17,12 @@ MARK: Final = re.compile(f"{_OPEN}[bic]([0-9]+){_CLOSE}")
 BLOCK: Final = re.compile(f"{_OPEN}b([0-9]+){_CLOSE}")
 """A code block, as against code within a line."""
 
-_FENCE: Final = r"(?m:^)(?P<before>[ \t]*(?:(?:[-*+]|[0-9]{1,9}[.)]|>)[ \t]+)*)(?P<fence>`{3,}(?=[^`\n]*$)|~{3,})"
-_NEXT: Final = re.compile(rf"{_FENCE}|(?P<ticks>`+)|(?P<jsx>\{{/\*)|(?P<html><!--)|(?P<escape>\\[`<{{])", re.M)
+_FENCE: Final = (
+    r"(?m:^)(?P<before>[ \t]*(?:(?:[-*+]|[0-9]{1,9}[.)]|>)[ \t]+)*)(?P<fence>`{3,}(?=[^`\n]*$)|~{3,})"
+)
+_NEXT: Final = re.compile(
+    rf"{_FENCE}|(?P<ticks>`+)|(?P<jsx>\{{/\*)|(?P<html><!--)|(?P<escape>\\[`<{{])", re.MULTILINE
+)
 _SDK_COMMENT: Final = re.compile(r"<!--\s*/?sdk\b[^>]*-->")
 _LABEL: Final = re.compile(r"""\b(?:title|filename|label|name)\s*[:=]\s*(?:"([^"\n]*)"|'([^'\n]*)')""")
 _LANGUAGE: Final = re.compile(r"[\w+#.-]*")
@@ -54,10 +58,13 @@ class Code:
                 lines.append(self._inline(line))
                 continue
             before = self._inline(line[: block.start()])
-            # What stands before a list's code is its bullet: the code below is as far in as the bullet is wide.
+            # What stands before the code of a list is its bullet; the code below is as far in as that is wide.
             indent = "".join(character if character in " \t>" else " " for character in before)
             body = self._kept[int(block[1])].split("\n")
-            lines += [before + body[0], *((indent + row).rstrip() if not row else indent + row for row in body[1:])]
+            lines += [
+                before + body[0],
+                *((indent + row).rstrip() if not row else indent + row for row in body[1:]),
+            ]
             rest = self._inline(line[block.end() :])
             lines += [rest] if rest.strip() else []
         return "\n".join(lines)
@@ -88,7 +95,7 @@ class Code:
     def _read_fence(self, text: str, found: re.Match[str]) -> tuple[str, int]:
         mark, before = found["fence"], found["before"]
         opening_end = _line_end(text, found.end())
-        closing = re.compile(rf"^[ \t>]*{re.escape(mark[0])}{{{len(mark)},}}[ \t]*$", re.M)
+        closing = re.compile(rf"^[ \t>]*{re.escape(mark[0])}{{{len(mark)},}}[ \t]*$", re.MULTILINE)
         closed = closing.search(text, min(opening_end + 1, len(text)))
         body = text[opening_end + 1 : closed.start() if closed else len(text)].split("\n")
         if closed:
@@ -142,7 +149,7 @@ def read_info(info: str) -> tuple[str, str]:
 
 def sdk_of(label: str) -> str:
     """Return the SDK that the label of a tab begins with, as in "Python (Flask)", or ""."""
-    found = re.match(r"([\w.]+)\s*(?:[(\-–—:,/|]|v\s?\d|SDK\b|$)", label.strip(), re.IGNORECASE)
+    found = re.match(r"([\w.]+)\s*(?:[(\-\u2013\u2014:,/|]|v\s?\d|SDK\b|$)", label.strip(), re.IGNORECASE)
     return (sdks.named(found[1].replace(".", "")) or "") if found else ""
 
 

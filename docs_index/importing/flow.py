@@ -7,6 +7,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+BEGINS_BLOCK: Final = re.compile(r"[-*+#>|]|[0-9]+[.)]|\x00b")
+"""What cannot stand behind other text on a line."""
 _BADGE: Final = re.compile("\x02([^\x03]*)\x03")
 _HEADING: Final = re.compile(r"[ \t]*#{1,6}[ \t]")
 _BLANK_LINES: Final = re.compile(r"\n[ \t]*(?:\n[ \t]*)+\n")
@@ -43,25 +45,30 @@ def indented(text: str, indent: str) -> str:
     return "\n".join(indent + line if line.strip() else "" for line in text.split("\n")) if indent else text
 
 
-def dedented(texts: Sequence[str], first_is_start: bool = False) -> list[str]:
+def dedented(texts: Sequence[str]) -> list[str]:
     """Return the texts between the tags of one element without the indentation that they share.
 
     Without a list among them, indentation means nothing and all of it goes.
     """
-    starts = ["\n" + text if number == 0 and first_is_start else text for number, text in enumerate(texts)]
+    if not any(map(_LIST_ITEM.search, texts)):
+        return [_LINE_START.sub("\n", text) for text in texts]
     widths = [
         len(found[1].expandtabs(4))
-        for number, text in enumerate(starts)
+        for number, text in enumerate(texts, start=1)
         for found in _LINE_START.finditer(text)
-        if found[2] or number + 1 < len(starts)
+        if found[2] or number < len(texts)
     ]
-    shared = min(widths, default=0) if any(map(_LIST_ITEM.search, starts)) else 1_000
-    result = [
-        _LINE_START.sub(lambda found: "\n" + found[1].expandtabs(4)[shared:], text) for text in starts
-    ]
-    if first_is_start and result:
-        result[0] = result[0][1:]
-    return result
+    shared = min(widths, default=0)
+    return [_LINE_START.sub(lambda found: "\n" + found[1].expandtabs(4)[shared:], text) for text in texts]
+
+
+def item(head: str, inner: str) -> str:
+    """Return an item of a list with its text, moved in below it."""
+    inner = inner.strip()
+    if not inner:
+        return f"- {head}"
+    separator = ":\n\n  " if BEGINS_BLOCK.match(inner) and not inner.startswith("**") else ": "
+    return f"- {head}{separator}{indented(inner, '  ').lstrip()}"
 
 
 def badge(text: str) -> str:

@@ -7,12 +7,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
-HTML: Final = frozenset(
-    "a abbr article aside audio b blockquote br button caption center cite code col colgroup dd del details dfn "
-    "div dl dt em figcaption figure font footer h1 h2 h3 h4 h5 h6 header hr i iframe img input ins kbd label li "
-    "link main mark menu nav ol p path picture pre q s samp script section small source span strike strong style "
-    "sub summary sup svg table tbody td tfoot th thead time tr tt u ul var video wbr".split()
-)
+HTML: Final = frozenset({
+    "a", "abbr", "article", "aside", "audio", "b", "blockquote", "br", "button", "caption",
+    "center", "cite", "code", "col", "colgroup", "dd", "del", "details", "dfn", "div", "dl", "dt",
+    "em", "figcaption", "figure", "font", "footer", "h1", "h2", "h3", "h4", "h5", "h6", "header",
+    "hr", "i", "iframe", "img", "input", "ins", "kbd", "label", "li", "link", "main", "mark",
+    "menu", "nav", "ol", "p", "path", "picture", "pre", "q", "s", "samp", "script", "section",
+    "small", "source", "span", "strike", "strong", "style", "sub", "summary", "sup", "svg", "table",
+    "tbody", "td", "tfoot", "th", "thead", "time", "tr", "tt", "u", "ul", "var", "video", "wbr",
+})  # fmt: skip
 VOID: Final = frozenset({"br", "col", "hr", "img", "input", "link", "path", "source", "wbr"})
 _NAME: Final = re.compile(r"</?([A-Za-z][\w.:-]*)?")
 _ATTRIBUTE: Final = re.compile(r"\s*([A-Za-z_@:][\w.:-]*)\s*(=)?\s*")
@@ -65,7 +68,9 @@ def parse(text: str) -> Element:
         if tag.is_closing:
             _close(open_elements, tag.name)
         else:
-            element = Element(tag.name, tag.attributes, [], text[position : tag.end], _begins_line(text, position))
+            element = Element(
+                tag.name, tag.attributes, [], text[position : tag.end], _begins_line(text, position)
+            )
             open_elements[-1].children.append(element)
             is_open = not tag.is_empty and tag.name not in VOID and closings.get(tag.name, -1) >= tag.end
             if is_open and len(open_elements) < _MAX_DEPTH:
@@ -87,10 +92,12 @@ def read_tag(text: str, start: int) -> Tag | None:
     while position < len(text):
         rest = _skip_space(text, position)
         if text.startswith("/>", rest):
-            return Tag(named[1] or "", attributes, is_closing, True, rest + 2)
+            return Tag(named[1] or "", attributes, is_closing, is_empty=True, end=rest + 2)
         if text.startswith(">", rest):
-            return Tag(named[1] or "", attributes, is_closing, False, rest + 1)
-        if named[1] is None or (rest == position and position != named.end() and text[position - 1] not in "\"'}"):
+            return Tag(named[1] or "", attributes, is_closing, is_empty=False, end=rest + 1)
+        if named[1] is None or (
+            rest == position and position != named.end() and text[position - 1] not in "\"'}"
+        ):
             return None
         position = _read_attribute(text, rest, attributes)
         if position < 0:
@@ -138,22 +145,25 @@ def _read_attribute(text: str, start: int, attributes: dict[str, str]) -> int:
     found = _ATTRIBUTE.match(text, start)
     if found is None:
         return -1
-    name, position = found[1], found.end()
-    if not found[2]:
-        attributes[name] = ""
-        return found.end(1)
-    opening = text[position : position + 1]
-    if opening in {'"', "'"}:
-        end = text.find(opening, position + 1, position + _MAX_VALUE_CHARS)
-        attributes[name] = text[position + 1 : end].strip()
-        return end + 1 if end >= 0 else -1
+    if found[2]:
+        return _read_value(text, found.end(), found[1], attributes)
+    attributes[found[1]] = ""
+    return found.end(1)
+
+
+def _read_value(text: str, start: int, name: str, attributes: dict[str, str]) -> int:
+    opening = text[start : start + 1]
     if opening == "{":
-        end = balanced(text, position)
+        end = balanced(text, start)
         if end >= 0:
-            _note_expression(name, text[position + 1 : end - 1], attributes)
+            _note_expression(name, text[start + 1 : end - 1], attributes)
         return end
+    if opening and opening in "\"'":
+        end = text.find(opening, start + 1, start + _MAX_VALUE_CHARS)
+        attributes[name] = text[start + 1 : end].strip()
+        return end + 1 if end >= 0 else -1
     # The exporter lost the opening quote: `title=` and, lines later, `Create a token">`.
-    bare = _BARE.match(text, position)
+    bare = _BARE.match(text, start)
     if bare is None:
         return -1
     attributes[name] = " ".join(bare[0].strip("\"'").split())

@@ -6,9 +6,9 @@ import re
 from typing import Final
 
 from docs_index.importing.code import Code
-from docs_index.importing.components import Renderer
 from docs_index.importing.flow import tidy
 from docs_index.importing.jsx import balanced, parse, read_tag, unescaped
+from docs_index.importing.rendering import Renderer
 
 _ESM: Final = re.compile(
     r"(?:import\s*(?:\{|\*|[\"']|[\w$]+\s*(?:,|from\b))|import\s*$"
@@ -17,7 +17,9 @@ _ESM: Final = re.compile(
 _LOST_EXPORT: Final = re.compile(
     r"(?P<name>[A-Za-z_]\w*)\s*=\s*(?:`(?P<t>[^`]*)`|\"(?P<d>[^\"\n]*)\"|'(?P<s>[^'\n]*)'|true|false)\s*;?\s*"
 )
-_COMPONENT: Final = re.compile(r"<[A-Z][\w.]*(?:\s[^<>]*)?/?>|^\s*(?:import\s.*from\s|export\s+const\s)", re.MULTILINE)
+_COMPONENT: Final = re.compile(
+    r"<[A-Z][\w.]*(?:\s[^<>]*)?/?>|^\s*(?:import\s.*from\s|export\s+const\s)", re.MULTILINE
+)
 _LITERAL: Final = re.compile(r"""\s*(?:"([^"]*)"|'([^']*)'|`([^`$]*)`)\s*""")
 _ATTRIBUTES: Final = re.compile(r"\{\{\s*[\"']?[\w-]+[\"']?\s*:[^{}\n]*\}\}")
 _EMPTY_HEADING: Final = re.compile(r"^[ \t]*#{1,6}[ \t]*$", re.MULTILINE)
@@ -32,8 +34,9 @@ def to_markdown(text: str, *, is_mdx: bool | None = None) -> str:
     has_comments = "{/*" in text
     code = Code()
     marked = code.take_out(text)
+    marked = _without_modules(marked)
     if is_mdx or (is_mdx is None and (has_comments or _COMPONENT.search(marked))):
-        marked = _without_expressions(_without_modules(marked))
+        marked = _without_expressions(marked)
     marked = _EMPTY_HEADING.sub("", _ATTRIBUTES.sub("", marked))
     rendered = Renderer(code).flow(parse(marked))
     return code.put_back(tidy(rendered))
@@ -41,7 +44,7 @@ def to_markdown(text: str, *, is_mdx: bool | None = None) -> str:
 
 def lost_description(text: str) -> str:
     """Return the description that stands as a bare assignment above a text whose `export` went lost."""
-    for block in text.split("\n\n")[:3]:
+    for block in re.split(r"\n{2,}", text.lstrip("\n"))[:3]:
         found = _LOST_EXPORT.match(block.strip())
         if found and found["name"] == "description":
             return " ".join(unescaped(found["t"] or found["d"] or found["s"] or "").split())
@@ -50,7 +53,7 @@ def lost_description(text: str) -> str:
 
 def _without_modules(text: str) -> str:
     """Leave out imports and exports, and the bare assignments that some exporters leave of them."""
-    blocks = text.split("\n\n")
+    blocks = re.split(r"\n{2,}", text.lstrip("\n"))
     kept = []
     for number, block in enumerate(blocks):
         lines = block.split("\n")
@@ -103,6 +106,28 @@ def _shown(text: str, start: int, end: int) -> str:
         return literal[1] or literal[2] or literal[3] or ""
     if "<" in inner and ">" in inner:
         return inner[inner.index("<") : inner.rindex(">") + 1]
-    if inner.strip().startswith("#") or re.match(r"[\w/.:@-]", text[end : end + 1]) or text[start - 1 : start] in {"/", "-", "_", "$"}:
+    if (
+        inner.strip().startswith("#")
+        or re.match(r"[\w/.:@-]", text[end : end + 1])
+        or text[start - 1 : start] in {"/", "-", "_", "$"}
+    ):
         return text[start:end]  # {#anchor}, or a part of a path such as /users/{id}/runs
     return ""
+
+
+def headings_outside_code(text: str) -> list[int]:
+    """Return where the headings of the first level begin that are not code."""
+    fence = ""
+    starts = []
+    position = 0
+    for line in text.splitlines(keepends=True):
+        mark = re.match(r"\s*(`{3,}|~{3,})", line)
+        if fence:
+            if mark and line.strip().startswith(fence) and not line.strip().strip(fence[0]):
+                fence = ""
+        elif mark:
+            fence = mark[1]
+        elif re.match(r"#[ \t]+\S", line):
+            starts.append(position)
+        position += len(line)
+    return starts

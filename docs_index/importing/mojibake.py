@@ -8,13 +8,15 @@ from dataclasses import dataclass
 from typing import Final
 
 _RUN: Final = re.compile(r"[^\x00-\x7f]+")
-# What documentation is written with: Latin letters, Greek and Cyrillic, punctuation, arrows, boxes, emoji, CJK.
+# What documentation is written with: Latin, Greek and Cyrillic letters, punctuation, arrows, emoji, CJK.
 _PLAUSIBLE: Final = re.compile(
     "[\u00a0-\u017f\u0370-\u0373\u0386-\u03ff\u0400-\u0482\u048a-\u04ff\u1e00-\u1eff\u2010-\u2027\u202f-\u205e"
     "\u200b-\u200d\u20ac\u20e3\u2100-\u2bff\u3000-\u9fff\uac00-\ud7a3\ufe0f\ufeff\uff00-\uffef\U0001f000-\U0001faff]+"
 )
 # A letter before these is ordinary text: a word, then a quotation mark, a dash or three dots.
-_TYPOGRAPHIC: Final = frozenset("‘’‚“”„…–—‹›«»•†‡‰ŒœŠšŽžŸ€˜ˆƒ™")
+_TYPOGRAPHIC: Final = frozenset(
+    "\u2018\u2019\u201a\u201c\u201d\u201e\u2026\u2013\u2014\u2039\u203a\xab\xbb\u2022\u2020\u2021\u2030\u0152\u0153\u0160\u0161\u017d\u017e\u0178\u20ac\u02dc\u02c6\u0192\u2122"
+)
 # Behind a root or a negation these are mathematics.
 _MATHEMATICAL: Final = frozenset("πΩ∞∑∫∂∏µ±≤≥≠∆Ø")
 
@@ -39,7 +41,7 @@ def _mac_bytes(text: str) -> bytes:
 
 
 def _sure_after_mac(lead: int, second: str) -> bool:
-    return lead == 0xC3 and second not in _MATHEMATICAL or (lead == 0xC2 and second == "†")
+    return (lead == 0xC3 and second not in _MATHEMATICAL) or (lead == 0xC2 and second == "†")
 
 
 def _sure_after_windows(lead: int, second: str) -> bool:
