@@ -59,10 +59,12 @@ class Corpus:
     @cached_property
     def by_address(self) -> Mapping[str, str]:
         """Address of a page at its source, as `bare_address` gives it → path; the most preferred one."""
+        of_corpora = {part.source for part in self.parts}  # what pages without an address of their own have
         found: dict[str, str] = {}
         for page in self.pages.values():
-            if page.provenance.source.startswith(_PREFIXES):
-                found.setdefault(bare_address(page.provenance.source), page.path)
+            source = page.provenance.source
+            if source.startswith(_PREFIXES) and source not in of_corpora:
+                found.setdefault(bare_address(source), page.path)
         return found
 
     def count(self, name: str) -> int:

@@ -8,15 +8,14 @@ from pathlib import Path
 
 from docs_index import cache, contents, grep, paths, reader, sdks
 from docs_index.corpus import Corpus
-from docs_index.errors import CorpusError, InvalidArgumentError, InvalidQueryError, PageNotFoundError, quote
+from docs_index.errors import CorpusError, InvalidArgumentError, InvalidQueryError, quote
 from docs_index.indexer import open_index
 from docs_index.library import Library
-from docs_index.model import Page
 from docs_index.regex_literals import literals
 from docs_index.results import GrepResult, ListResult, ReadResult, SearchResult, Suggestion
 from docs_index.search import MAX_LIMIT as MAX_SEARCH_LIMIT
 from docs_index.search import Searcher
-from docs_index.suggestions import nearest_paths, suggest
+from docs_index.suggestions import suggest
 
 
 class DocsIndex:
@@ -103,7 +102,8 @@ class DocsIndex:
         """
         limit = min(_at_least("limit", limit, 1), grep.MAX_LIMIT)
         context = min(_at_least("context", context, 0), grep.MAX_CONTEXT)
-        pages = self._pages_below(path) if path else self._open_corpus().pages
+        corpus = self._open_corpus()
+        pages = paths.below(corpus, path) if path else corpus.pages
         found = grep.scan(pages.values(), pattern)
         words = literals(pattern)
         chosen = grep.choose(found, self._page_ranks(words) if len(found.lines) > 1 else {}, limit)
@@ -141,6 +141,7 @@ class DocsIndex:
         corpus = self._open_corpus()
         found, anchor = paths.resolve(corpus, path)
         return reader.read(
+            corpus,
             corpus.pages[found],
             section=section or anchor or None,
             offset=_at_least("offset", offset, 0),
@@ -200,26 +201,6 @@ class DocsIndex:
             hint=f"Use one of {', '.join(corpus.categories)}, or leave it out."
             + (f" A corpus counts as one too: {', '.join(corpus.ranks)}." if len(corpus.parts) > 1 else ""),
         )
-
-    def _pages_below(self, asked: str) -> Mapping[str, Page]:
-        corpus = self._open_corpus()
-        prefix = paths.folder(asked)
-        below = {
-            path: page
-            for path, page in corpus.pages.items()
-            if not prefix or path == prefix or path.startswith(prefix + "/")
-        }
-        if below:
-            return below
-        try:
-            found, _ = paths.resolve(corpus, asked)
-        except PageNotFoundError:
-            raise PageNotFoundError(
-                f"No page or folder is called {quote(asked)}.",
-                nearest=nearest_paths(corpus, asked),
-                hint=f"The folders are {', '.join(corpus.folders)}; leave the path out to search everywhere.",
-            ) from None
-        return {found: corpus.pages[found]}
 
     def _page_ranks(self, words: str) -> Mapping[str, float]:
         try:

@@ -55,6 +55,13 @@ class SearchResult:
     corrections: Mapping[str, str] = field(default_factory=dict)
     suggestions: tuple[Suggestion, ...] = ()
 
+    def by_page(self, most: int | None = None) -> tuple[tuple[SearchHit, ...], ...]:
+        """Return the best `most` hits, all by default, page by page: the page of the best hit first."""
+        pages: dict[str, list[SearchHit]] = {}
+        for hit in self.results[:most]:
+            pages.setdefault(hit.path, []).append(hit)
+        return tuple(map(tuple, pages.values()))
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GrepMatch:

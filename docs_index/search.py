@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from docs_index import excerpt, sdks
+from docs_index import excerpt, preference, sdks
 from docs_index.analyser import words_of
 from docs_index.corpus import Corpus
 from docs_index.model import Section
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 MAX_LIMIT = 50
 _PER_PAGE = 2
+_WITH_ROOM = 2  # hits that may show code at some length; what comes after them is rarely read
 _PAGE_SHARE = 0.5
 _FURTHER_SECTIONS = (0.2, 0.1, 0.05)
 _SAME_SDK = 1.25
@@ -49,10 +50,11 @@ class Searcher:
             if _passes(self._corpus, self._corpus.sections[position], sdk, category)
         }
         ranked = sorted(scores, key=lambda position: (-scores[position], position))
-        weights = plan.weight_by_text()
+        wanted = sdks.mentioned(query) | ({sdk} if sdk else set())
+        chosen = preference.without_repeats(self._corpus, self._spread(ranked), limit)
         hits = tuple(
-            self._hit(self._corpus.sections[position], scores[position], plan, weights)
-            for position in self._spread(ranked)[:limit]
+            self._hit(self._corpus.sections[position], scores[position], plan, wanted, place, same_as)
+            for place, (position, same_as) in enumerate(chosen)
         )
         return SearchResult(
             query=query,
@@ -66,7 +68,8 @@ class Searcher:
         """Return path → relevance of the pages that hold words of `text`; pages without any are missing."""
         plan = self._planner.plan(text)
         sections = self._index.section_scores(plan.terms)
-        return self._page_totals(plan, sections)
+        totals = self._page_totals(plan, sections)
+        return {path: total * preference.factor(self._corpus, path) for path, total in totals.items()}
 
     def _nearest_word(self, word: str) -> str | None:
         return self._spelling.nearest(word)  # built on the first unknown word, which most queries do not have
@@ -88,7 +91,7 @@ class Searcher:
                 score *= _SAME_SDK if wanted & set(section.sdks) else _OTHER_SDK
             if not wants_migration and any(word in section.path for word in _MIGRATION_WORDS):
                 score *= _MIGRATION
-            scores[position] = score
+            scores[position] = score * preference.factor(self._corpus, section.path)
         return scores
 
     def _page_totals(self, plan: Plan, sections: Mapping[int, float]) -> dict[str, float]:
@@ -116,9 +119,19 @@ class Searcher:
             (first if seen[path] <= _PER_PAGE else later).append(position)
         return first + later
 
-    def _hit(self, section: Section, score: float, plan: Plan, weights: Mapping[str, float]) -> SearchHit:
+    def _hit(
+        self,
+        section: Section,
+        score: float,
+        plan: Plan,
+        wanted: frozenset[str],
+        place: int,
+        same_as: tuple[str, ...],
+    ) -> SearchHit:
         page = self._corpus.pages[section.path]
-        shown = excerpt.of_section(section, page.lines, weights)
+        weights = plan.weight_by_text()
+        room = excerpt.ROOM if place < _WITH_ROOM else excerpt.LITTLE_ROOM
+        shown = excerpt.of_section(section, page.lines, weights, wanted=wanted, room=room)
         above = excerpt.terms_of(" ".join((*section.heading_path, page.description)))
         held = [plan.labels[term] for term in weights if term in shown.terms or term in above]
         return SearchHit(
@@ -134,6 +147,7 @@ class Searcher:
             category=section.category,
             score=round(score, 3),
             why=_without_parts(held),
+            same_as=same_as,
         )
 
 

@@ -17,6 +17,7 @@ MARK: Final = re.compile(f"{_OPEN}[bic]([0-9]+){_CLOSE}")
 BLOCK: Final = re.compile(f"{_OPEN}b([0-9]+){_CLOSE}")
 """A code block, as against code within a line."""
 
+_CONTROLS: Final = re.compile("[\x00-\x08\x0b-\x1f\x7f]")
 _FENCE: Final = (
     r"(?m:^)(?P<before>[ \t]*(?:(?:[-*+]|[0-9]{1,9}[.)]|>)[ \t]+)*)(?P<fence>`{3,}(?=[^`\n]*$)|~{3,})"
 )
@@ -39,7 +40,7 @@ class Code:
 
         A fence or a comment that is never closed runs to the end, or is text, respectively.
         """
-        text = text.replace(_OPEN, "").replace(_CLOSE, "")
+        text = _CONTROLS.sub("", text)
         pieces: list[str] = []
         position = 0
         while found := _NEXT.search(text, position):
@@ -58,7 +59,7 @@ class Code:
                 lines.append(self._inline(line))
                 continue
             before = self._inline(line[: block.start()])
-            # What stands before the code of a list is its bullet; the code below is as far in as that is wide.
+            # What stands before the code of a list is its bullet; the code is as far in as that is wide.
             indent = "".join(character if character in " \t>" else " " for character in before)
             body = self._kept[int(block[1])].split("\n")
             lines += [

@@ -30,7 +30,7 @@ def to_markdown(text: str, *, is_mdx: bool | None = None) -> str:
 
     `is_mdx` says whether braces hold expressions; by itself it is seen from components and imports.
     """
-    text = text.replace("\r\n", "\n").replace("\r", "\n").replace("\x02", "").replace("\x03", "")
+    text = text.replace("\r\n", "\n").replace("\r", "\n")
     has_comments = "{/*" in text
     code = Code()
     marked = code.take_out(text)

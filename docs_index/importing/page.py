@@ -92,7 +92,8 @@ def _first_heading(body: str) -> tuple[str, str]:
     text, rest = plain(found["text"]), body.lstrip("\n")[found.end() :]
     again = re.compile(r"(?P<note>\s*(?:\*[^*\n]+\*)?\s*)" + _H1.pattern, re.MULTILINE).match(rest)
     if again and plain(again["text"]).lower() == text.lower():
-        rest = again["note"] + rest[again.end() :]
+        note, rest = again["note"].strip(), rest[again.end() :].lstrip("\n")
+        rest = rest if rest.startswith(note) else f"{note}\n\n{rest}"
     return text, rest
 
 
