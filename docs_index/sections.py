@@ -12,7 +12,7 @@ from docs_index.model import Heading, Section
 _FENCE = re.compile(r"^\s*(?P<mark>`{3,}|~{3,})\s*(?P<language>[\w+#-]*)(?P<rest>.*)$")
 # Headings inside JSX are indented; a deeply indented single "#" is a comment in an unfenced listing.
 _HEADING = re.compile(r"^(?: {0,3}#|\s*#(?=#))(?P<more>#{0,5})[ \t]+(?P<text>\S.*?)(?:[ \t]+#+)?[ \t]*$")
-# What stands between `<!-- sdk: python -->` and `<!-- /sdk -->` is for that SDK; or for several: `python, go`.
+# What stands between `<!-- sdk: python -->` and `<!-- /sdk -->` is for that SDK; several: `python, go`.
 _REGION = re.compile(r"^\s*<!--\s*(?:sdk:\s*(?P<names>[\w, +-]*?)|/sdk)\s*-->\s*$")
 _SHOWN_FOR = re.compile(r"""\bshow=["'](\w+)["']""")
 _LINK = re.compile(r"!?\[([^\]]*)\]\([^)]*\)")
