@@ -84,8 +84,9 @@ def tidy(text: str) -> str:
     lines = []
     for line in text.split("\n"):
         badges = _BADGE.findall(line)
-        if badges and _HEADING.match(line):
-            lines += [_BADGE.sub("", line).rstrip(), "", f"*{', '.join(badges)}*", ""]
+        if _HEADING.match(line):
+            lines.append(_BADGE.sub("", line).rstrip())
+            lines += ["", f"*{', '.join(badges)}*", ""] if badges else []
         else:
             lines.append(_BADGE.sub(r"(\1)", line) if line.strip() else "")
     return _BLANK_LINES.sub("\n\n", "\n".join(lines)).strip("\n")

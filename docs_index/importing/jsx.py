@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -52,14 +52,17 @@ class Tag:
     end: int
 
 
-def parse(text: str) -> Element:
-    """Return the root of the tree; a tag that belongs to no component and no HTML stays text."""
+def parse(text: str, restore: Callable[[str], str] = str) -> Element:
+    """Return the root of the tree; a tag that belongs to no component and no HTML stays text.
+
+    `restore` puts what was taken out of the text back into the values of attributes.
+    """
     root = Element("")
     open_elements = [root]
     closings = _closings(text)
     position = start = 0
     while (position := text.find("<", position)) >= 0:
-        tag = read_tag(text, position)
+        tag = read_tag(text, position, restore)
         if tag is None or not _is_markup(text, position, tag, closings):
             position += 1
             continue
@@ -81,7 +84,7 @@ def parse(text: str) -> Element:
     return root
 
 
-def read_tag(text: str, start: int) -> Tag | None:
+def read_tag(text: str, start: int, restore: Callable[[str], str] = str) -> Tag | None:
     """Return the tag that begins at `start`, or None when there is none or it never ends."""
     named = _NAME.match(text, start)
     if named is None or (named[1] is None and not text.startswith(">", named.end())):
@@ -99,7 +102,7 @@ def read_tag(text: str, start: int) -> Tag | None:
             rest == position and position != named.end() and text[position - 1] not in "\"'}"
         ):
             return None
-        position = _read_attribute(text, rest, attributes)
+        position = _read_attribute(text, rest, attributes, restore)
         if position < 0:
             return None
     return None
@@ -138,7 +141,7 @@ def _balanced(text: str, start: int, *, minds_quotes: bool) -> int:
     return -1
 
 
-def _read_attribute(text: str, start: int, attributes: dict[str, str]) -> int:
+def _read_attribute(text: str, start: int, attributes: dict[str, str], restore: Callable[[str], str]) -> int:
     """Read one attribute, or an object spread; return where it ends, or -1."""
     if text.startswith("{", start):
         return balanced(text, start)
@@ -146,39 +149,40 @@ def _read_attribute(text: str, start: int, attributes: dict[str, str]) -> int:
     if found is None:
         return -1
     if found[2]:
-        return _read_value(text, found.end(), found[1], attributes)
+        end, told = _read_value(text, found.end(), found[1], restore)
+        attributes.update({name: value for name, value in told.items() if name not in attributes})
+        return end
     attributes[found[1]] = ""
     return found.end(1)
 
 
-def _read_value(text: str, start: int, name: str, attributes: dict[str, str]) -> int:
+def _read_value(
+    text: str, start: int, name: str, restore: Callable[[str], str]
+) -> tuple[int, dict[str, str]]:
+    """Return where a value ends, or -1, and what it says; of an object also its texts, by their keys."""
     opening = text[start : start + 1]
     if opening == "{":
         end = balanced(text, start)
-        if end >= 0:
-            _note_expression(name, text[start + 1 : end - 1], attributes)
-        return end
+        return end, _expression(name, restore(text[start + 1 : end - 1]).strip()) if end >= 0 else {}
     if opening and opening in "\"'":
         end = text.find(opening, start + 1, start + _MAX_VALUE_CHARS)
-        attributes[name] = text[start + 1 : end].strip()
-        return end + 1 if end >= 0 else -1
+        return (end + 1, {name: restore(text[start + 1 : end]).strip()}) if end >= 0 else (-1, {})
     # The exporter lost the opening quote: `title=` and, lines later, `Create a token">`.
     bare = _BARE.match(text, start)
     if bare is None:
-        return -1
-    attributes[name] = " ".join(bare[0].strip("\"'").split())
-    return bare.end()
+        return -1, {}
+    return bare.end(), {name: " ".join(restore(bare[0]).strip("\"'").split())}
 
 
-def _note_expression(name: str, expression: str, attributes: dict[str, str]) -> None:
-    inner = expression.strip()
+def _expression(name: str, inner: str) -> dict[str, str]:
     if len(inner) >= 2 and inner[0] == inner[-1] and inner[0] in "\"'`":
-        attributes[name] = " ".join(unescaped(inner[1:-1]).split())
-    elif inner.startswith("{"):
-        for key, double, single, template in _TEXT_KEY.findall(inner):
-            attributes.setdefault(key, " ".join(unescaped(double or single or template).split()))
-    else:
-        attributes[name] = "" if inner in {"true", "false", "null"} else inner
+        return {name: " ".join(unescaped(inner[1:-1]).split())}
+    if not inner.startswith("{"):
+        return {name: "" if inner in {"true", "false", "null"} else inner}
+    texts: dict[str, str] = {}
+    for key, double, single, template in _TEXT_KEY.findall(inner):
+        texts.setdefault(key, " ".join(unescaped(double or single or template).split()))
+    return texts
 
 
 def unescaped(text: str) -> str:

@@ -38,7 +38,7 @@ def to_markdown(text: str, *, is_mdx: bool | None = None) -> str:
     if is_mdx or (is_mdx is None and (has_comments or _COMPONENT.search(marked))):
         marked = _without_expressions(marked)
     marked = _EMPTY_HEADING.sub("", _ATTRIBUTES.sub("", marked))
-    rendered = Renderer(code).flow(parse(marked))
+    rendered = Renderer(code).flow(parse(marked, code.put_back))
     return code.put_back(tidy(rendered))
 
 

@@ -102,8 +102,14 @@ def _decoded(run: str, misreading: _Misreading) -> str | None:
 
 
 def _is_sure(run: str, decoded: str, misreading: _Misreading) -> bool:
-    for lead, shown in _sequences(run, decoded, misreading):
-        if len(shown) >= 3 and not _TYPOGRAPHIC.issuperset(shown[1:]):
+    sequences = list(_sequences(run, decoded, misreading))
+    for lead, shown in sequences:
+        # A single character of East Asia between letters is more likely none.
+        if (
+            len(shown) >= 3
+            and not _TYPOGRAPHIC.issuperset(shown[1:])
+            and (len(sequences) > 1 or lead in {0xE2, 0xEF, 0xF0})
+        ):
             return True
         # Only these three leads begin what punctuation and emoji become, and no word ends in two of the rest.
         if len(shown) >= 3 and lead in {0xE2, 0xEF, 0xF0} and shown[1] in "€ÄÅüô":
