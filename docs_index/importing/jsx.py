@@ -24,6 +24,7 @@ _TEXT_KEY: Final = re.compile(
 )
 _BARE: Final = re.compile(r"""[^"'<>{}=]{1,300}["'](?=[\s/>])|[^\s"'<>{}=]+(?=[\s/>])""")
 _MAX_DEPTH: Final = 60
+_MAX_INDENT: Final = 200
 _MAX_VALUE_CHARS: Final = 20_000
 
 
@@ -216,8 +217,9 @@ def _close(open_elements: list[Element], name: str) -> None:
 
 
 def _begins_line(text: str, position: int) -> bool:
-    line = text.rfind("\n", 0, position) + 1
-    return not text[line:position].strip()
+    nearest = max(0, position - _MAX_INDENT)
+    line = text.rfind("\n", nearest, position) + 1
+    return (line > 0 or nearest == 0) and not text[line:position].strip()
 
 
 def _skip_space(text: str, position: int) -> int:

@@ -84,9 +84,14 @@ def test_what_is_markdown_already_stays_as_it_is(parts: list[tuple[str, str]]) -
         ),
         ('<Guide href="/g" name="Apps" description="All apps" />', "- [Apps](/g): All apps"),
         (
-            '<Properties>\n  <Property name="id" type="string" required>\n    Its name.\n'
-            '    <Properties nested={true}>\n      <Property name="x" type={`"a" | "b"`}>One.</Property>\n'
-            "    </Properties>\n  </Property>\n</Properties>",
+            """<Properties>
+<Property name="id" type="string" required>
+  Its name.
+  <Properties nested>
+    <Property name="x" type={`"a" | "b"`}>One.</Property>
+  </Properties>
+</Property>
+</Properties>""",
             '- **id** `string`, required: Its name.\n\n  - **x** `"a" | "b"`: One.',
         ),
         ('# Fetch <VersionBadge version="v3+" />\n\nText', "# Fetch\n\n*v3+*\n\nText"),
@@ -142,7 +147,8 @@ def test_what_only_looks_like_markup_stays(text: str) -> None:
 def test_imports_exports_comments_and_expressions_go() -> None:
     text = (
         'import {\n  Card,\n} from "x";\nexport const meta = {\n  a: 1,\n};\n\nhidePageSidebar = true;\n\n'
-        "One {/* gone */}two {props.gone} {'three'} /users/{id}\n\n{/*\n```ts\nalso gone\n```\n*/}\n\n<!-- gone -->four <Card />"
+        "One {/* gone */}two {props.gone} {'three'} /users/{id}\n\n{/*\n```ts\nalso gone\n```\n*/}\n\n"
+        "<!-- gone -->four <Card />"
     )
 
     assert to_markdown(text).split() == ["One", "two", "three", "/users/{id}", "four"]
@@ -154,8 +160,9 @@ def test_a_comment_within_code_is_code() -> None:
 
 def test_tabs_and_sections_are_marked_with_their_sdk() -> None:
     selector = (
-        '<GuideSelector options={[\n  { key: "python", title: "Python" },\n  { key: "app", title: "App Router" }\n]}>\n'
-        '<GuideSection show="python">\nSnakes\n</GuideSection>\n<GuideSection show="app">\nRoutes\n</GuideSection>\n</GuideSelector>'
+        '<GuideSelector options={[\n  { key: "python", title: "Python" },\n'
+        '  { key: "app", title: "App Router" }\n]}>\n<GuideSection show="python">\nSnakes\n</GuideSection>\n'
+        '<GuideSection show="app">\nRoutes\n</GuideSection>\n</GuideSelector>'
     )
 
     assert to_markdown(selector) == (
@@ -174,7 +181,8 @@ def test_the_title_of_code_becomes_a_line_above_it() -> None:
 
 
 def test_code_far_inside_of_components_comes_out_flush() -> None:
-    text = "<Col>\n    Text\n      ```py\n      if x:\n          y\n      ```\n</Col>\n\n- item\n  ```ts\n  code\n  ```\n"
+    inside = "    Text\n      ```py\n      if x:\n          y\n      ```\n"
+    text = f"<Col>\n{inside}</Col>\n\n- item\n  ```ts\n  code\n  ```\n"
 
     assert to_markdown(text) == "Text\n```py\nif x:\n    y\n```\n\n- item\n  ```ts\n  code\n  ```"
 
@@ -192,5 +200,5 @@ def test_what_an_exporter_broke_is_read_all_the_same() -> None:
 @pytest.mark.parametrize(
     "piece", ["<", "{", "`", "<a ", '<a b="', "<A>", "{/*", "[", "&", "```\n", "<b><i>", "> "]
 )
-def test_long_and_broken_text_takes_linear_work(piece: str) -> None:
-    assert isinstance(to_markdown(piece * 3_000), str)
+def test_long_and_broken_text_is_read_before_the_test_times_out(piece: str) -> None:
+    assert set(to_markdown(piece * 100_000)) <= set(f"{piece}* \n")
