@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from docs_index.importing.code import Code
+from docs_index.importing.code import MARK, Code
 from docs_index.importing.flow import tidy
 from docs_index.importing.jsx import balanced, parse, read_tag, unescaped
 from docs_index.importing.rendering import Renderer
@@ -20,7 +20,7 @@ _LOST_EXPORT: Final = re.compile(
 _COMPONENT: Final = re.compile(
     r"<[A-Z][\w.]*(?:\s[^<>]*)?/?>|^\s*(?:import\s.*from\s|export\s+const\s)", re.MULTILINE
 )
-_LITERAL: Final = re.compile(r"""\s*(?:"([^"]*)"|'([^']*)'|`([^`$]*)`)\s*""")
+_LITERAL: Final = re.compile(r"""\s*(?:"([^"]*)"|'([^']*)')\s*""")
 _ATTRIBUTES: Final = re.compile(r"\{\{\s*[\"']?[\w-]+[\"']?\s*:[^{}\n]*\}\}")
 _EMPTY_HEADING: Final = re.compile(r"^[ \t]*#{1,6}[ \t]*$", re.MULTILINE)
 
@@ -103,12 +103,14 @@ def _shown(text: str, start: int, end: int) -> str:
     inner = text[start + 1 : end - 1]
     literal = _LITERAL.fullmatch(inner)
     if literal:
-        return literal[1] or literal[2] or literal[3] or ""
+        return literal[1] or literal[2] or ""
+    if MARK.fullmatch(inner.strip()):
+        return inner.strip()  # a template
     if "<" in inner and ">" in inner:
         return inner[inner.index("<") : inner.rindex(">") + 1]
     if (
         inner.strip().startswith("#")
-        or re.match(r"[\w/.:@-]", text[end : end + 1])
+        or re.match(r"[\w/@-]|[.:]\w", text[end : end + 2])
         or text[start - 1 : start] in {"/", "-", "_", "$"}
     ):
         return text[start:end]  # {#anchor}, or a part of a path such as /users/{id}/runs

@@ -11,7 +11,7 @@ from docs_index.importing.mdx import lost_description, to_markdown
 
 _MAX_DESCRIPTION_CHARS: Final = 300
 _H1: Final = re.compile(r"#[ \t]+(?P<text>\S.*?)(?:[ \t]+#+)?[ \t]*$", re.MULTILINE)
-_NOT_PROSE: Final = re.compile(r"\s*(?:[#|>`~*+!<-]|[0-9]+[.)]\s|$)")
+_NOT_PROSE: Final = re.compile(r"\s*(?:[#|>`~+!<-]|\*(?!\*)|[0-9]+[.)]\s|$)")
 _LINK: Final = re.compile(r"!?\[([^\]]*)\]\([^)]*\)")
 _MARKUP: Final = re.compile(r"[`*]|<[^>]*>|\\(?=[<{])|(?<!\w)_(?=\S)|(?<=\S)_(?!\w)")
 _NO_TITLES: Final = frozenset({"", "undefined", "null", "untitled"})
