@@ -233,7 +233,7 @@ def _import_lines(report: ImportReport) -> Iterator[str]:
             yield from _named(f"  {what}", paths)
     if report.left_out:
         yield f"Left out: {len(report.left_out):,}."
-        yield from _named("  ", [f"{entry.what}: {entry.why}" for entry in report.left_out])
+        yield from _named(" ", [f"{entry.what}: {entry.why}" for entry in report.left_out])
     yield f'Search it: stepcue docs search "..." --category {corpus.name}'
 
 
