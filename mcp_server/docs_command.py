@@ -74,7 +74,7 @@ def import_command(
     report = import_docs(
         source,
         store=store,
-        fetcher=HttpFetcher(),
+        fetcher=HttpFetcher(say=lambda line: click.echo(line, err=True)),
         now=datetime.now(UTC),
         name=name,
         title=title,

@@ -41,7 +41,7 @@ class Terminal:
     def run(self, *arguments: str) -> str:
         process = self.start(*arguments)
         out, err = process.communicate(timeout=TIMEOUT_S)
-        assert (process.returncode, err) == (0, "")
+        assert process.returncode == 0, err
         return out
 
 
