@@ -6,6 +6,7 @@ import re
 from typing import Final
 
 from docs_index.importing.code import MARK, Code
+from docs_index.importing.components import CALLOUTS
 from docs_index.importing.flow import tidy
 from docs_index.importing.jsx import balanced, parse, read_tag, unescaped
 from docs_index.importing.rendering import Renderer
@@ -22,6 +23,11 @@ _COMPONENT: Final = re.compile(
 )
 _LITERAL: Final = re.compile(r"""\s*(?:"([^"]*)"|'([^']*)')\s*""")
 _ATTRIBUTES: Final = re.compile(r"\{\{\s*[\"']?[\w-]+[\"']?\s*:[^{}\n]*\}\}")
+# What Docusaurus and VitePress write: `::: tip Title`, some lines, `:::`.
+_CONTAINER: Final = re.compile(
+    r"^[ \t]*:{3,}[ \t]*(?:(?P<kind>[a-z][\w-]*)[ \t]*(?:\[(?P<label>[^\]\n]*)\]|(?P<title>[^\n{\[]*)).*)?$",
+    re.MULTILINE,
+)
 _EMPTY_HEADING: Final = re.compile(r"^[ \t]*#{1,6}[ \t]*$", re.MULTILINE)
 
 
@@ -37,7 +43,7 @@ def to_markdown(text: str, *, is_mdx: bool | None = None) -> str:
     marked = _without_modules(marked)
     if is_mdx or (is_mdx is None and (has_comments or _COMPONENT.search(marked))):
         marked = _without_expressions(marked)
-    marked = _EMPTY_HEADING.sub("", _ATTRIBUTES.sub("", marked))
+    marked = _EMPTY_HEADING.sub("", _ATTRIBUTES.sub("", _CONTAINER.sub(_contained, marked)))
     rendered = Renderer(code).flow(parse(marked, code.put_back))
     return code.put_back(tidy(rendered))
 
@@ -49,6 +55,14 @@ def lost_description(text: str) -> str:
         if found and found["name"] == "description":
             return " ".join(unescaped(found["t"] or found["d"] or found["s"] or "").split())
     return ""
+
+
+def _contained(found: re.Match[str]) -> str:
+    """Return the line that stands for the beginning or the end of a container."""
+    if not found["kind"]:
+        return ""
+    title = (found["label"] or found["title"] or "").strip() or CALLOUTS.get(found["kind"], "")
+    return f"\n**{title}:**\n" if title else ""
 
 
 def _without_modules(text: str) -> str:

@@ -113,6 +113,11 @@ def test_what_is_markdown_already_stays_as_it_is(parts: list[tuple[str, str]]) -
             '<Steps>\n<Step title="Install">\nIt.\n</Step>\n<Step>\nRun.\n</Step>\n</Steps>',
             "**Step 1: Install**\n\nIt.\n\n**Step 2**\n\nRun.",
         ),
+        (
+            ":::tip Try it\nText.\n:::\n\n::: warning\nMind.\n:::",
+            "**Try it:**\n\nText.\n\n**Warning:**\n\nMind.",
+        ),
+        (":::note[Your title]{.x}\nText.\n:::", "**Your title:**\n\nText."),
         ('<iframe src="https://v" title="Talk" />', "[Talk](https://v)"),
         ("<script>alert(1)</script>text", "text"),
         ("<Unknown>\n  kept\n</Unknown>", "kept"),

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from support.docs_sources import LLMS_FULL, LLMS_TXT, Shelf, write
 
+from docs_index import front_matter
 from docs_index.importing import sources
 from docs_index.importing.errors import SourceError
 from docs_index.importing.fetching import Failure, same_site
@@ -178,6 +182,7 @@ def test_a_folder_is_read_with_its_front_matter(tmp_path: Path) -> None:
         ("https://x.example/", "index"),
         ("https://x.example/a/docs/b/docs/c", "b/docs/c"),
         ("https://x.example/api/%2e%2e/%2Fetc/passwd", "api/etc/passwd"),
+        ("https://x.example/docs/a.md/b", "a/b"),
         ("https://x.example/docs/con/aux.md", "page-con/page-aux"),
         ("https://x.example/docs/v0.7-to-v0.8", "v0.7-to-v0.8"),
         ("https://x.example/docs/日本", "index"),
@@ -187,6 +192,56 @@ def test_paths_of_pages_are_short_safe_and_plain(address: str, path: str) -> Non
     shelf = Shelf({f"{SITE}/f.txt": f"# T\nSource: {address}\n\nText."})
 
     assert [page.path for page in read(f"{SITE}/f.txt", shelf).pages] == [path]
+
+
+FRAGMENTS = st.lists(
+    st.sampled_from(
+        [
+            *(
+                "# T\nSource: https://k.example/docs/",
+                "a",
+                "a.md/b",
+                "../x",
+                "con",
+                "\n",
+                "\n\n",
+                "# H\n",
+                "text",
+                "---\n",
+            ),
+            *(
+                "Description: D\n",
+                "- [a](/b)\n",
+                "```\n",
+                "<Card>",
+                "</Card>",
+                "{/*",
+                "<!-- sdk: go -->\n",
+                "\x00",
+                "title: x\n",
+            ),
+        ]
+    ),
+    max_size=30,
+).map("".join)
+
+
+@given(FRAGMENTS)
+def test_any_text_becomes_pages_with_names_of_their_own_or_a_refusal(text: str) -> None:
+    url = f"{SITE}/any.txt"
+    try:
+        pages = read(url, Shelf({url: text})).pages
+    except SourceError:
+        return
+
+    paths = [page.path for page in pages]
+    assert len(set(paths)) == len(paths)
+    assert all(re.fullmatch(r"[a-z0-9_-][a-z0-9._-]*(/[a-z0-9_-][a-z0-9._-]*)*", path) for path in paths)
+    assert not any(f"{path}.md/" in f"{other}/" for path in paths for other in paths)
+    for page in pages:
+        matter, body = front_matter.split(page.file_text())
+        assert (matter.text("title"), body.split("\n")[0]) == (page.title, f"# {page.title}")
+        assert matter.text("description") == page.description
 
 
 @pytest.mark.parametrize(

@@ -105,13 +105,14 @@ def test_pages_of_an_llms_txt_that_fail_are_listed_and_the_others_imported(
     terminal: Terminal, web: Site
 ) -> None:
     web.put("/llms.txt", "# Site\n\n- [A](/a.md)\n- [B](/b.md)\n- [C](https://c.example/x)\n")
-    web.put("/a.md", "# A\n\nText of \x1b[31mA\x1b[0m.")
+    web.put("/a.md", "# A\n\nText of \x1b[31mA\x1b[0m, caf\u00e9\u00a0\u202eevil.")
 
     report = terminal.json("import", f"{web.url}/llms.txt", "--name", "site")
 
     assert report["corpus"]["pages"] == 1
     assert [entry["what"] for entry in report["leftOut"]] == ["https://c.example/x", f"{web.url}/b.md"]
-    assert "\x1b" not in terminal.run("read", "site/a")
+    shown = terminal.run("read", "site/a")
+    assert "Text of [31mA[0m, caf\u00e9\u00a0\ufffdevil." in shown
 
 
 @pytest.mark.parametrize(
