@@ -72,10 +72,6 @@ class Code:
             lines += [rest] if rest.strip() else []
         return "\n".join(lines)
 
-    def block(self, number: str) -> str:
-        """Return the block with this number, fences included."""
-        return self._kept[int(number)]
-
     def fence(self, text: str) -> str:
         """Return the mark of a new block without a language that shows the text."""
         return self._keep("b", f"```\n{text}\n```")

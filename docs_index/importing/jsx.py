@@ -38,7 +38,6 @@ class Element:
     name: str
     attributes: Mapping[str, str] = field(default_factory=dict)
     children: list[Element | str] = field(default_factory=list)
-    source: str = ""
     is_block: bool = False
 
 
@@ -72,9 +71,7 @@ def parse(text: str, restore: Callable[[str], str] = str) -> Element:
         if tag.is_closing:
             _close(open_elements, tag.name)
         else:
-            element = Element(
-                tag.name, tag.attributes, [], text[position : tag.end], _begins_line(text, position)
-            )
+            element = Element(tag.name, tag.attributes, [], _begins_line(text, position))
             open_elements[-1].children.append(element)
             is_open = not tag.is_empty and tag.name not in VOID and closings.get(tag.name, -1) >= tag.end
             if is_open and len(open_elements) < _MAX_DEPTH:

@@ -143,6 +143,8 @@ def test_components_become_their_text(source: str, markdown: str) -> None:
         "    indented code <b",
         "unclosed `tick and <!-- comment",
         "from a shell: import things by hand",
+        "import data from your shop\n\nexport default settings first\n\nimport os, sys",
+        'One = "two"\n\nname = true story',
     ],
 )
 def test_what_only_looks_like_markup_stays(text: str) -> None:
@@ -151,7 +153,7 @@ def test_what_only_looks_like_markup_stays(text: str) -> None:
 
 def test_imports_exports_comments_and_expressions_go() -> None:
     text = (
-        'import {\n  Card,\n} from "x";\nexport const meta = {\n  a: 1,\n};\n\nhidePageSidebar = true;\n\n'
+        'import {\n  Card,\n} from "x";\nexport const meta = {\n\n  a: 1,\n};\n\nhidePageSidebar = true;\n\n'
         "One {/* gone */}two {props.gone} {'three'} {`3.5`} /users/{id}\n\n"
         "{/*\n```ts\nalso gone\n```\n*/}\n\n"
         "<!-- gone -->four <Card />"
