@@ -18,6 +18,7 @@ _MAX_CHARS = 300
 _MAX_HEADER_CHARS = 120
 _LEAD_CHARS = 60
 _EMPTY = re.compile(r"^\s*(?:$|#{1,6}\s|`{3}|~{3}|</?[A-Z]|<!--.*-->\s*$|\|?[-:| ]+\|?$)")
+_LINK = re.compile(r"!?\[([^\]\n]{0,200})\]\([^)\n]{0,500}\)")
 _CUT = "…"
 
 
@@ -119,24 +120,29 @@ def _as_good(
 
 
 def _prose(lines: Sequence[str], weights: Mapping[str, float]) -> str:
-    return _cut("\n".join(line.rstrip() for line in lines if not _EMPTY.match(line)), weights)
+    return _cut("\n".join(_words(line) for line in lines if not _EMPTY.match(line)), weights)
+
+
+def _words(line: str) -> str:
+    """Return a line with its links as their text: where they lead is no answer, and long."""
+    return _LINK.sub(r"\1", line).rstrip()
 
 
 def _rows(
     lines: Sequence[str], block: Block, rows: Sequence[int], weights: Mapping[str, float]
 ) -> tuple[str, int]:
     """Return the header of a table and the rows, as far as they fit."""
-    header = lines[block.first].strip()
+    header = _words(lines[block.first])
     below = [row for row in rows if row > block.first + 1]
     if not below:
         return _prose(lines[block.first : block.first + _LINES], weights), block.first
     if len(header) > _MAX_HEADER_CHARS:
         header = header[: _MAX_HEADER_CHARS - 1] + _CUT
-    shown = [_cut(lines[below[0]].strip(), weights)]
+    shown = [_cut(_words(lines[below[0]]), weights)]
     for row in below[1:]:
-        if size(shown) + len(lines[row].strip()) > _MAX_CHARS:
+        if size(shown) + len(_words(lines[row])) > _MAX_CHARS:
             break
-        shown.append(lines[row].strip())
+        shown.append(_words(lines[row]))
     return "\n".join((header, *shown)), below[0]
 
 

@@ -162,7 +162,7 @@ def test_a_header_that_matches_is_shown_with_the_first_rows(index_of: Callable[.
 
     assert first(docs, "persimmon").excerpt.split("\n") == [
         "| option | persimmon |",
-        "| `limit` | how many, see [here](a.md) |",
+        "| `limit` | how many, see here |",
     ]
 
 
