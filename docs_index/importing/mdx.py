@@ -19,7 +19,7 @@ _ESM: Final = re.compile(
 _MAX_STATEMENT_LINES: Final = 300
 _LOST_EXPORT: Final = re.compile(
     r"(?P<name>description|title|(?=\w+\s*=\s*(?:true|false)\b)[A-Za-z]\w*)\s*=\s*"
-    r"(?:`(?P<t>[^`]*)`|\"(?P<d>[^\"\n]*)\"|'(?P<s>[^'\n]*)'|true|false)\s*;?\s*"
+    r"(?:`(?P<t>[^`]*)`|\"(?P<d>[^\"\n]*)\"|'(?P<s>[^'\n]*)'|\x00i[0-9]+\x01|true|false)\s*;?\s*"
 )
 _COMPONENT: Final = re.compile(
     r"<[A-Z][\w.]*(?:\s[^<>]*)?/?>|^\s*(?:import\s.*from\s|export\s+const\s)", re.MULTILINE

@@ -153,7 +153,8 @@ def test_what_only_looks_like_markup_stays(text: str) -> None:
 
 def test_imports_exports_comments_and_expressions_go() -> None:
     text = (
-        'import {\n  Card,\n} from "x";\nexport const meta = {\n\n  a: 1,\n};\n\nhidePageSidebar = true;\n\n'
+        'import {\n  Card,\n} from "x";\nexport const meta = {\n\n  a: 1,\n};\n\n'
+        "hidePageSidebar = true;\n\ndescription =\n  `Gone`;\n\n"
         "One {/* gone */}two {props.gone} {'three'} {`3.5`} /users/{id}\n\n"
         "{/*\n```ts\nalso gone\n```\n*/}\n\n"
         "<!-- gone -->four <Card />"
