@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import Final
 from urllib.parse import urlsplit
 
+from docs_index import front_matter
 from docs_index.importing.addresses import page_path, slug, unused
 from docs_index.importing.fetching import is_url
 from docs_index.importing.mdx import headings_outside_code
@@ -17,7 +18,14 @@ _START: Final = re.compile(
     r"(?:(?:[ \t]*\n)?Description:[ \t]*(?P<description>.*)\n?)?",
     re.MULTILINE,
 )
+# Other exporters put the front matter of each page before it, some of them within <page> tags.
+_MATTER: Final = re.compile(
+    r"^---[ \t]*\n(?=(?:[\w-]+:.*\n|[ \t]+.*\n)*?title:.*\n)(?:[\w-]+:.*\n|[ \t]+.*\n){1,60}---[ \t]*$",
+    re.MULTILINE,
+)
+_PAGE_TAG: Final = re.compile(r"^</?(?:page|document|doc)\b[^>\n]*>[ \t]*$", re.MULTILINE)
 _WHOLE: Final = re.compile(r"/llms(?:-[a-z]+)?\.txt$")
+_ADDRESSES: Final = ("url", "source", "source_url", "canonical", "permalink", "link")
 _RULE: Final = re.compile(r"\n[ \t]*(?:-{3,}|={3,}|\*{3,})[ \t]*\n*\Z")
 _HEADER: Final = re.compile(r"^(?:#[ \t].*|>.*|(?:Source|URL):.*|[-=*]{3,}|[ \t]*)$", re.MULTILINE)
 _CUT_OFF: Final = re.compile(r"""["'`]\s*;?\s*$""")
@@ -25,22 +33,21 @@ _CUT_OFF: Final = re.compile(r"""["'`]\s*;?\s*$""")
 
 def is_llms_full(text: str) -> bool:
     """Return whether the text has pages that begin with a title and their address."""
-    return any(not _is_header(found) for found in _START.finditer(text))
+    return any(not _is_header(found) for found in _START.finditer(text)) or _has_matter(text)
 
 
 def split(text: str, source: str) -> Iterator[ImportedPage | None]:
     """Yield each page; None for one without text.
 
-    Without addresses in it, each heading of the first level outside of code begins a page.
+    Without addresses below the titles, front matter begins a page, or else each heading of the first level
+    outside of code.
     """
     starts = [found for found in _START.finditer(text) if not _is_header(found)]
     if not starts:
-        yield from _by_headings(text, source)
+        yield from _by_front_matter(text) if _has_matter(text) else _by_headings(text, source)
         return
     taken: set[str] = set()
-    preface = text[: starts[0].start()]
-    if _HEADER.sub("", preface).strip():
-        yield _page(preface, taken, "index", 0)
+    yield from _preface(text[: starts[0].start()], taken)
     for order, (found, following) in enumerate(zip(starts, [*starts[1:], None], strict=True), start=1):
         body = text[found.end() : following.start() if following else len(text)]
         described = _CUT_OFF.sub("", found["description"] or "").strip()
@@ -68,8 +75,31 @@ def _page(
     return page
 
 
+def _preface(text: str, taken: set[str]) -> Iterator[ImportedPage | None]:
+    """Yield a page of what stands before the first one, unless that is only a title."""
+    if _HEADER.sub("", text).strip():
+        yield _page(text, taken, "index", 0)
+
+
 def _is_header(found: re.Match[str]) -> bool:
     return _WHOLE.search(urlsplit(found["url"]).path) is not None
+
+
+def _has_matter(text: str) -> bool:
+    return len(_MATTER.findall(text)) > 1
+
+
+def _by_front_matter(text: str) -> Iterator[ImportedPage | None]:
+    taken: set[str] = set()
+    text = _PAGE_TAG.sub("", text)
+    starts = [found.start() for found in _MATTER.finditer(text)]
+    yield from _preface(text[: starts[0]], taken)
+    for order, (start, end) in enumerate(zip(starts, [*starts[1:], len(text)], strict=True), start=1):
+        part = text[start:end]
+        matter, _ = front_matter.split(part)
+        url = next((url for key in _ADDRESSES if is_url(url := matter.text(key))), "")
+        path = page_path(url) if url else slug(matter.text("title")) or "page"
+        yield _page(part, taken, path, order, url=url)
 
 
 def _by_headings(text: str, source: str) -> Iterator[ImportedPage | None]:
