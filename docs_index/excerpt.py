@@ -61,17 +61,19 @@ def of_section(
     found = blocks_of(own)
     blocks = {number: block for block in found for number in range(block.first, block.end)}
     skipped = _for_others(sdks_of(own, found), wanted)
+    for number, written in enumerate(own):
+        skipped[number] |= _says_nothing(written, number, blocks.get(number))
     # The heading is shown anyway, so the excerpt starts below it where there is anything below.
     start, score = min(1, len(held) - 1), 0.0
     for offset in range(1, len(held)):
-        if skipped[offset] or _EMPTY.match(own[offset]):
+        if skipped[offset]:
             continue
         window = frozenset[str]().union(*held[offset : _end_of_window(offset, blocks, len(own))])
         value = sum(weights[term] for term in window)
         # Of windows that hold the same, prefer the one whose first line holds something.
         if value > score and (held[offset] or offset == 1):
             start, score = offset, value
-    while start + 1 < len(own) and (skipped[start] or _EMPTY.match(own[start])):
+    while start + 1 < len(own) and skipped[start]:
         start += 1
     end = _end_of_window(start, blocks, len(own))
     block = blocks.get(start)
@@ -98,6 +100,13 @@ def _for_others(lines: Sequence[AbstractSet[str]], wanted: AbstractSet[str]) -> 
     if not any(sdks & wanted for sdks in lines):
         return [False] * len(lines)
     return [bool(sdks) and not sdks & wanted for sdks in lines]
+
+
+def _says_nothing(line: str, number: int, block: Block | None) -> bool:
+    """Return whether no excerpt should begin at a line; in code, "# so" is a comment and no heading."""
+    if block is None or block.kind != "code":
+        return _EMPTY.match(line) is not None
+    return not line.strip() or number == block.first
 
 
 def _end_of_window(start: int, blocks: Mapping[int, Block], count: int) -> int:
@@ -153,9 +162,11 @@ def _code(lines: Sequence[str], block: Block, place: int, room: int) -> tuple[st
         return "\n".join(line.rstrip() for line in whole), block.first
     is_closed = len(whole) > 1 and not lines[block.end - 1].strip().strip("`~")
     code = lines[block.first + 1 : block.end - 1 if is_closed else block.end]
-    start, end = around(code, place - block.first - 1, room)
-    shown = [line.rstrip() if len(line) <= room else line[: room - 1] + _CUT for line in code[start:end]]
     fence = lines[block.first].strip()[:_LEAD_CHARS]
+    if not code:
+        return fence, block.first
+    start, end = around(code, min(place - block.first - 1, len(code) - 1), room)
+    shown = [line.rstrip() if len(line) <= room else line[: room - 1] + _CUT for line in code[start:end]]
     text = [fence, *([_CUT] if start else []), *shown, *([_CUT] if end < len(code) else [])]
     return "\n".join((*text, fence[:3])), block.first + 1 + start
 

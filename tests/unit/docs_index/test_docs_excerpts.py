@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from docs_index import DocsIndex, SearchHit
+from docs_index import DocsIndex, SearchHit, excerpt
 from docs_index.blocks import around
+from docs_index.sections import split
 
 TYPESCRIPT = """```typescript
 import { Inngest } from "inngest";
@@ -134,6 +137,17 @@ def test_endless_lines_and_fences_that_never_close_stay_within_bounds(
     assert "quince" in text
 
 
+@pytest.mark.parametrize("line", ["# quince", "", "}", "</Quince>"])
+@pytest.mark.parametrize("fence", ["```", ""])
+def test_code_of_nothing_but_comments_and_brackets_is_code(
+    index_of: Callable[..., DocsIndex], line: str, fence: str
+) -> None:
+    code = "\n".join([line] * 60)
+    docs = index_of({"a.md": f"# A\n\ntext\n\n## Quince code\n\n```bash\n{code}\n{fence}\n"})
+
+    assert first(docs, "quince code").excerpt.startswith("```bash")
+
+
 def test_later_hits_show_less_code(index_of: Callable[..., DocsIndex]) -> None:
     code = "\n".join(f"await quince({number});" for number in range(29))
     page = f"# Quince\n\n```typescript\n{code}\n```\n"
@@ -187,3 +201,46 @@ def test_what_is_shown_holds_the_line_that_matched(place: int) -> None:
     for room in (5, 20, 40, 1_000):
         start, end = around(lines, place, room)
         assert start <= place < end
+
+
+LINES = st.lists(
+    st.sampled_from(
+        [
+            "quince",
+            "",
+            "```python",
+            "```",
+            "~~~",
+            "````ts",
+            "# quince",
+            "| a | quince |",
+            "|---|---|",
+            "---",
+            "    }",
+            "  quince();",
+            "<!-- sdk: python -->",
+            "<!-- /sdk -->",
+            "<Card>",
+            "[quince](x" + "y" * 700 + ")",
+            "x" * 1_500,
+            "quince " * 80,
+        ]
+    ),
+    max_size=60,
+)
+
+
+@settings(deadline=None, max_examples=300)
+@given(lines=LINES, wanted=st.sampled_from([frozenset(), frozenset({"python"})]), room=st.integers(1, 1_200))
+def test_whatever_a_section_holds_its_excerpt_is_short_and_from_it(
+    lines: list[str], wanted: frozenset[str], room: int
+) -> None:
+    lines = ["# Title", *lines]
+    for section in split(lines, path="a", title="Title", category="a", page_sdks=()):
+        shown = excerpt.of_section(section, lines, {"quinc": 1.0}, wanted=wanted, room=room)
+
+        assert len(shown.text) <= max(room, 300) + 200
+        assert section.line_start <= shown.line <= section.line_end
+        assert ("quinc" in shown.terms) is any(
+            "quince" in line for line in lines[section.line_start - 1 : section.line_end]
+        )
