@@ -74,7 +74,8 @@ def test_a_text_without_addresses_is_divided_at_its_first_headings(tmp_path: Pat
 def test_a_text_with_front_matter_before_each_page_is_divided_there(tmp_path: Path) -> None:
     text = (
         "# All\n\n<page>\n---\ntitle: Boil\ndescription: >\n  Heat\n  it\nurl: https://k.example/docs/a/boil\n"
-        "---\n\n# Boil\n\nText.\n\n---\n\n## More\n\nx\n</page>\n<page>\n---\nid: 3\ntitle: 'Pour: slowly'\n---\n"
+        "---\n\n# Boil\n\nText.\n\n---\n\n## More\n\nx\n</page>\n"
+        "<page>\n---\nid: 3\ntitle: 'Pour: slowly'\n---\n"
         "Tilt.\n</page>\n"
     )
     (tmp_path / "all.txt").write_text(text, encoding="utf-8")
