@@ -123,6 +123,7 @@ def test_what_is_markdown_already_stays_as_it_is(parts: list[tuple[str, str]]) -
         ("<Unknown>\n  kept\n</Unknown>", "kept"),
         ("a &amp; b &lt;T&gt; &quot;c&quot; &#123;", 'a & b \\<T> "c" \\{'),
         ("`&lt;` stays", "`&lt;` stays"),
+        ("&amp;lt;T&amp;gt; and &amp; so", "&amp;lt;T&amp;gt; and & so"),
         ('<a id="here"></a>\n\nText', '<a id="here"></a>\n\nText'),
     ],
 )

@@ -74,6 +74,7 @@ def test_runs_that_are_surely_misread_are_repaired_among_correct_ones() -> None:
 def test_a_doubtful_run_is_repaired_only_where_everything_else_is_misread() -> None:
     assert repair("Ã–sterreich fÃ¼r alle") == "Österreich für alle"
     assert repair("Ã–sterreich fÃ¼r alle é") == "Ã–sterreich für alle é"
+    assert repair("CAFÉ” donâ€™t Ã–") == "CAFÉ” don’t Ã–"
 
 
 @pytest.mark.parametrize(

@@ -89,6 +89,18 @@ def test_a_text_with_front_matter_before_each_page_is_divided_there(tmp_path: Pa
     assert pages[0].body == "# Boil\n\nText.\n\n---\n\n## More\n\nx"
 
 
+def test_text_for_the_second_sdk_does_not_end_the_last_section_of_the_first(tmp_path: Path) -> None:
+    write(
+        tmp_path,
+        {
+            "a.mdx": '# Retry\n\n<GuideSection show="go">\n## Limit\nA.\n</GuideSection>\n'
+            '<GuideSection show="python">\nB.\n</GuideSection>\n'
+        },
+    )
+
+    assert "<!-- sdk: python -->\n\n## Retry (Python)\n\nB." in page(read(tmp_path), "a").body
+
+
 def test_misread_text_is_repaired_on_the_way(tmp_path: Path) -> None:
     (tmp_path / "x.txt").write_text(LLMS_FULL.encode().decode("mac_roman"), encoding="utf-8")
 
