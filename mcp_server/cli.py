@@ -1,4 +1,4 @@
-"""The command line: `stepcue dev`, `stepcue mcp`, `stepcue mcp install`, `stepcue test`, `stepcue doctor`."""
+"""The command line: `stepcue dev`, `mcp`, `mcp install`, `test`, `doctor` and `docs`."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ from durable_engine.errors import ConfigError, DurableEngineError
 from durable_engine.redaction import redacted_url
 from mcp_server.attach import AttachError, attach
 from mcp_server.config import ServerConfig
+from mcp_server.docs_command import docs
 from mcp_server.doctor_command import doctor_command
 from mcp_server.install.command import install
 from mcp_server.options import (
@@ -226,6 +227,7 @@ def _serve_url(text: str) -> str:
 
 
 main.add_command(doctor_command(_serve_url))
+main.add_command(docs)
 
 
 def _runs_stepcue(origin: str) -> bool:
