@@ -63,7 +63,7 @@ def read_questions(source: Path) -> list[Question]:
     found: list[Question] = []
     for file in files:
         for ask, table in tomllib.loads(file.read_text(encoding="utf-8")).items():
-            grades = {key: int(grade) for grade, keys in table.items() if grade != "half" for key in keys}
+            grades = {key: int(grade) for grade, keys in table.items() if grade.isdecimal() for key in keys}
             found.append(Question(ask, table.get("kind", file.stem), table["half"], grades))
     return found
 
