@@ -23,6 +23,22 @@ _WORD_OF_IDENTIFIER = 0.5
 _PHRASE = 0.6
 _REPAIRED = 0.8
 _SYNONYM = 0.35
+_FILLER = 0.6
+
+# Words that hold a question together. They are searched, because a page may be about them, but say little.
+_FILLER_WORDS_TEXT = """
+able above actually after again against all allow already also always another anything away back
+before begin best better between both bring call called change come different difference during each easy either
+else end ensure enough even ever every everything exactly example except few find first fix full give
+go going good great happen happens hard help here instead keep know last later least leave let like
+little long look lot made main make many may mean means might more most move much must need
+never new next nothing nobody now off old once one only other otherwise over own part people perhaps
+place possible problem properly proper put question quite ready real really reason right same see seem
+set several shall show simple since single small something sometimes still such sure take tell ten thing think
+though three through thus time times together top toward try turn two under until upon usual usually
+value very want well whatever whenever whether whole within work works wrong yet
+"""
+_FILLER_WORDS = frozenset(_FILLER_WORDS_TEXT.split())
 
 
 @dataclass(slots=True)
@@ -96,7 +112,7 @@ class Planner:
             if word in STOP_WORDS:
                 continue
             if stem(word) in self.words:
-                plan.add("words", stem(word), _WORD, chunk.raw)
+                plan.add("words", stem(word), _FILLER if word in _FILLER_WORDS else _WORD, chunk.raw)
             # A word that pages use is meant as a word; only an unknown one may be a name run together.
             elif word in self.identifiers:
                 plan.add("identifiers", word, _IDENTIFIER, chunk.raw)

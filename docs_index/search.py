@@ -88,8 +88,15 @@ class Searcher:
                 score *= _SAME_SDK if wanted & set(section.sdks) else _OTHER_SDK
             if not wants_migration and any(word in section.path for word in _MIGRATION_WORDS):
                 score *= _MIGRATION
-            scores[position] = score
+            scores[position] = score * self._fit(section, plan)
         return scores
+
+    def _fit(self, section: Section, plan: Plan) -> float:
+        terms={t for (n,t),w in plan.weights.items() if w>=0.55}
+        page=self._corpus.pages[section.path]
+        from docs_index.analyser import chunks
+        title=[set(c.identifiers)|set(c.terms[:1] if c.is_plain else ()) for c in chunks(page.title.removeprefix('Tool ')) if c.terms]
+        return 1.3 if title and all(any(t in terms for t in c) for c in title) else 1.0
 
     def _page_totals(self, plan: Plan, sections: Mapping[int, float]) -> dict[str, float]:
         """Return path → best section, a share of the next three, and the score of the page as a whole."""
