@@ -16,13 +16,14 @@ MAX_QUERY_CHARS = 2_000
 _MAX_CHUNKS = 64
 _MAX_REPAIRS = 8
 _LONGEST_PHRASE = 4
+_SHORTEST_SLIP = 6
 
 _WORD = 1.0
 _IDENTIFIER = 1.0
 _WORD_OF_IDENTIFIER = 0.5
 _PHRASE = 0.6
 _REPAIRED = 0.8
-_SYNONYM = 0.35
+_SYNONYM = 0.5
 _FILLER = 0.6
 
 # Words that hold a question together. They are searched, because a page may be about them, but say little.
@@ -72,13 +73,13 @@ class Plan:
 class Planner:
     """Plans queries against the terms that an index has.
 
-    `nearest` returns the known word closest to an unknown one, or None; it is asked at most eight times a
-    query, because it looks through all words.
+    `nearest` returns the known word closest to an unknown one, at most so many slips away, or None; it is
+    asked at most eight times a query, because it looks through all words.
     """
 
     words: Mapping[str, int]
     identifiers: Collection[str]
-    nearest: Callable[[str], str | None]
+    nearest: Callable[[str, int], str | None]
 
     def plan(self, text: str) -> Plan:
         """Return what to look for; empty when no page has any word of the query.
@@ -98,16 +99,19 @@ class Planner:
                 hint="Ask with a few words, such as 'retry a failed step' or 'waitForEvent timeout'.",
             )
         plan = Plan()
-        for chunk in found:
-            if chunk.is_plain:
-                self._add_word(plan, chunk)
-            else:
-                self._add_identifier(plan, chunk)
+        unknown = [word for chunk in found for word in self._add(plan, chunk)]
+        for word, raw in unknown:
+            self._repair(plan, word, raw)
         self._add_phrases(plan, found)
         self._add_synonyms(plan, found)
         return plan
 
-    def _add_word(self, plan: Plan, chunk: Chunk) -> None:
+    def _add(self, plan: Plan, chunk: Chunk) -> list[tuple[str, str]]:
+        """Add a chunk, and return those of its words that no page has, each with its raw text."""
+        return self._add_word(plan, chunk) if chunk.is_plain else self._add_identifier(plan, chunk)
+
+    def _add_word(self, plan: Plan, chunk: Chunk) -> list[tuple[str, str]]:
+        unknown = []
         for word in chunk.words:
             if word in STOP_WORDS:
                 continue
@@ -117,22 +121,26 @@ class Planner:
             elif word in self.identifiers:
                 plan.add("identifiers", word, _IDENTIFIER, chunk.raw)
             elif not related([stem(word)]):
-                self._repair(plan, word, chunk.raw)
+                unknown.append((word, chunk.raw))
+        return unknown
 
-    def _add_identifier(self, plan: Plan, chunk: Chunk) -> None:
+    def _add_identifier(self, plan: Plan, chunk: Chunk) -> list[tuple[str, str]]:
         known = [name for name in chunk.identifiers if name in self.identifiers]
         for name in known:
             plan.add("identifiers", name, _IDENTIFIER, chunk.raw)
         for word in chunk.words:
             if stem(word) in self.words:
                 plan.add("words", stem(word), _WORD_OF_IDENTIFIER if known else _WORD, word)
-        if not known:
-            self._repair(plan, chunk.identifiers[0], chunk.raw)
+        return [] if known else [(chunk.identifiers[0], chunk.raw)]
 
     def _repair(self, plan: Plan, word: str, raw: str) -> None:
         if len(plan.corrections) >= _MAX_REPAIRS:
             return
-        meant = self.nearest(word)
+        # Beside words that are known, an unknown one is rather a word that no page happens to have.
+        certain = bool(plan.weights) and raw.isalpha() and raw.lower() == word
+        if certain and len(word) < _SHORTEST_SLIP:
+            return
+        meant = self.nearest(word, 1 if certain else 2)
         if meant is None:
             return
         plan.corrections[raw] = meant

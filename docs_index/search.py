@@ -35,6 +35,7 @@ class Searcher:
         self._corpus = corpus
         self._index = index
         self._planner = Planner(index.words, index.identifiers, self._nearest_word)
+        self._part_planner = Planner(index.words, index.identifiers, self._commonest_start)
 
     def search(self, query: str, *, sdk: str | None, category: str | None, limit: int) -> SearchResult:
         """Return the best `limit` sections for `query`.
@@ -64,12 +65,17 @@ class Searcher:
 
     def page_ranks(self, text: str) -> Mapping[str, float]:
         """Return path → relevance of the pages that hold words of `text`; pages without any are missing."""
-        plan = self._planner.plan(text)
+        plan = self._part_planner.plan(text)
         sections = self._index.section_scores(plan.terms)
         return self._page_totals(plan, sections)
 
-    def _nearest_word(self, word: str) -> str | None:
-        return self._spelling.nearest(word)  # built on the first unknown word, which most queries do not have
+    def _commonest_start(self, part: str, _slips: int) -> str | None:
+        """Return the commonest word that begins with the literal of a pattern, such as "memoi"."""
+        words = self._index.words
+        return max((word for word in words if word.startswith(part)), key=lambda word: words[word], default=None)
+
+    def _nearest_word(self, word: str, slips: int) -> str | None:
+        return self._spelling.nearest(word, slips)  # built on the first unknown word, which most queries do not have
 
     @cached_property
     def _spelling(self) -> Spelling:

@@ -25,20 +25,25 @@ class Spelling:
             counts.update(_WORD.findall(text.lower()))
         self._counts = {word: count for word, count in counts.items() if word not in STOP_WORDS}
 
-    def nearest(self, word: str) -> str | None:
-        """Return the commonest known word one slip away from `word`, or two from eight letters on."""
+    def nearest(self, word: str, slips: int = 2) -> str | None:
+        """Return the commonest known word one slip away from `word`, or two from eight letters on.
+
+        Args:
+            word: in lower case.
+            slips: how many to believe at most.
+        """
         if not (_SHORTEST <= len(word) <= _LONGEST and word.isalpha()):
             return None
-        limit = 2 if len(word) >= _LONG else 1
+        limit = min(slips, 2 if len(word) >= _LONG else 1)
         best: tuple[int, int, str] | None = None
         for known, count in self._counts.items():
             if abs(len(known) - len(word)) > limit:
                 continue
             if len(word) < _FIRST_LETTER_SURE_BELOW and known[0] != word[0]:
                 continue
-            slips = distance(word, known, limit=limit)
-            if slips <= limit and (best is None or (slips, -count, known) < best):
-                best = (slips, -count, known)
+            found = distance(word, known, limit=limit)
+            if found <= limit and (best is None or (found, -count, known) < best):
+                best = (found, -count, known)
         return best[2] if best else None
 
 

@@ -43,12 +43,34 @@ _SUFFIX = (
     ("ly", "", 4),
     ("e", "", 3),
 )
+_IRREGULAR = {
+    form: verb
+    for verb, forms in {
+        "begin": "began begun",
+        "break": "broke broken",
+        "build": "built",
+        "find": "found",
+        "give": "gave given",
+        "hold": "held",
+        "keep": "kept",
+        "lose": "lost",
+        "mean": "meant",
+        "run": "ran",
+        "send": "sent",
+        "spend": "spent",
+        "take": "took taken",
+        "throw": "threw thrown",
+        "write": "wrote written",
+    }.items()
+    for form in forms.split()
+}
 _DOUBLED = frozenset("bdfgmnprt")
 
 
 @lru_cache(maxsize=20_000)
 def stem(word: str) -> str:
     """Return the stem of a lower-case word; words that are not plain ASCII letters stay as they are."""
+    word = _IRREGULAR.get(word, word)
     if len(word) <= 3 or not (word.isascii() and word.isalpha()):
         return word
     singular = _strip(word, _PLURAL)
