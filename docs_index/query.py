@@ -17,6 +17,7 @@ _MAX_CHUNKS = 64
 _MAX_REPAIRS = 8
 _LONGEST_PHRASE = 4
 _SHORTEST_SLIP = 6
+_SUREST_WORDS = 3
 
 _WORD = 1.0
 _IDENTIFIER = 1.0
@@ -28,16 +29,14 @@ _FILLER = 0.6
 
 # Words that hold a question together. They are searched, because a page may be about them, but say little.
 _FILLER_WORDS_TEXT = """
-able above actually after again against all allow already also always another anything away back
-before begin best better between both bring call called change come different difference during each easy either
-else end ensure enough even ever every everything exactly example except few find first fix full give
-go going good great happen happens hard help here instead keep know last later least leave let like
-little long look lot made main make many may mean means might more most move much must need
-never new next nothing nobody now off old once one only other otherwise over own part people perhaps
-place possible problem properly proper put question quite ready real really reason right same see seem
-set several shall show simple since single small something sometimes still such sure take tell ten thing think
-though three through thus time times together top toward try turn two under until upon usual usually
-value very want well whatever whenever whether whole within work works wrong yet
+able above actually after against all already also always another anything away back best better
+between both bring come different each easy either else ensure enough even ever every everything
+exactly example except few find give go going good great happen happens hard help here instead know
+least leave let like little look lot made main make many may mean means might more most much must
+need never new now off other otherwise over own people perhaps place possible properly
+proper put question quite ready real really reason right see seem set shall show simple since
+something sometimes still such sure take tell thing think though through thus top toward try turn
+under upon usual usually value very want well whatever whenever whether whole work works yet
 """
 _FILLER_WORDS = frozenset(_FILLER_WORDS_TEXT.split())
 
@@ -164,7 +163,7 @@ class Planner:
         for positions, text in related(stems):
             raw = " ".join(found[position].raw for position in positions)
             # A phrase of several words says more surely what is meant than a single one.
-            sure = _SYNONYM * len(positions)
+            sure = _SYNONYM * min(len(positions), _SUREST_WORDS)
             for chunk in chunks(text):
                 for name in chunk.identifiers:
                     plan.add("identifiers", name, sure, f"{raw} → {chunk.raw}")

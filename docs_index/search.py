@@ -7,7 +7,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from docs_index import excerpt, sdks
-from docs_index.analyser import words_of
+from docs_index.analyser import chunks, words_of
 from docs_index.corpus import Corpus
 from docs_index.model import Section
 from docs_index.query import Plan, Planner
@@ -24,6 +24,9 @@ _PAGE_SHARE = 0.5
 _FURTHER_SECTIONS = (0.2, 0.1, 0.05)
 _SAME_SDK = 1.25
 _OTHER_SDK = 0.7
+_TITLE_NAMED = 1.3
+_EVERYWHERE = 0.2  # words in more sections than this say nothing about a page
+_SURE = 0.55  # terms of less weight are guesses
 _MIGRATION = 0.8
 _MIGRATION_WORDS = ("migrat", "upgrad")
 
@@ -72,20 +75,22 @@ class Searcher:
     def _commonest_start(self, part: str, _slips: int) -> str | None:
         """Return the commonest word that begins with the literal of a pattern, such as "memoi"."""
         words = self._index.words
-        return max((word for word in words if word.startswith(part)), key=lambda word: words[word], default=None)
+        starts = (word for word in words if word.startswith(part))
+        return max(starts, key=lambda word: words[word], default=None)
 
     def _nearest_word(self, word: str, slips: int) -> str | None:
-        return self._spelling.nearest(word, slips)  # built on the first unknown word, which most queries do not have
+        return self._spelling.nearest(word, slips)
 
     @cached_property
     def _spelling(self) -> Spelling:
-        return Spelling((page.text for page in self._corpus.pages.values()), self._index.identifiers)
+        return Spelling(self._index.spellings)  # most queries have no unknown word
 
     def _scores(self, plan: Plan, query: str) -> dict[int, float]:
         sections = self._index.section_scores(plan.terms)
         totals = self._page_totals(plan, sections)
         wanted = sdks.mentioned(query)
         wants_migration = any(word in query.lower() for word in _MIGRATION_WORDS)
+        named = self._named_in_full(plan)
         scores: dict[int, float] = {}
         for position, own in sections.items():
             section = self._corpus.sections[position]
@@ -94,15 +99,23 @@ class Searcher:
                 score *= _SAME_SDK if wanted & set(section.sdks) else _OTHER_SDK
             if not wants_migration and any(word in section.path for word in _MIGRATION_WORDS):
                 score *= _MIGRATION
-            scores[position] = score * self._fit(section, plan)
+            scores[position] = score * _TITLE_NAMED if section.path in named else score
         return scores
 
-    def _fit(self, section: Section, plan: Plan) -> float:
-        terms={t for (n,t),w in plan.weights.items() if w>=0.55}
-        page=self._corpus.pages[section.path]
-        from docs_index.analyser import chunks
-        title=[set(c.identifiers)|set(c.terms[:1] if c.is_plain else ()) for c in chunks(page.title.removeprefix('Tool ')) if c.terms]
-        return 1.3 if title and all(any(t in terms for t in c) for c in title) else 1.0
+    @cached_property
+    def _titles(self) -> Mapping[str, tuple[frozenset[str], ...]]:
+        """Path → the terms of each word of the title; a name has several, of which one is enough."""
+        return {path: _alternatives(page.title) for path, page in self._corpus.pages.items()}
+
+    def _named_in_full(self, plan: Plan) -> set[str]:
+        """Return the pages of whose title the query has every word."""
+        everywhere = len(self._corpus.sections) * _EVERYWHERE
+        asked = {
+            text
+            for (_, text), weight in plan.weights.items()
+            if weight >= _SURE and self._index.words.get(text, 0) <= everywhere
+        }
+        return {path for path, title in self._titles.items() if title and all(asked & word for word in title)}
 
     def _page_totals(self, plan: Plan, sections: Mapping[int, float]) -> dict[str, float]:
         """Return path → best section, a share of the next three, and the score of the page as a whole."""
@@ -156,6 +169,14 @@ def _without_parts(labels: Iterable[str]) -> tuple[str, ...]:
         word for label in distinct if "→" not in label for word in words_of(label) if word != label.lower()
     }
     return tuple(label for label in distinct if label.lower() not in covered)
+
+
+def _alternatives(title: str) -> tuple[frozenset[str], ...]:
+    words = (
+        frozenset(chunk.terms if chunk.is_plain else chunk.identifiers)
+        for chunk in chunks(title.removeprefix("Tool "))
+    )
+    return tuple(word for word in words if word)
 
 
 def _passes(section: Section, sdk: str | None, category: str | None) -> bool:

@@ -23,23 +23,23 @@ _TABLE = {
     "step id": "step name, name step, rename step",
     # Waiting.
     "sleep": (
-        "delay, delayed, pause, timer, later, remind, days later, week later, hour later, day after,"
-        "week after, wait day, wait week, wait hour, wait minute, durable timer"
+        "delay, delayed, pause, timer, later, remind, days later, week later, hour later, day after, week "
+        "after, wait day, wait week, wait hour, durable timer"
     ),
     "sleepUntil": "specific date, certain date, given date, date time, specific time, until date",
     "waitForEvent": (
-        "human, approval, approve, approves, manager, human loop, human approval, confirm, confirmation,"
-        "user reply, user answer, nobody answered, signal"
+        "human, approval, approve, approves, manager, human in the loop, human approval, confirm, "
+        "confirmation, user reply, user answer, nobody answered, signal"
     ),
     "handle timeout": "nobody answered, no answer, no reply, answered in time, not in time, never arrives",
-    "waitForSignal": "signal, callback, external system, outside continue, url continue, continue run, task token",
+    "waitForSignal": ("signal, callback, external system, continue run, task token"),
     "long waits": "run takes hours, takes hours, run takes minutes, outlive",
     # Starting.
     "trigger": "start, starts, webhook, listen, react",
     "cron schedule": (
-        "every day, every monday, every weekday, every week, every month, every hour, every morning, nightly,"
-        "hourly, daily, weekly, monthly, periodic, periodically, recurring, repeat every, cron job, crontab,"
-        "timetable, scheduler, schedule, at noon, beat"
+        "every day, every monday, every weekday, every week, every month, every hour, every morning, "
+        "nightly, hourly, daily, weekly, monthly, periodic, periodically, recurring, repeat every, cron "
+        "job, crontab, timetable, scheduler, schedule, at noon, beat"
     ),
     "schedule": "cron",
     "time zone": "berlin, paris, new york, clock, clocks, daylight, utc, local time, dst",
@@ -48,94 +48,108 @@ _TABLE = {
     "condition expression": "only if, only when, only for, filter, greater than, above, compare field",
     "wildcard": "begin with, begins with, starts with, prefix, all events",
     "fan-out sendEvent": (
-        "fan out, fanout, kick off, thousand, thousands, many workflows, many functions, many jobs, start many,"
-        "broadcast, publish, publish topic, emit, dispatch, enqueue, several functions"
+        "fan out, fanout, kick off, thousand, thousands, many workflows, many functions, many jobs, start "
+        "many, broadcast, publish, publish topic, emit, dispatch, enqueue, several functions"
     ),
     "invoke": (
-        "child, subworkflow, sub workflow, child workflow, call another, another function, another workflow,"
-        "call function, compose, continue as new"
+        "child, subworkflow, sub workflow, child workflow, call another, another function, another "
+        "workflow, call function, compose, continue as new"
     ),
     "another app": "different service, other service, different app, microservice, another service",
     "webhook": "stripe, github, provider notification, incoming http",
     # Flow control.
     "singleton": (
-        "one at a time, only one, just one, one run, never two, two same time, unique job, unique, mutex, lock,"
-        "exclusive, overlapping runs, replace run, already running, already going, previous run, earlier run"
+        "one at a time, only one, just one, one run, never two, unique job, unique, mutex, "
+        "lock, exclusive, overlapping runs, replace run, already running, already going, previous run, "
+        "earlier run"
     ),
     "concurrency": (
-        "queue, parallel limit, limit parallel, how many at once, per tenant, per customer, per user, never two,"
-        "one at a time, only one, semaphore, worker pool, connections, share limit, noisy neighbour"
+        "queue, parallel limit, limit parallel, how many at once, per tenant, per customer, per user, never "
+        "two, one at a time, only one, semaphore, worker pool, connections, share limit, noisy neighbour"
     ),
     "throttle": (
-        "rate limit, calls minute, calls second, requests minute, requests second, per minute, per second,"
+        "rate limit, calls second, requests minute, requests second, per minute, per second, "
         "api limit, overload, slow down, spread out, third party limit, quota, limiter"
     ),
-    "rateLimit": "ignore further, drop, dropping, at most once, skip further, once per hour, limiter",
-    "debounce": "last change, last edit, last event, only last, latest event, types quickly, typing, many edits",
+    "rateLimit": "drop, dropping, at most once, once per hour, limiter",
+    "debounce": ("last change, last edit, last event, only last, latest event, types quickly, typing"),
     "batchEvents batch": (
-        "bulk, bulk insert, hundreds events, many events once, events at once, group events, collect events, buffer"
+        "bulk, bulk insert, hundreds events, many events once, events at once, group events, collect "
+        "events, buffer"
     ),
     "priority": "first, go first, precedence, paying, vip, important first, ahead, urgent, jump queue",
     "flow control": "backpressure, limit runs, limit",
     # Failing.
     "retries attempts": (
-        "retry, attempt, give up, giving up, tried, try again, how many times, times try, backoff, max attempts"
+        "retry, attempt, give up, giving up, tried, try again, how many times, times try, backoff, max "
+        "attempts"
     ),
-    "backoff": "between attempts, second attempt, third attempt, exponential, how long between, interval",
+    "backoff": "between attempts, exponential, how long between, interval",
     "NonRetriableError": (
-        "not retry, no retry, stop retrying, stop retries, without retrying, never retry, forbid retry, invalid input,"
-        "declined, permanent, fatal, unrecoverable, application failure"
+        "not retry, no retry, stop retrying, stop retries, without retrying, never retry, forbid retry, "
+        "invalid input, declined, permanent, fatal, unrecoverable, application failure"
     ),
     "RetryAfterError": "come back, retry later, countdown, 429, too many requests, retry after, try later",
     "error": "exception, throw, raise, crash, panic",
     "failed": "crash, broke, broken, failing",
     "onFailure": (
-        "dead letter, dead letter queue, dlq, failed for good, definitively failed, finally failed, alert, slack,"
-        "notify, pager, every failure, all failures, failure notification, told when fails, failed jobs"
+        "dead letter, dead letter queue, dlq, failed for good, finally failed, alert, "
+        "slack, notify, pager, every failure, all failures, failure notification, failed "
+        "jobs"
     ),
     "rollback": "undo, refund, saga, compensate, compensation, revert, transaction, earlier steps",
     "cancel cancellation": "abort, kill, terminate, stop, stopped, unsubscribe, unsubscribes, aborted",
-    "cancelOn": "stop everything, user deletes, unsubscribes, stop when, cancel when, cancel run when",
-    "timeouts cancellation": "expire, deadline, too long, takes longer, longer than, give up after, heartbeat",
-    "cancelled function cleanup": "cleanup, clean up, free resources, after cancelled, after cancel, teardown",
+    "cancelOn": "unsubscribes, stop when, cancel when, cancel run when",
+    "timeouts cancellation": (
+        "expire, deadline, too long, takes longer, longer than, give up after, heartbeat"
+    ),
+    "cancelled function cleanup": (
+        "cleanup, clean up, free resources, after cancelled, after cancel, teardown"
+    ),
     # Running.
     "parallel": (
-        "concurrent, concurrently, simultaneous, same time, at once, merge, promise all, asyncio, gather, map, together"
+        "concurrent, concurrently, simultaneous, same time, at once, merge, promise all, asyncio, gather, "
+        "map, together"
     ),
     "first wins race": "whichever first, answers first, fastest, quickest, hedge",
-    "loop": "iterate, map, for each, each row, each item, page after page, pagination, pages, paginate, cursor",
+    "loop": (
+        "iterate, map, for each, each row, each item, page after page, pagination, pages, paginate, cursor"
+    ),
     "element of a list": "each row, each item, for each, map state, rows, every row",
     "idempotency": (
-        "duplicate, duplicates, dedupe, deduplicate, deduplication, twice, double, exactly once, same again,"
-        "unique jobs, unique job"
+        "duplicate, duplicates, dedupe, deduplicate, deduplication, twice, double, exactly once, same "
+        "again, unique jobs, unique job"
     ),
     "memoization": (
-        "cache, replay, resume, deterministic, nondeterministic, determinism, persist, local variable,"
+        "cache, replay, resume, deterministic, nondeterministic, determinism, persist, local variable, "
         "variable between, between steps, remember, side effects"
     ),
     "handler replayed from the top": (
-        "again and again, outside step, outside steps, before first step, code runs, several times, many times,"
-        "executed several, event sourcing"
+        "again and again, outside step, outside steps, before first step, code runs, several times, many "
+        "times, executed several, event sourcing"
     ),
     "versioning": (
-        "deploy, deployment, deployed, migrate, new code, new version, change code, code changes, rename, production step,"
-        "middle workflow, half done, in flight, under way, patch"
+        "deploy, deployment, deployed, migrate, new code, new version, change code, code changes, rename, "
+        "half done, in flight, under way, patch"
     ),
     "large state": (
-        "too large, too big, huge, big, mb, gb, megabyte, pdf, file, files, image, video, upload, blob, memory"
+        "too large, too big, huge, big, mb, gb, megabyte, pdf, file, files, image, video, upload, blob, "
+        "memory"
     ),
     "limit": "max, maximum, largest, how large, how many, quota, size",
     "json": "serialize, serialized, date object, objects, class instance, strings",
     "step.ai": "llm, openai, gpt, anthropic, language model, prompt, prompts, model, agent, rag",
-    "infer": "slow model, slow llm, slow language, model serverless, llm serverless",
+    "infer": "slow model, slow llm, model serverless, llm serverless",
     "step.fetch": "http call, http request, api request, slow api, call url",
     "checkpointing": "latency, overhead, faster steps, round trips",
     "middleware": (
-        "every function, all functions, everywhere, dependency, inject, plugin, hook, hooks, interceptor, one place,"
-        "before each, every event, every outgoing"
+        "every function, all functions, everywhere, dependency, inject, plugin, hook, hooks, interceptor, "
+        "one place, before each, every event"
     ),
     "realtime": "live, browser, progress, frontend, websocket, stream updates, ui, subscribe",
-    "connect": "worker, without http, persistent connection, holds connection, long running worker, outbound",
+    "connect": (
+        "worker, without http, persistent connection, holds connection, long running worker, outbound"
+    ),
     "self-hosting": "own servers, self host, selfhost, on premise, kubernetes, helm, postgres, redis",
     "types": "type safe, typed, schema, schemas, zod, pydantic, autocomplete, shape",
     "encryption": "encrypt, private data, pii, secret data, gdpr",
@@ -150,24 +164,26 @@ _TABLE = {
     "advance_time": "without waiting, skip time, skip wait, fast forward, time travel, fake timers",
     "export_test": "regression, regression test, run into test, record test, reproduce",
     "CI": "github actions, gitlab, pipeline, continuous integration, jenkins, test suite",
-    "coverage": "never exercised, exercised, never tested, untested, branches",
-    "rerun": "again from, from the step, corrected, repeat run, run again, redo, retry run, try again from",
-    "check_replay": "break runs, half done, my change, change break, compatible",
+    "coverage": "never tested, untested, branches",
+    "rerun": "again from, corrected, repeat run, run again, redo, retry run, try again from",
+    "check_replay": "break runs, half done, change break, compatible",
     "reset_engine": "empty state, clean state, start over, wipe, fresh, from scratch",
-    "snapshot restore": "go back, save state, undo experiment, try another fix, before experiment",
+    "snapshot restore": "go back, save state",
     "pause_function": "freeze, halt, disable, suspend, hold, stop function",
-    "explain why": "did not start, not start, why not, reason, stuck, hang",
+    "explain why": "did not start, not start, why not, reason",
     "running waiting": "stuck, hang, hung, forever",
     "status": "trace, inspect, watch, monitor, progress, finished",
-    "debug": "log, trace, inspect, broken, investigate, find which",
+    "debug": "log, trace, inspect, broken, investigate",
     "ai": "claude, copilot, assistant",
     "REST API": "script, curl, http api, programmatically, backend",
     # Setting up.
-    "quickstart": "install, setup, set up, getting started, hello world, first function, example app, tutorial",
+    "quickstart": (
+        "install, setup, set up, getting started, hello world, first function, example app, tutorial"
+    ),
     "docker": "container, compose, image, kubernetes, laptop, devcontainer",
     "host url": "docker, container, laptop",
-    "security token": "network, password, protect, expose, exposed, secure, others, firewall",
-    "data on disk": "keep data, keeps data, restart, persist, survive restart, lost restart, keep its data",
+    "security token": "network, password, protect, expose, exposed, secure, firewall",
+    "data on disk": "keep data, restart, persist, survive restart, lost restart",
     "option cli": "flag, command, argument, parameter",
     "version 3 and version 4": "upgrade, changed in version, what changed, breaking, migrate",
 }
