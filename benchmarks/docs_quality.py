@@ -28,7 +28,7 @@ POOL_DEPTH = 3
 
 def engines(root: Path | None, cache: Path) -> dict[str, Engine]:
     """Return the engines by name, each with its index built; `root` as for `DocsIndex.open`."""
-    corpus = corpora.load(root)
+    corpus = docs._open_corpus()  # noqa: SLF001
     return {
         OURS: docs_engines.ours(DocsIndex.open(corpus=root, cache_dir=cache)),
         "regex scan": docs_engines.scan(corpus),

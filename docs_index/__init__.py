@@ -1,4 +1,4 @@
-"""Search, grep, read and list the documentation that ships with Stepcue, or any folder of markdown.
+"""Search, grep, read and list documentation: the pages that ship with Stepcue, imported ones, one's own.
 
 Everything here is synchronous; a caller with an event loop runs it in a thread.
 """
@@ -14,8 +14,9 @@ from docs_index.errors import (
     SectionNotFoundError,
 )
 from docs_index.index import DocsIndex
-from docs_index.model import Heading
+from docs_index.model import Heading, Provenance
 from docs_index.results import (
+    CorpusEntry,
     GrepMatch,
     GrepResult,
     ListResult,
@@ -29,6 +30,7 @@ from docs_index.sdks import SDKS
 
 __all__ = [
     "SDKS",
+    "CorpusEntry",
     "CorpusError",
     "DocsIndex",
     "DocsIndexError",
@@ -42,6 +44,7 @@ __all__ = [
     "ListResult",
     "PageEntry",
     "PageNotFoundError",
+    "Provenance",
     "ReadResult",
     "SearchHit",
     "SearchResult",

@@ -24,19 +24,23 @@ def list_pages(
     entries = [
         PageEntry(
             path=page.path,
+            provenance=page.provenance,
             title=page.title,
             description=page.description,
             category=page.category,
             sdks=page.sdks,
         )
         for page in corpus.pages.values()
-        if category in (None, page.category) and (sdk is None or not page.sdks or sdk in page.sdks)
+        if (category is None or category in (page.category, page.provenance.corpus))
+        and (sdk is None or not page.sdks or sdk in page.sdks)
     ]
     question = hashlib.sha256(f"{corpus.digest}\0{category}\0{sdk}".encode()).hexdigest()[:12]
     start = 0 if cursor is None else _offset(cursor, question, len(entries))
     end = start + limit
     return ListResult(
         total=len(entries),
+        corpora=corpus.parts,
+        notices=corpus.notices,
         categories=dict(corpus.categories),
         sdks=dict(corpus.sdk_coverage),
         pages=tuple(entries[start:end]),

@@ -1,30 +1,32 @@
-"""Load a folder of markdown pages into memory."""
+"""All pages that are held, of one corpus or of several, as a value."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from importlib.resources import files
-from importlib.resources.abc import Traversable
-from pathlib import Path, PurePosixPath
 
-from docs_index import front_matter, sdks, sections
-from docs_index.errors import CorpusError, quote
+from docs_index import sdks
 from docs_index.model import Page, Section
+from docs_index.page_files import FolderPages
+from docs_index.results import CorpusEntry
 
-_EXTENSIONS = (".md", ".mdx")
-_MAX_FILE_BYTES = 5 * 1024 * 1024
-_LAST = 10_000  # the place of a page whose front matter names none
+_PREFIXES = ("https://", "http://")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Corpus:
-    """All pages, by path, in reading order; `digest` is the SHA-256 of their sources in hex."""
+    """All pages, by path: the most preferred corpus first, each in reading order.
+
+    `digest` is the SHA-256 of their sources in hex, `parts` what the corpora are, the most preferred first,
+    `notices` what was left out and why, as sentences.
+    """
 
     pages: Mapping[str, Page]
     digest: str
+    parts: tuple[CorpusEntry, ...]
+    notices: tuple[str, ...] = ()
 
     @cached_property
     def sections(self) -> tuple[Section, ...]:
@@ -49,85 +51,51 @@ class Corpus:
         """The number of pages that hold something for each SDK."""
         return {sdk: sum(sdk in page.sdks for page in self.pages.values()) for sdk in sdks.SDKS}
 
+    @cached_property
+    def ranks(self) -> Mapping[str, int]:
+        """Name of a corpus → its place in the order of preference, from 0."""
+        return {part.name: place for place, part in enumerate(self.parts)}
 
-def load(root: Path | None) -> Corpus:
-    """Read all `.md` and `.mdx` files below `root`, or the pages shipped with this package.
+    @cached_property
+    def by_address(self) -> Mapping[str, str]:
+        """Address of a page at its source, as `bare_address` gives it → path; the most preferred one."""
+        of_corpora = {part.source for part in self.parts}  # what pages without an address of their own have
+        found: dict[str, str] = {}
+        for page in self.pages.values():
+            source = page.provenance.source
+            if source.startswith(_PREFIXES) and source not in of_corpora:
+                found.setdefault(bare_address(source), page.path)
+        return found
 
-    Links that lead out of `root`, files over 5 MiB and pages without text are left out.
+    def count(self, name: str) -> int:
+        """Return the number of pages of a corpus."""
+        return next((part.pages for part in self.parts if part.name == name), 0)
 
-    Raises:
-        CorpusError: `root` is not a readable folder.
-    """
-    digest = hashlib.sha256()
+
+def combine(folders: Iterable[FolderPages], notices: Iterable[str] = ()) -> Corpus:
+    """Return the pages of several folders as one corpus; the most preferred folder first."""
     pages: dict[str, Page] = {}
-    try:
-        for name, raw in sorted(_sources(files("docs_index") / "corpus" if root is None else root)):
-            digest.update(f"{name}\0{len(raw)}\0".encode("utf-8", "surrogateescape"))
-            digest.update(raw)
-            page = _page(name, raw.decode("utf-8", "replace"))
-            if page is not None:
-                pages.setdefault(page.path, page)
-    except OSError as error:
-        raise CorpusError(
-            f"The documentation folder {quote(str(root))} cannot be read: {error.strerror or error}.",
-            hint="Give a folder of .md or .mdx files.",
-        ) from error
-    ordered = sorted(pages.values(), key=lambda page: (page.order, page.path))
-    return Corpus(pages={page.path: page for page in ordered}, digest=digest.hexdigest())
+    digest = hashlib.sha256()
+    parts: list[CorpusEntry] = []
+    for folder in folders:
+        digest.update(folder.digest.encode())
+        for page in folder.pages:
+            pages.setdefault(page.path, page)
+        parts.append(
+            CorpusEntry(
+                name=folder.place.corpus,
+                title=folder.place.title,
+                source=folder.place.source,
+                as_of=folder.place.as_of or max((page.provenance.as_of for page in folder.pages), default=""),
+                pages=len(folder.pages),
+            )
+        )
+    return Corpus(pages=pages, digest=digest.hexdigest(), parts=tuple(parts), notices=tuple(notices))
 
 
-def _sources(root: Traversable) -> Iterator[tuple[str, bytes]]:
-    """Yield (name relative to the root, bytes) of each page file."""
-    limit = root.resolve() if isinstance(root, Path) else None
-    pending: list[tuple[str, Traversable]] = [("", root)]
-    while pending:
-        prefix, folder = pending.pop()
-        for entry in folder.iterdir():
-            name = prefix + entry.name
-            # A link out of the folder would publish a file that its owner never put there.
-            if limit is not None and not Path(str(entry)).resolve().is_relative_to(limit):
-                continue
-            if entry.is_dir():
-                # A link back into the folder would be walked for ever.
-                if not (isinstance(entry, Path) and entry.is_symlink()):
-                    pending.append((name + "/", entry))
-            elif entry.name.endswith(_EXTENSIONS) and entry.is_file():
-                raw = entry.read_bytes()
-                if len(raw) <= _MAX_FILE_BYTES:
-                    yield name, raw
-
-
-def _page(name: str, source: str) -> Page | None:
-    matter, body = front_matter.split(source.replace("\r\n", "\n").replace("\r", "\n").lstrip("\ufeff"))
-    if not body.strip():
-        return None
-    path = _path_of(name)
-    lines = body.strip("\n").split("\n")
-    first_heading = lines[0].removeprefix("# ").strip() if lines[0].startswith("# ") else ""
-    title = matter.text("title") or first_heading or PurePosixPath(path).name.replace("-", " ").capitalize()
-    if first_heading != title:
-        lines = [f"# {title}", "", *lines]
-    declared = sdks.in_order({sdk for item in matter.items("sdks") if (sdk := sdks.named(item))})
-    by_folder = {sdk for part in path.split("/")[:-1] if (sdk := sdks.named(part))}
-    category = matter.text("category") or (name.split("/", maxsplit=1)[0] if "/" in name else "general")
-    parts = sections.split(
-        lines, path=path, title=title, category=category, page_sdks=sdks.in_order(by_folder) or declared
-    )
-    return Page(
-        path=path,
-        title=title,
-        description=matter.text("description"),
-        category=category,
-        declared_sdks=declared,
-        sdks=sdks.in_order({sdk for part in parts for sdk in part.sdks}),
-        order=int(matter.text("order")) if matter.text("order").isdecimal() else _LAST,
-        text="\n".join(lines) + "\n",
-        lines=tuple(lines),
-        sections=parts,
-    )
-
-
-def _path_of(name: str) -> str:
-    """Return a file's path in the corpus: no extension, and a folder's index page is the folder."""
-    path = str(PurePosixPath(name).with_suffix(""))
-    return path.removesuffix("/index")
+def bare_address(url: str) -> str:
+    """Return an address by which pages are compared: without scheme, "www.", extension, query and anchor."""
+    bare = url.partition("#")[0].partition("?")[0].partition("://")[2].strip("/ ").lower()
+    for ending in (".mdx", ".md", ".html"):
+        bare = bare.removesuffix(ending)
+    return bare.removeprefix("www.").removesuffix("/index")

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 _MARK = "---"
+_BLOCK = re.compile(r"[|>][-+]?")  # YAML: the text follows in indented lines
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,8 +31,8 @@ class FrontMatter:
 def split(source: str) -> tuple[FrontMatter, str]:
     """Return the front matter and the text below it.
 
-    Only what pages use is understood: `key: value`, `key: [a, b]` and `- item` lines. A block that is never
-    closed is not front matter, so nothing of such a page is lost.
+    Only what pages use is understood: `key: value`, `key: [a, b]` and `- item` lines, and text that goes on
+    in indented lines. A block that is never closed is not front matter, so nothing of such a page is lost.
     """
     lines = source.split("\n")
     if lines[0].strip() == _MARK:
@@ -48,6 +50,9 @@ def _parse(lines: Iterable[str]) -> FrontMatter:
         stripped = line.strip()
         if stripped.startswith("- ") and key:
             lists.setdefault(key, []).append(_unquoted(stripped[2:]))
+        elif line[:1] in {" ", "\t"} and key in scalars and stripped:
+            begun = "" if _BLOCK.fullmatch(scalars[key]) else scalars[key]
+            scalars[key] = f"{begun} {stripped}".strip()
         elif ":" in stripped and not stripped.startswith("#"):
             key, _, raw = stripped.partition(":")
             key, value = key.strip().lower(), raw.strip()

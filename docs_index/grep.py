@@ -88,6 +88,7 @@ def match_at(page: Page, number: int, column: int, context: int) -> GrepMatch:
     index = number - 1
     return GrepMatch(
         file=page.path,
+        provenance=page.provenance,
         line=number,
         content=_cut(page.lines[index], column),
         before=tuple(_cut(line, 0) for line in page.lines[max(0, index - context) : index]),

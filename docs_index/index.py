@@ -1,46 +1,56 @@
-"""The documentation index: search, grep, read and list the pages of one corpus."""
+"""The documentation index: search, grep, read and list the pages of one corpus or of several."""
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from docs_index import cache, contents, grep, paths, reader, sdks
-from docs_index import corpus as corpora
 from docs_index.corpus import Corpus
-from docs_index.errors import CorpusError, InvalidArgumentError, InvalidQueryError, PageNotFoundError, quote
+from docs_index.errors import CorpusError, InvalidArgumentError, InvalidQueryError, quote
 from docs_index.indexer import open_index
-from docs_index.model import Page
+from docs_index.library import Library
 from docs_index.regex_literals import literals
 from docs_index.results import GrepResult, ListResult, ReadResult, SearchResult, Suggestion
 from docs_index.search import MAX_LIMIT as MAX_SEARCH_LIMIT
 from docs_index.search import Searcher
-from docs_index.suggestions import nearest_paths, suggest
+from docs_index.suggestions import suggest
 
 
 class DocsIndex:
-    """One corpus of documentation pages.
+    """Documentation pages, of one corpus or of several in an order of preference.
 
     All methods are synchronous and may be called from several threads. Whatever the arguments hold, only
     errors of `docs_index.errors` are raised.
     """
 
-    def __init__(self, root: Path | None, cache_directory: Path | None) -> None:
-        self._root = root
+    def __init__(self, library: Library, cache_directory: Path | None) -> None:
+        self._library = library
         self._cache = cache.IndexCache(cache_directory)
         # Two locks, so that pages can be read while the search index is being built.
         self._corpus_lock = threading.Lock()
         self._searcher_lock = threading.Lock()
-        self._corpus: Corpus | None = None
-        self._searcher: Searcher | None = None
+        self._searching: tuple[Corpus, Searcher] | None = None
 
     @classmethod
-    def open(cls, *, corpus: Path | None = None, cache_dir: Path | None = None) -> DocsIndex:
+    def open(
+        cls,
+        *,
+        corpus: Path | None = None,
+        folders: Sequence[Path] = (),
+        library: Path | None = None,
+        cache_dir: Path | None = None,
+    ) -> DocsIndex:
         """Prepare an index; nothing is read before the first question.
 
         Args:
             corpus: a folder of .md or .mdx files; the pages shipped with Stepcue when left out.
+            folders: the user's own folders of such files, the most preferred first; their pages are called
+                by the folder's name and their path, and changes are seen at the next question. One that
+                cannot be read is left out, and `list` says so.
+            library: the folder with the imported corpora, see `library_layout`; none when left out. What is
+                imported later is seen at the next question.
             cache_dir: where the search index is kept between processes; `$XDG_CACHE_HOME/stepcue` or
                 `~/.cache/stepcue` when left out. A folder that cannot be used is done without.
 
@@ -52,7 +62,7 @@ class DocsIndex:
                 f"The documentation folder {quote(str(corpus))} does not exist.",
                 hint="Give a folder of .md or .mdx files.",
             )
-        return cls(corpus, cache_dir or cache.default_directory())
+        return cls(Library(corpus, folders, library), cache_dir or cache.default_directory())
 
     def search(
         self, query: str, *, sdk: str | None = None, category: str | None = None, limit: int = 5
@@ -62,7 +72,7 @@ class DocsIndex:
         Args:
             query: words, an identifier in any spelling, or both; at most 2,000 characters.
             sdk: typescript, python or go; sections that apply to every SDK stay in.
-            category: the category of the pages.
+            category: the category of the pages, or the name of their corpus.
             limit: how many sections, 1 or more; at most 50 are given.
 
         Raises:
@@ -83,7 +93,7 @@ class DocsIndex:
             pattern: at most 1,000 characters.
             limit: how many lines, 1 or more; at most 200 are given.
             context: lines to add before and after each match, 0 to 10.
-            path: only this page, or the pages below this folder.
+            path: only this page, or the pages below this folder or of this corpus.
 
         Raises:
             InvalidPatternError: RE2 does not accept the pattern.
@@ -92,7 +102,8 @@ class DocsIndex:
         """
         limit = min(_at_least("limit", limit, 1), grep.MAX_LIMIT)
         context = min(_at_least("context", context, 0), grep.MAX_CONTEXT)
-        pages = self._pages_below(path) if path else self._open_corpus().pages
+        corpus = self._open_corpus()
+        pages = paths.below(corpus, path) if path else corpus.pages
         found = grep.scan(pages.values(), pattern)
         words = literals(pattern)
         chosen = grep.choose(found, self._page_ranks(words) if len(found.lines) > 1 else {}, limit)
@@ -117,7 +128,7 @@ class DocsIndex:
         """Return a page, or one section with its subsections, as markdown.
 
         Args:
-            path: the path of a page, with or without extension, or its URL.
+            path: the path of a page, with or without extension, its URL, or a link as another page has it.
             section: an anchor or a heading of the page.
             offset: lines to skip of the page, or of the section when one is given.
             limit: lines to give; by default as many as fit into 16,000 characters, which is also the most.
@@ -130,6 +141,7 @@ class DocsIndex:
         corpus = self._open_corpus()
         found, anchor = paths.resolve(corpus, path)
         return reader.read(
+            corpus,
             corpus.pages[found],
             section=section or anchor or None,
             offset=_at_least("offset", offset, 0),
@@ -147,7 +159,7 @@ class DocsIndex:
         """Return the table of contents.
 
         Args:
-            category: only pages of this category.
+            category: only pages of this category, or of the corpus of this name.
             sdk: only pages with something for this SDK, or that apply to every SDK.
             cursor: `next_cursor` of an earlier answer to the same question.
             limit: how many pages, 1 or more; at most 200 are given.
@@ -166,48 +178,29 @@ class DocsIndex:
 
     def _open_corpus(self) -> Corpus:
         with self._corpus_lock:
-            if self._corpus is None:
-                self._corpus = corpora.load(self._root)
-            return self._corpus
+            return self._library.current()
 
     def _open_searcher(self) -> Searcher:
         corpus = self._open_corpus()
         with self._searcher_lock:
-            if self._searcher is None:
-                self._searcher = Searcher(corpus, open_index(corpus, self._cache))
-            return self._searcher
+            if self._searching is None or self._searching[0] is not corpus:
+                self._searching = (corpus, Searcher(corpus, open_index(corpus, self._cache)))
+            return self._searching[1]
 
     def _category(self, asked: str | None) -> str | None:
         if not asked:
             return None
-        known = self._open_corpus().categories
+        corpus = self._open_corpus()
+        known = [*(part.name for part in corpus.parts), *corpus.categories]
         wanted = asked.strip().lower().replace(" ", "-").replace("_", "-")
         for category in known:
             if category.lower().replace("_", "-") == wanted:
                 return category
         raise InvalidArgumentError(
-            f"There is no category {quote(asked)}.", hint=f"Use one of {', '.join(known)}, or leave it out."
+            f"There is no category {quote(asked)}.",
+            hint=f"Use one of {', '.join(corpus.categories)}, or leave it out."
+            + (f" A corpus counts as one too: {', '.join(corpus.ranks)}." if len(corpus.parts) > 1 else ""),
         )
-
-    def _pages_below(self, asked: str) -> Mapping[str, Page]:
-        corpus = self._open_corpus()
-        prefix = paths.folder(asked)
-        below = {
-            path: page
-            for path, page in corpus.pages.items()
-            if not prefix or path == prefix or path.startswith(prefix + "/")
-        }
-        if below:
-            return below
-        try:
-            found, _ = paths.resolve(corpus, asked)
-        except PageNotFoundError:
-            raise PageNotFoundError(
-                f"No page or folder is called {quote(asked)}.",
-                nearest=nearest_paths(corpus, asked),
-                hint=f"The folders are {', '.join(corpus.folders)}; leave the path out to search everywhere.",
-            ) from None
-        return {found: corpus.pages[found]}
 
     def _page_ranks(self, words: str) -> Mapping[str, float]:
         try:

@@ -39,14 +39,31 @@ class Section:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Provenance:
+    """Where a page comes from.
+
+    `corpus` is the name of its corpus and `title` what that is called. `source` is the page's address, or the
+    file, and "" for the shipped pages. `as_of` is the day it was imported or changed (YYYY-MM-DD), for the
+    shipped pages the version of the package.
+    """
+
+    corpus: str
+    title: str
+    source: str
+    as_of: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Page:
     """One page, with the text as every operation shows it: front matter removed, title as first line.
 
-    `path` has no extension ("steps/run"). `declared_sdks` is what the front matter says, `sdks` what the
+    `path` has no extension ("steps/run") and begins with the name of the corpus unless that is the shipped
+    one. `declared_sdks` is what the front matter says, `sdks` what the
     content shows; both empty for a page that applies to every SDK. Lines are counted from 1.
     """
 
     path: str
+    provenance: Provenance
     title: str
     description: str
     category: str

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from docs_index import links
+from docs_index.corpus import Corpus
 from docs_index.errors import InvalidArgumentError, SectionNotFoundError, quote
 from docs_index.model import Heading, Page
 from docs_index.results import ReadResult
@@ -11,10 +13,11 @@ BUDGET_CHARS = 16_000
 _CUT_MARK = " … [line cut]"
 
 
-def read(page: Page, *, section: str | None, offset: int, limit: int | None) -> ReadResult:
+def read(corpus: Corpus, page: Page, *, section: str | None, offset: int, limit: int | None) -> ReadResult:
     """Return up to `limit` lines of the page or section, after skipping `offset` lines of it.
 
     However many lines are asked for, the text stays within 16,000 characters; a single longer line is cut.
+    Links of an imported page stand as paths where they lead to a page of `corpus`.
 
     Raises:
         SectionNotFoundError: the page has no such heading.
@@ -28,10 +31,14 @@ def read(page: Page, *, section: str | None, offset: int, limit: int | None) -> 
             f"Offset {offset} is behind the end: there are {len(lines)} lines.",
             hint="Start again at offset 0.",
         )
-    text, count = _within_budget(lines[offset : None if limit is None else offset + limit])
+    shown = lines[offset : None if limit is None else offset + limit]
+    if page.provenance.source:
+        shown = tuple(links.as_paths(line, page, corpus) for line in shown)
+    text, count = _within_budget(shown)
     following = offset + count
     return ReadResult(
         path=page.path,
+        provenance=page.provenance,
         title=page.title,
         description=page.description,
         category=page.category,

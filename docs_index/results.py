@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from docs_index.model import Heading
+from docs_index.model import Heading, Provenance
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,9 +23,11 @@ class SearchHit:
     `line` is the 1-based line of its heading, `excerpt_line` that of the first line of `excerpt`.
     `section` is the anchor to give to `read`. `score` orders the hits of one search and means nothing else.
     `why` names the words of the query that the section holds, with "a → b" where b was searched for a.
+    `same_as` are paths of pages in less preferred corpora that say the same there.
     """
 
     path: str
+    provenance: Provenance
     title: str
     heading_path: tuple[str, ...]
     section: str
@@ -36,6 +38,7 @@ class SearchHit:
     category: str
     score: float
     why: tuple[str, ...]
+    same_as: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,12 +55,20 @@ class SearchResult:
     corrections: Mapping[str, str] = field(default_factory=dict)
     suggestions: tuple[Suggestion, ...] = ()
 
+    def by_page(self, most: int | None = None) -> tuple[tuple[SearchHit, ...], ...]:
+        """Return the best `most` hits, all by default, page by page: the page of the best hit first."""
+        pages: dict[str, list[SearchHit]] = {}
+        for hit in self.results[:most]:
+            pages.setdefault(hit.path, []).append(hit)
+        return tuple(map(tuple, pages.values()))
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GrepMatch:
     """One matching line of the page `file`; `line` is 1-based, `before` and `after` are its neighbours."""
 
     file: str
+    provenance: Provenance
     line: int
     content: str
     before: tuple[str, ...] = ()
@@ -92,6 +103,7 @@ class ReadResult:
     """
 
     path: str
+    provenance: Provenance
     title: str
     description: str
     category: str
@@ -110,6 +122,7 @@ class PageEntry:
     """One line of the table of contents."""
 
     path: str
+    provenance: Provenance
     title: str
     description: str
     category: str
@@ -117,14 +130,32 @@ class PageEntry:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CorpusEntry:
+    """One corpus: its name and title, where it is from, as of when, and how many pages it has.
+
+    `source` is an address or a folder, "" for the shipped pages; `as_of` a day (YYYY-MM-DD), for the shipped
+    pages the version of the package.
+    """
+
+    name: str
+    title: str
+    source: str
+    as_of: str
+    pages: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ListResult:
     """A table of contents.
 
-    `total` counts the pages that pass the filters. `categories` and `sdks` count pages of the whole corpus:
-    a page counts for an SDK when it holds code or text for it. `next_cursor` is None on the last page.
+    `total` counts the pages that pass the filters. `categories` and `sdks` count pages of all corpora: a page
+    counts for an SDK when it holds code or text for it. `corpora` are all of them, the most preferred first;
+    `notices` say which were left out, and why. `next_cursor` is None on the last page.
     """
 
     total: int
+    corpora: tuple[CorpusEntry, ...]
+    notices: tuple[str, ...]
     categories: Mapping[str, int]
     sdks: Mapping[str, int]
     pages: tuple[PageEntry, ...]

@@ -6,27 +6,27 @@ from collections.abc import Iterable, Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from docs_index import excerpt, sdks
-from docs_index.analyser import chunks, words_of
+from docs_index import excerpt, preference, sdks
+from docs_index.analyser import words_of
 from docs_index.corpus import Corpus
 from docs_index.model import Section
 from docs_index.query import Plan, Planner
 from docs_index.results import SearchHit, SearchResult
 from docs_index.spelling import Spelling
 from docs_index.suggestions import suggest
+from docs_index.titles import Titles
 
 if TYPE_CHECKING:
     from docs_index.whoosh_index import TermIndex
 
 MAX_LIMIT = 50
 _PER_PAGE = 2
+_WITH_ROOM = 2  # hits that may show code at some length; what comes after them is rarely read
 _PAGE_SHARE = 0.5
 _FURTHER_SECTIONS = (0.2, 0.1, 0.05)
 _SAME_SDK = 1.25
 _OTHER_SDK = 0.7
 _TITLE_NAMED = 1.3
-_EVERYWHERE = 0.2  # words in more sections than this say nothing about a page
-_SURE = 0.55  # terms of less weight are guesses
 _MIGRATION = 0.8
 _MIGRATION_WORDS = ("migrat", "upgrad")
 
@@ -37,6 +37,7 @@ class Searcher:
     def __init__(self, corpus: Corpus, index: TermIndex) -> None:
         self._corpus = corpus
         self._index = index
+        self._titles = Titles(corpus, index.words)
         self._planner = Planner(index.words, index.identifiers, self._nearest_word)
         self._part_planner = Planner(index.words, index.identifiers, self._commonest_start)
 
@@ -50,13 +51,14 @@ class Searcher:
         scores = {
             position: score
             for position, score in self._scores(plan, query).items()
-            if _passes(self._corpus.sections[position], sdk, category)
+            if _passes(self._corpus, self._corpus.sections[position], sdk, category)
         }
         ranked = sorted(scores, key=lambda position: (-scores[position], position))
-        weights = plan.weight_by_text()
+        wanted = sdks.mentioned(query) | ({sdk} if sdk else set())
+        chosen = preference.without_repeats(self._corpus, self._spread(ranked), limit)
         hits = tuple(
-            self._hit(self._corpus.sections[position], scores[position], plan, weights)
-            for position in self._spread(ranked)[:limit]
+            self._hit(self._corpus.sections[position], scores[position], plan, wanted, place, same_as)
+            for place, (position, same_as) in enumerate(chosen)
         )
         return SearchResult(
             query=query,
@@ -70,7 +72,8 @@ class Searcher:
         """Return path → relevance of the pages that hold words of `text`; pages without any are missing."""
         plan = self._part_planner.plan(text)
         sections = self._index.section_scores(plan.terms)
-        return self._page_totals(plan, sections)
+        totals = self._page_totals(plan, sections)
+        return {path: total * preference.factor(self._corpus, path) for path, total in totals.items()}
 
     def _commonest_start(self, part: str, _slips: int) -> str | None:
         """Return the commonest word that begins with the literal of a pattern, such as "memoi"."""
@@ -90,7 +93,7 @@ class Searcher:
         totals = self._page_totals(plan, sections)
         wanted = sdks.mentioned(query)
         wants_migration = any(word in query.lower() for word in _MIGRATION_WORDS)
-        named = self._named_in_full(plan)
+        named = self._titles.named(plan)
         scores: dict[int, float] = {}
         for position, own in sections.items():
             section = self._corpus.sections[position]
@@ -99,23 +102,10 @@ class Searcher:
                 score *= _SAME_SDK if wanted & set(section.sdks) else _OTHER_SDK
             if not wants_migration and any(word in section.path for word in _MIGRATION_WORDS):
                 score *= _MIGRATION
-            scores[position] = score * _TITLE_NAMED if section.path in named else score
+            if section.path in named:
+                score *= _TITLE_NAMED
+            scores[position] = score * preference.factor(self._corpus, section.path)
         return scores
-
-    @cached_property
-    def _titles(self) -> Mapping[str, tuple[frozenset[str], ...]]:
-        """Path → the terms of each word of the title; a name has several, of which one is enough."""
-        return {path: _alternatives(page.title) for path, page in self._corpus.pages.items()}
-
-    def _named_in_full(self, plan: Plan) -> set[str]:
-        """Return the pages of whose title the query has every word."""
-        everywhere = len(self._corpus.sections) * _EVERYWHERE
-        asked = {
-            text
-            for (_, text), weight in plan.weights.items()
-            if weight >= _SURE and self._index.words.get(text, 0) <= everywhere
-        }
-        return {path for path, title in self._titles.items() if title and all(asked & word for word in title)}
 
     def _page_totals(self, plan: Plan, sections: Mapping[int, float]) -> dict[str, float]:
         """Return path → best section, a share of the next three, and the score of the page as a whole."""
@@ -142,13 +132,24 @@ class Searcher:
             (first if seen[path] <= _PER_PAGE else later).append(position)
         return first + later
 
-    def _hit(self, section: Section, score: float, plan: Plan, weights: Mapping[str, float]) -> SearchHit:
+    def _hit(
+        self,
+        section: Section,
+        score: float,
+        plan: Plan,
+        wanted: frozenset[str],
+        place: int,
+        same_as: tuple[str, ...],
+    ) -> SearchHit:
         page = self._corpus.pages[section.path]
-        shown = excerpt.of_section(section, page.lines, weights)
+        weights = plan.weight_by_text()
+        room = excerpt.ROOM if place < _WITH_ROOM else excerpt.LITTLE_ROOM
+        shown = excerpt.of_section(section, page.lines, weights, wanted=wanted, room=room)
         above = excerpt.terms_of(" ".join((*section.heading_path, page.description)))
         held = [plan.labels[term] for term in weights if term in shown.terms or term in above]
         return SearchHit(
             path=section.path,
+            provenance=page.provenance,
             title=page.title,
             heading_path=section.heading_path,
             section=section.heading.anchor,
@@ -159,6 +160,7 @@ class Searcher:
             category=section.category,
             score=round(score, 3),
             why=_without_parts(held),
+            same_as=same_as,
         )
 
 
@@ -171,14 +173,10 @@ def _without_parts(labels: Iterable[str]) -> tuple[str, ...]:
     return tuple(label for label in distinct if label.lower() not in covered)
 
 
-def _alternatives(title: str) -> tuple[frozenset[str], ...]:
-    words = (
-        frozenset(chunk.terms if chunk.is_plain else chunk.identifiers)
-        for chunk in chunks(title.removeprefix("Tool "))
+def _passes(corpus: Corpus, section: Section, sdk: str | None, category: str | None) -> bool:
+    if sdk is not None and section.sdks and sdk not in section.sdks:
+        return False
+    return category is None or category in (
+        section.category,
+        corpus.pages[section.path].provenance.corpus,
     )
-    return tuple(word for word in words if word)
-
-
-def _passes(section: Section, sdk: str | None, category: str | None) -> bool:
-    fits_sdk = sdk is None or not section.sdks or sdk in section.sdks
-    return fits_sdk and (category is None or section.category == category)

@@ -12,6 +12,8 @@ from docs_index.model import Heading, Section
 _FENCE = re.compile(r"^\s*(?P<mark>`{3,}|~{3,})\s*(?P<language>[\w+#-]*)(?P<rest>.*)$")
 # Headings inside JSX are indented; a deeply indented single "#" is a comment in an unfenced listing.
 _HEADING = re.compile(r"^(?: {0,3}#|\s*#(?=#))(?P<more>#{0,5})[ \t]+(?P<text>\S.*?)(?:[ \t]+#+)?[ \t]*$")
+# What stands between `<!-- sdk: python -->` and `<!-- /sdk -->` is for that SDK; several: `python, go`.
+_REGION = re.compile(r"^\s*<!--\s*(?:sdk:\s*(?P<names>[\w, +-]*?)|/sdk)\s*-->\s*$")
 _SHOWN_FOR = re.compile(r"""\bshow=["'](\w+)["']""")
 _LINK = re.compile(r"!?\[([^\]]*)\]\([^)]*\)")
 _MARKUP = re.compile(r"<[^>]*>|\{+[^}]*\}+|[`*]")
@@ -40,8 +42,9 @@ def split(
 ) -> tuple[Section, ...]:
     """Return the sections of a page whose first line is its title.
 
-    A section with code, or shown for one SDK only, belongs to the SDKs of that code. Any other section
-    applies to every SDK, except on a page that is about a single one.
+    A section between marks of an SDK belongs to that. A section with code, or shown for one SDK only, belongs
+    to the SDKs of that code. Any other section applies to every SDK, except on a page that is about a single
+    one.
     """
     return tuple(
         Section(
@@ -63,8 +66,12 @@ def _drafts(lines: Sequence[str], title: str) -> list[_Draft]:
     anchors: set[str] = set()
     parents: list[tuple[int, str]] = []
     drafts: list[_Draft] = []
+    region: tuple[str, ...] = ()
     for number, line, kind, word in _classified(lines):
-        if kind == "heading":
+        mark = _REGION.match(line) if kind == "prose" else None
+        if mark:
+            region = tuple(name for name in (mark["names"] or "").split(",") if name.strip())
+        elif kind == "heading":
             heading = _heading(line, number, anchors)
             while parents and parents[-1][0] >= heading.level:
                 parents.pop()
@@ -73,11 +80,15 @@ def _drafts(lines: Sequence[str], title: str) -> list[_Draft]:
             drafts.append(_Draft(heading, names if names[0] == title else (title, *names)))
             _note_language(drafts[-1], heading.text)
         elif kind == "fence":
-            _note_language(drafts[-1], word)
+            # Between marks, those say for which SDK the code is.
+            _note_language(drafts[-1], "" if region else word)
         else:
             (drafts[-1].code if kind == "code" else drafts[-1].prose).append(line)
             for shown in _SHOWN_FOR.findall(line) if kind == "prose" else ():
                 _note_language(drafts[-1], shown)
+        # The section that only ends with the mark of the next one is not for that SDK.
+        for name in region if line.strip() and not mark else ():
+            _note_language(drafts[-1], name)
         drafts[-1].last_line = number
     return drafts
 

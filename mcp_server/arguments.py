@@ -76,5 +76,7 @@ Sdk = Annotated[
 
 Category = Annotated[
     str,
-    Field(min_length=1, max_length=100, description='Only this category of list_docs, e.g. "guides".'),
+    Field(
+        min_length=1, max_length=100, description='Only this category or corpus of list_docs, e.g. "guides".'
+    ),
 ]

@@ -1,4 +1,4 @@
-"""The command line: `stepcue dev`, `stepcue mcp`, `stepcue mcp install`, `stepcue test`, `stepcue doctor`."""
+"""The command line: `stepcue dev`, `mcp`, `mcp install`, `test`, `doctor` and `docs`."""
 
 from __future__ import annotations
 
@@ -20,13 +20,23 @@ from durable_engine.errors import ConfigError, DurableEngineError
 from durable_engine.redaction import redacted_url
 from mcp_server.attach import AttachError, attach
 from mcp_server.config import ServerConfig
+from mcp_server.docs_command import docs
 from mcp_server.doctor_command import doctor_command
 from mcp_server.install.command import install
-from mcp_server.options import ACCESS_OPTIONS, OFFER_OPTIONS, read_offer, read_token, show_offer
+from mcp_server.options import (
+    ACCESS_OPTIONS,
+    DOCS_OPTIONS,
+    OFFER_OPTIONS,
+    read_offer,
+    read_token,
+    show_offer,
+)
 from mcp_server.serving import ServeOptions, reachable_host, serve, serve_with_stdio
 from mcp_server.sizes import reading_size, show_size
 from mcp_server.testing.command import UNUSABLE, TestOptions, run_tests
 from mcp_server.testing.files import FileError, read_files
+
+logger = logging.getLogger(__name__)
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -76,6 +86,7 @@ _OPTIONS: Final = (
     ),
     *ACCESS_OPTIONS,
     *OFFER_OPTIONS,
+    *DOCS_OPTIONS,
     click.option("-v", "--verbose", is_flag=True, help="Log more."),
 )
 
@@ -118,6 +129,8 @@ def mcp(context: click.Context, /, **options: Any) -> None:
     _log_to_stderr(verbose=options.pop("verbose"))
     origin = f"http://{reachable_host(options['host'])}:{options['port']}"
     if options["port"] and _runs_stepcue(origin):
+        if options["docs_folders"]:
+            logger.warning("--docs says nothing to the Stepcue that runs at %s; give it to that one", origin)
         _run(attach(f"{origin}/mcp", token=read_token(options), narrowed=read_offer(options)))
     else:
         _run(serve_with_stdio(_serve_options(options)))
@@ -196,6 +209,7 @@ def _serve_options(options: Mapping[str, Any]) -> ServeOptions:
         allowed_hosts=options["allowed_hosts"],
         allowed_origins=options["allowed_origins"],
         token=read_token(options),
+        docs_folders=options["docs_folders"],
     )
 
 
@@ -213,6 +227,7 @@ def _serve_url(text: str) -> str:
 
 
 main.add_command(doctor_command(_serve_url))
+main.add_command(docs)
 
 
 def _runs_stepcue(origin: str) -> bool:
@@ -234,11 +249,14 @@ def _announce(origin: str, options: ServeOptions) -> None:
     header = ' --header "Authorization: Bearer $STEPCUE_TOKEN"' if options.token else ""
     is_whole = options.server == ServerConfig()
     tools = "" if is_whole else f"  tools       {show_offer(options.server)}\n"
+    folders = ", ".join(map(str, options.docs_folders))
+    docs = f"  docs        {folders}, and the shipped pages\n" if folders else ""
     click.echo(
         f"Stepcue listens on {origin}\n"
         f"  apps        {apps} (start them with {start})\n"
         f"  assistant   claude mcp add --transport http stepcue {origin}/mcp{header}\n"
         f"{tools}"
+        f"{docs}"
         f"  data        {data}\n"
         "  stop with   Ctrl-C",
         err=True,

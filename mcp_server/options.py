@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -79,6 +80,31 @@ def _list_option(name: str, to: str, check: Callable[[str], str], **more: Any) -
         name, to, type=_List(), multiple=True, show_envvar=True, callback=_each(check), **more
     )
 
+
+class _Folder(click.Path):
+    """A folder that is there; "~" is understood, as no shell has read an assistant's configuration."""
+
+    def __init__(self) -> None:
+        super().__init__(exists=True, file_okay=False, path_type=Path)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Return the path."""
+        return super().convert(os.path.expanduser(value), param, ctx)  # noqa: PTH111
+
+
+DOCS_OPTIONS: Final = (
+    click.option(
+        "--docs",
+        "docs_folders",
+        type=_Folder(),
+        multiple=True,
+        envvar="STEPCUE_DOCS",
+        show_envvar=True,
+        metavar="FOLDER",
+        help="Folder of your own .md or .mdx pages, for the documentation tools. Repeatable.",
+    ),
+)
+"""What is documented besides the shipped and the imported pages."""
 
 OFFER_OPTIONS: Final = (
     _list_option(

@@ -22,7 +22,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
-from docs_index import DocsIndex
+from docs_index import DocsIndex, library_layout
 from durable_engine import Engine, EngineConfig, build_app
 from durable_engine.errors import ConfigError
 from durable_engine.http_api.token import AccessToken
@@ -52,6 +52,7 @@ class ServeOptions:
     allowed_hosts: tuple[str, ...] = ()
     allowed_origins: tuple[str, ...] = ()
     token: SecretStr | None = None
+    docs_folders: tuple[Path, ...] = ()
 
 
 async def serve(options: ServeOptions, *, on_ready: Callable[[str], None]) -> None:
@@ -63,7 +64,7 @@ async def serve(options: ServeOptions, *, on_ready: Callable[[str], None]) -> No
         ConfigError: the port, the address or the token cannot be used.
         StorageError: the data file cannot be used.
     """
-    async with _running(options) as (engine, config, server):
+    async with _running(options, open_docs(options)) as (engine, config, server):
         with _stopping_on_signals(engine, server):
             on_ready(config.engine_url)
             await server.ended.wait()
@@ -71,8 +72,9 @@ async def serve(options: ServeOptions, *, on_ready: Callable[[str], None]) -> No
 
 async def serve_with_stdio(options: ServeOptions) -> None:
     """Serve over HTTP, and MCP over stdio, until stdin closes or a signal comes; raises as `serve`."""
-    async with _running(options) as (engine, config, server):
-        stdio = asyncio.create_task(serve_stdio(build_server(engine, DocsIndex.open(), config=config)))
+    docs = open_docs(options)
+    async with _running(options, docs) as (engine, config, server):
+        stdio = asyncio.create_task(serve_stdio(build_server(engine, docs, config=config)))
         ended = asyncio.create_task(server.ended.wait())
         with _stopping_on_signals(engine, server):
             await asyncio.wait({stdio, ended}, return_when=asyncio.FIRST_COMPLETED)
@@ -84,8 +86,15 @@ async def serve_with_stdio(options: ServeOptions) -> None:
         os._exit(0)
 
 
+def open_docs(options: ServeOptions) -> DocsIndex:
+    """Prepare the documentation: the user's folders, what was imported, and the shipped pages."""
+    return DocsIndex.open(folders=options.docs_folders, library=library_layout.default_directory())
+
+
 @asynccontextmanager
-async def _running(options: ServeOptions) -> AsyncIterator[tuple[Engine, ServerConfig, _HTTPServer]]:
+async def _running(
+    options: ServeOptions, docs: DocsIndex
+) -> AsyncIterator[tuple[Engine, ServerConfig, _HTTPServer]]:
     token = None if options.token is None else AccessToken(options.token)
     sockets = listen(options.host, options.port)
     try:
@@ -99,7 +108,7 @@ async def _running(options: ServeOptions) -> AsyncIterator[tuple[Engine, ServerC
                 "allowed_origins": options.allowed_origins,
                 "token": token,
             }
-            mount = mount_mcp(build_server(engine, DocsIndex.open(), config=config), **doors)
+            mount = mount_mcp(build_server(engine, docs, config=config), **doors)
             app = build_app(
                 engine,
                 more_routes=[*mount.routes, Route("/", _to_setup_page)],

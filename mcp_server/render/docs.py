@@ -1,16 +1,30 @@
-"""Answers of the documentation index as results of the tools."""
+"""Answers of the documentation index as results of the tools.
+
+Where a page is from is said in few words: an answer names the version of the shipped pages once, and a page
+of another corpus has its source and date in its first row.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import partial
 
 from mcp.types import CallToolResult
 
-from docs_index import GrepResult, ListResult, ReadResult, SearchResult, Suggestion
+from docs_index import (
+    GrepMatch,
+    GrepResult,
+    ListResult,
+    Provenance,
+    ReadResult,
+    SearchHit,
+    SearchResult,
+    Suggestion,
+)
 from mcp_server.clean import one_line
 from mcp_server.render.budget import first_fit, reply
 from mcp_server.results.docs import (
+    CorpusInfo,
     GrepDocsResult,
     GrepMatchInfo,
     HeadingInfo,
@@ -24,6 +38,7 @@ from mcp_server.results.docs import (
 
 _SHARES = (1.0, 0.5, 0.25, 0.1)
 _MAX_HEADINGS = 60
+_MAX_CATEGORIES = 60
 
 
 def search_answer(found: SearchResult) -> CallToolResult:
@@ -32,25 +47,12 @@ def search_answer(found: SearchResult) -> CallToolResult:
 
 
 def _search(found: SearchResult, rows: int) -> CallToolResult:
-    hits = [
-        SearchHitInfo(
-            path=hit.path,
-            section=hit.section,
-            title=hit.title,
-            heading=" > ".join(hit.heading_path),
-            line=hit.line,
-            excerpt=hit.excerpt,
-            excerpt_line=hit.excerpt_line,
-            category=hit.category,
-            sdks=list(hit.sdks) or None,
-            why=list(hit.why) or None,
-        )
-        for hit in found.results[:rows]
-    ]
+    hits = [_hit(hit, is_first=hit is page[0]) for page in found.by_page(rows) for hit in page]
     query = one_line(found.query, 80)
     result = SearchDocsResult(
         message=(
-            f"{len(hits)} of {found.total} sections for {query!r}, best first."
+            f"{len(hits)} of {found.total} sections for {query!r}, best page first."
+            f"{_shipped(hit.provenance for hit in found.results[:rows])}"
             if hits
             else f"No section of the documentation fits {query!r}."
         ),
@@ -70,27 +72,41 @@ def _search(found: SearchResult, rows: int) -> CallToolResult:
     return reply(result)
 
 
+def _hit(hit: SearchHit, *, is_first: bool) -> SearchHitInfo:
+    folders = hit.path.split("/")[:-1]
+    return SearchHitInfo(
+        path=hit.path,
+        section=hit.section,
+        title=hit.title if is_first else None,
+        heading=" > ".join(hit.heading_path[1:]) or hit.title,
+        line=hit.line,
+        excerpt=hit.excerpt,
+        excerpt_line=hit.excerpt_line,
+        category=hit.category if is_first and hit.category not in folders else None,
+        **(_origin(hit.provenance) if is_first else {}),
+        sdks=list(hit.sdks) or None,
+        same_as=list(hit.same_as) or None,
+        why=list(hit.why) or None,
+    )
+
+
 def grep_answer(found: GrepResult) -> CallToolResult:
     """Build the answer of grep_docs."""
     return first_fit(partial(_grep, found, max(1, int(len(found.matches) * share))) for share in _SHARES)
 
 
 def _grep(found: GrepResult, rows: int) -> CallToolResult:
-    matches = [
-        GrepMatchInfo(
-            file=match.file,
-            line=match.line,
-            content=match.content,
-            before=list(match.before) or None,
-            after=list(match.after) or None,
-        )
-        for match in found.matches[:rows]
-    ]
+    named: set[str] = set()
+    matches: list[GrepMatchInfo] = []
+    for match in found.matches[:rows]:
+        matches.append(_match(match, is_first=match.file not in named))
+        named.add(match.file)
     pattern = one_line(found.pattern, 80)
     is_cut = found.truncated or len(matches) < found.total_matches
     result = GrepDocsResult(
         message=(
             f"{len(matches)} of {found.total_matches} lines on {found.total_pages} pages match {pattern!r}."
+            f"{_shipped(match.provenance for match in found.matches[:rows])}"
             if matches
             else f"No line of the documentation matches {pattern!r}."
         ),
@@ -111,6 +127,17 @@ def _grep(found: GrepResult, rows: int) -> CallToolResult:
     return reply(result)
 
 
+def _match(match: GrepMatch, *, is_first: bool) -> GrepMatchInfo:
+    return GrepMatchInfo(
+        file=match.file,
+        line=match.line,
+        content=match.content,
+        before=list(match.before) or None,
+        after=list(match.after) or None,
+        **(_origin(match.provenance) if is_first else {}),
+    )
+
+
 def read_answer(found: ReadResult) -> CallToolResult:
     """Build the answer of read_doc; the headings make way first when the page is long."""
     return first_fit(partial(_read, found, headings) for headings in (_MAX_HEADINGS, 20, 0))
@@ -120,11 +147,13 @@ def _read(found: ReadResult, headings: int) -> CallToolResult:
     where = f"section {found.section!r} of {found.path}" if found.section else found.path
     rest = found.next_offset is not None
     result = ReadDocResult(
-        message=f"{one_line(found.title, 100)}: {where}, from line {found.line}.",
+        message=f"{one_line(found.title, 100)}: {where}, from line {found.line}."
+        f"{_shipped([found.provenance])}",
         path=found.path,
         title=found.title,
         category=found.category,
         sdks=list(found.sdks) or None,
+        **_origin(found.provenance),
         section=found.section,
         size=found.size,
         line=found.line,
@@ -170,12 +199,25 @@ def _list(found: ListResult, *, with_descriptions: bool) -> CallToolResult:
         for page in found.pages
     ]
     total = sum(found.categories.values())
+    corpora = [
+        CorpusInfo(
+            name=corpus.name,
+            title=one_line(corpus.title, 100),
+            pages=corpus.pages,
+            source=corpus.source or None,
+            as_of=corpus.as_of or None,
+        )
+        for corpus in found.corpora
+    ]
+    shipped = _shipped(page.provenance for page in found.pages) if len(corpora) == 1 else ""
     result = ListDocsResult(
-        message=f"{len(pages)} of {found.total} pages shown; the documentation has {total}.",
+        message=f"{len(pages)} of {found.total} pages shown; the documentation has {total}.{shipped}",
         total_docs=total,
         matching=found.total,
-        categories=dict(found.categories),
+        categories=dict(list(found.categories.items())[:_MAX_CATEGORIES]),
         sdks=dict(found.sdks),
+        corpora=corpora if len(corpora) > 1 else None,
+        notes=list(found.notices) or None,
         pages=pages,
         next_cursor=found.next_cursor,
         next=(
@@ -185,6 +227,21 @@ def _list(found: ListResult, *, with_descriptions: bool) -> CallToolResult:
         ),
     )
     return reply(result)
+
+
+def _origin(provenance: Provenance) -> dict[str, str | None]:
+    """Return where a page of another corpus is from; nothing for a shipped one, which has no source."""
+    if not provenance.source:
+        return {}
+    return {"source": provenance.source, "as_of": provenance.as_of or None}
+
+
+def _shipped(origins: Iterable[Provenance]) -> str:
+    """Return the sentence that says of which version the shipped pages in an answer are, if there are any."""
+    shipped = next((origin for origin in origins if not origin.source), None)
+    if shipped is None or not shipped.as_of:
+        return ""
+    return f" Docs of {shipped.title} {shipped.as_of}."
 
 
 def _hints(suggestions: Sequence[Suggestion]) -> list[PageHint] | None:

@@ -7,7 +7,7 @@ from functools import partial
 
 from mcp.types import CallToolResult
 
-from docs_index import ListResult, ReadResult
+from docs_index import CorpusEntry, ListResult, ReadResult
 from durable_engine import Function, Inventory, RunPage, RunRecord, RunStatus, StepKind
 from mcp_server.clean import as_json, clean_text, one_line
 from mcp_server.render.budget import first_fit, reply
@@ -100,18 +100,27 @@ def doc_page(found: ReadResult) -> str:
 def contents_page(found: ListResult) -> str:
     """Return the table of contents as markdown, grouped as the pages are, within 20,000 characters."""
     lines = ["# Documentation", "", "Each page is the resource `docs://PATH`.", ""]
-    category, size, shown = None, 0, 0
+    if len(found.corpora) > 1:
+        lines += [f"- {one_line(_corpus_line(corpus), 300)}" for corpus in found.corpora]
+    group, size, shown = None, 0, 0
     for page in found.pages:
         line = f"- `{page.path}`: {one_line(page.title)}"
         line += f". {one_line(page.description, 300)}" if page.description else ""
         size += len(line)
         if size > _MAX_CONTENTS:
             break
-        if page.category != category:
-            category = page.category
-            lines += ["", f"## {category}", ""]
+        # Bare paths need no name before their category; those of other corpora begin with it.
+        own = f"{page.provenance.corpus}: {page.category}" if page.provenance.source else page.category
+        if own != group:
+            group = own
+            lines += ["", f"## {group}", ""]
         lines.append(line)
         shown += 1
     if shown < found.total:
         lines.append(f"\n[{shown} of {found.total} pages shown; list_docs shows all]")
     return "\n".join(lines) + "\n"
+
+
+def _corpus_line(corpus: CorpusEntry) -> str:
+    source = f" from {corpus.source}, as of {corpus.as_of}" if corpus.source else f" {corpus.as_of}"
+    return f"`{corpus.name}`: {corpus.title}{source}, {corpus.pages} pages"

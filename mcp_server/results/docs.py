@@ -13,22 +13,28 @@ class PageHint(Detail):
 
 
 class SearchHitInfo(Detail):
-    """One section that fits the query; `section` and `path` are what read_doc takes."""
+    """One section that fits the query; `section` and `path` are what read_doc takes.
+
+    What is true of a whole page (title, category, source, date) is said in the first row of the page.
+    """
 
     path: str
     section: str
-    title: str
+    title: str | None = None
     heading: str
     line: int
     excerpt: str
     excerpt_line: int
-    category: str
+    category: str | None = None
+    source: str | None = None
+    as_of: str | None = None
     sdks: list[str] | None = None
+    same_as: list[str] | None = None
     why: list[str] | None = None
 
 
 class SearchDocsResult(Result):
-    """Ranked sections, best first; `total` counts all that fit."""
+    """Sections by page, the page of the best section first; `total` counts all that fit."""
 
     count: int
     total: int
@@ -39,13 +45,15 @@ class SearchDocsResult(Result):
 
 
 class GrepMatchInfo(Detail):
-    """One matching line of a page."""
+    """One matching line of a page; the first of a page says where that is from."""
 
     file: str
     line: int
     content: str
     before: list[str] | None = None
     after: list[str] | None = None
+    source: str | None = None
+    as_of: str | None = None
 
 
 class GrepDocsResult(Result):
@@ -75,6 +83,8 @@ class ReadDocResult(Result):
     title: str
     category: str
     sdks: list[str] | None = None
+    source: str | None = None
+    as_of: str | None = None
     section: str | None = None
     size: int
     line: int
@@ -95,12 +105,27 @@ class PageInfo(Detail):
     sdks: list[str] | None = None
 
 
+class CorpusInfo(Detail):
+    """One corpus; `name` is a category too, and what the paths of its pages begin with."""
+
+    name: str
+    title: str
+    pages: int
+    source: str | None = None
+    as_of: str | None = None
+
+
 class ListDocsResult(Result):
-    """The table of contents; `categories` and `sdks` count the pages of the whole documentation."""
+    """The table of contents; `categories` and `sdks` count the pages of the whole documentation.
+
+    `corpora` are there when there are several, the most preferred first.
+    """
 
     total_docs: int
     matching: int
     categories: dict[str, int]
     sdks: dict[str, int]
+    corpora: list[CorpusInfo] | None = None
+    notes: list[str] | None = None
     pages: list[PageInfo]
     next_cursor: str | None = None

@@ -31,7 +31,7 @@ PathPrefix = Annotated[
     Field(
         min_length=1,
         max_length=300,
-        description='Only this page or folder, e.g. "reference".',
+        description='Only this page, folder or corpus, e.g. "reference".',
     ),
 ]
 

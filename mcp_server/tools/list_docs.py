@@ -34,8 +34,8 @@ def make(docs: DocsIndex) -> Tool:
         """List what the documentation covers: categories, SDKs, and pages with path and title. To find
         something use search_docs.
 
-        Returns totalDocs, categories and sdks with counts, and pages, 50 at a time with nextCursor. Next:
-        read_doc.
+        Returns totalDocs, categories, sdks and corpora with counts, and pages, 50 at a time with nextCursor.
+        Next: read_doc.
         """
         with as_tool_errors():
             found = await asyncio.to_thread(docs.list, category=category, sdk=sdk, cursor=cursor, limit=PAGES)

@@ -21,7 +21,7 @@ PagePath = Annotated[
     Field(
         min_length=1,
         max_length=300,
-        description='Path of the page, e.g. "steps/run".',
+        description='Path or URL of the page, e.g. "steps/run".',
     ),
 ]
 Section = Annotated[

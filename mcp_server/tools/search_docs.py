@@ -38,8 +38,8 @@ def make(docs: DocsIndex) -> Tool:
 
         For an exact name or a regular expression use grep_docs.
 
-        Returns sections, best first, with path, heading, excerpt and why it fits; similar pages when nothing
-        does. Next: read_doc with path and section.
+        Returns sections by page, best first, with path, heading, excerpt, why it fits, and the source of
+        pages that are not Stepcue's; similar pages when nothing fits. Next: read_doc with path and section.
         """
         with as_tool_errors():
             found = await asyncio.to_thread(docs.search, query, sdk=sdk, category=category, limit=limit)

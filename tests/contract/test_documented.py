@@ -11,6 +11,7 @@ import pytest
 from docs_index import DocsIndex
 from durable_engine import Engine, EngineConfig
 from mcp_server.cli import main, mcp
+from mcp_server.docs_command import docs
 from mcp_server.server import build_server
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -18,7 +19,7 @@ README = (REPOSITORY / "README.md").read_text(encoding="utf-8")
 
 
 def _options() -> Iterator[str]:
-    for command in (*main.commands.values(), *mcp.commands.values()):
+    for command in (*main.commands.values(), *mcp.commands.values(), *docs.commands.values()):
         for parameter in command.params:
             if isinstance(parameter, click.Option):
                 yield from parameter.opts
@@ -30,6 +31,14 @@ def test_an_option_is_documented(option: str) -> None:
 
     assert f"`{option}" in README
     assert f"`{option}" in page
+
+
+@pytest.mark.parametrize("command", sorted(docs.commands))
+def test_a_command_on_documentation_is_documented(command: str) -> None:
+    page = DocsIndex.open().read("reference/cli", section="stepcue docs").text
+
+    assert f"`docs {command}" in README
+    assert f"stepcue docs {command}" in page
 
 
 @pytest.mark.anyio

@@ -55,7 +55,7 @@ def test_searching_for_anything_raises_only_our_errors(
         result = shipped.search(query, sdk=sdk, limit=limit)
         json.dumps(asdict(result))
         assert bool(result.results) != bool(result.suggestions)
-        assert all(len(hit.excerpt) <= 302 for hit in result.results)
+        assert all(len(hit.excerpt) <= 1_300 for hit in result.results)
 
 
 @relaxed
