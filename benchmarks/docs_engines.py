@@ -1,7 +1,7 @@
 """The search engines that `docs_quality.py` compares: ours, and what one would take without it.
 
-Each is a function from a question to a ranked list of (path, anchor), at most `WANTED` long. The others get the
-same sections as ours, each with its page title, headings, description and text.
+Each is a function from a question to a ranked list of (path, anchor), at most `WANTED` long. The others get
+the same sections as ours, each with its page title, headings, description and text.
 """
 
 from __future__ import annotations
@@ -12,11 +12,11 @@ import warnings
 from collections.abc import Callable
 
 import re2
+from docs_grades import PATTERNS, Question
 
 from docs_index import DocsIndex, DocsIndexError
 from docs_index.analyser import STOP_WORDS
 from docs_index.corpus import Corpus
-from docs_grades import PATTERNS, Question
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # whoosh predates raw strings for regexes
@@ -45,29 +45,26 @@ def ours(docs: DocsIndex) -> Engine:
 
 def scan(corpus: Corpus) -> Engine:
     """A regular expression over all pages, in the order of the files; a question becomes any of its words."""
+    options = re2.Options()
+    options.case_sensitive = False
+    options.never_nl = True
     pages = sorted(corpus.pages.values(), key=lambda page: page.path)
+    texts = [
+        (page.path, section.heading.anchor, "\n".join(page.lines[section.line_start - 1 : section.line_end]))
+        for page in pages
+        for section in page.sections
+    ]
 
     def ask(question: Question) -> Hits:
-        options = re2.Options()
-        options.case_sensitive = False
-        regex = re2.compile(
-            question.ask
-            if question.kind == PATTERNS
-            else "|".join(word for word in _words(question.ask) if word.lower() not in STOP_WORDS),
-            options,
-        )
-        return [
-            (page.path, section.heading.anchor)
-            for page in pages
-            for section in page.sections
-            if any(regex.search(line) for line in page.lines[section.line_start - 1 : section.line_end])
-        ]
+        words = (word for word in _words(question.ask) if word.lower() not in STOP_WORDS)
+        regex = re2.compile(question.ask if question.kind == PATTERNS else "|".join(words), options)
+        return [(path, anchor) for path, anchor, text in texts if regex.search(text)]
 
     return ask
 
 
-def default_whoosh(corpus: Corpus, *, any_word: bool) -> Engine:
-    """Whoosh as its manual shows it: StandardAnalyzer, BM25F and QueryParser, which joins words with AND."""
+def default_whoosh(corpus: Corpus) -> tuple[Engine, Engine]:
+    """Whoosh as its manual shows it, StandardAnalyzer, BM25F and QueryParser: with AND, and with OR."""
     schema = fields.Schema(place=fields.STORED, text=fields.TEXT())
     index = RamStorage().create_index(schema)
     writer = index.writer()
@@ -75,17 +72,20 @@ def default_whoosh(corpus: Corpus, *, any_word: bool) -> Engine:
         writer.add_document(place=place, text=text)
     writer.commit()
     searcher = index.searcher()
-    group = qparser.OrGroup if any_word else qparser.AndGroup
-    parser = qparser.QueryParser("text", schema, group=group)
 
-    def ask(question: Question) -> Hits:
-        try:
-            found = searcher.search(parser.parse(question.ask), limit=WANTED)
-        except Exception:  # noqa: BLE001 - whatever whoosh makes of a pattern or a "?"
-            return []
-        return [_place(corpus, hit["place"]) for hit in found]
+    def engine(group: type[qparser.syntax.GroupNode]) -> Engine:
+        parser = qparser.QueryParser("text", schema, group=group)
 
-    return ask
+        def ask(question: Question) -> Hits:
+            try:
+                found = searcher.search(parser.parse(question.ask), limit=None)
+            except Exception:  # noqa: BLE001 - whatever whoosh makes of a pattern or a "?"
+                return []
+            return [_place(corpus, hit["place"]) for hit in found[:WANTED]]
+
+        return ask
+
+    return engine(qparser.AndGroup), engine(qparser.OrGroup)
 
 
 def sqlite_fts5(corpus: Corpus) -> Engine:

@@ -1,9 +1,9 @@
 """Questions with graded answers, and how well a ranked list answers them.
 
-A folder of questions holds one TOML file per kind. A table is named after its question; `half` is "tuned" or
-"held-out" (only the first half may be looked at while the ranking is being changed), and `3`, `2` and `1` list
-the answers of that grade: "path" or "path#anchor". 3 answers the question, 2 helps much, 1 is related; `0` lists
-what was looked at and is no answer. A question without grades above 0 waits for its page and is not counted.
+A folder of questions holds one TOML file per kind. A table is named after its question. `half` is "tuned" or
+"held-out": only the first half may be looked at while the ranking is being changed. `3`, `2` and `1` list the
+answers of that grade, as "path" or "path#anchor": 3 answers the question, 2 helps much, 1 is related. `0` is
+for what was looked at and is no answer. A question without a grade above 0 waits for its page.
 """
 
 from __future__ import annotations

@@ -20,20 +20,20 @@ from docs_engines import Engine, Hits
 from docs_grades import QUESTIONS, Question, Score, mean, page_score, read_questions, section_score
 
 from docs_index import DocsIndex
-from docs_index import corpus as corpora
 
 OURS = "ours"
 POOL_DEPTH = 3
 
 
-def engines(root: Path | None, cache: Path) -> dict[str, Engine]:
-    """Return the engines by name, each with its index built; `root` as for `DocsIndex.open`."""
-    corpus = docs._open_corpus()  # noqa: SLF001
+def engines(docs: DocsIndex) -> dict[str, Engine]:
+    """Return the engines by name, each with an index of the pages of `docs`."""
+    corpus = docs._open_corpus()  # noqa: SLF001 - the same sections for all
+    with_and, with_or = docs_engines.default_whoosh(corpus)
     return {
-        OURS: docs_engines.ours(DocsIndex.open(corpus=root, cache_dir=cache)),
+        OURS: docs_engines.ours(docs),
         "regex scan": docs_engines.scan(corpus),
-        "whoosh, AND": docs_engines.default_whoosh(corpus, any_word=False),
-        "whoosh, OR": docs_engines.default_whoosh(corpus, any_word=True),
+        "whoosh, AND": with_and,
+        "whoosh, OR": with_or,
         "SQLite FTS5": docs_engines.sqlite_fts5(corpus),
     }
 
@@ -103,7 +103,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as cache:
         answers = {
             name: {question.ask: engine(question) for question in questions}
-            for name, engine in engines(asked.corpus, Path(cache)).items()
+            for name, engine in engines(DocsIndex.open(corpus=asked.corpus, cache_dir=Path(cache))).items()
         }
     if asked.ungraded:
         show_ungraded(questions, answers)

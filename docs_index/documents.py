@@ -35,11 +35,15 @@ class Document:
 
 @dataclass(frozen=True, slots=True)
 class WeightedTerm:
-    """A term to look for: `text` in the field "words" or "identifiers", and how much it counts."""
+    """A term to look for: `text` in the field "words" or "identifiers", and how much it counts.
+
+    Terms of one `meaning` stand for each other: of those that a document has, the best counts.
+    """
 
     field: Literal["words", "identifiers"]
     text: str
     weight: float
+    meaning: str
 
 
 def of_section(section: Section, page: Page) -> Document:

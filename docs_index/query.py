@@ -10,7 +10,7 @@ from docs_index.analyser import STOP_WORDS, Chunk, chunks, joined
 from docs_index.documents import WeightedTerm
 from docs_index.errors import InvalidQueryError
 from docs_index.stemming import stem
-from docs_index.synonyms import related
+from docs_index.synonyms import ALIKE, related
 
 MAX_QUERY_CHARS = 2_000
 _MAX_CHUNKS = 64
@@ -25,6 +25,7 @@ _WORD_OF_IDENTIFIER = 0.5
 _PHRASE = 0.6
 _REPAIRED = 0.8
 _SYNONYM = 0.5
+_ALIKE = 0.5
 _FILLER = 0.6
 
 # Words that hold a question together. They are searched, because a page may be about them, but say little.
@@ -48,11 +49,15 @@ class Plan:
     weights: dict[tuple[Literal["words", "identifiers"], str], float] = field(default_factory=dict)
     labels: dict[str, str] = field(default_factory=dict)
     corrections: dict[str, str] = field(default_factory=dict)
+    meanings: dict[tuple[Literal["words", "identifiers"], str], str] = field(default_factory=dict)
 
     @property
     def terms(self) -> list[WeightedTerm]:
         """The terms to give to the index."""
-        return [WeightedTerm(name, text, weight) for (name, text), weight in self.weights.items()]
+        return [
+            WeightedTerm(name, text, weight, self.meanings[name, text])
+            for (name, text), weight in self.weights.items()
+        ]
 
     def weight_by_text(self) -> dict[str, float]:
         """Return term text → weight, whichever field it is looked for in."""
@@ -61,10 +66,13 @@ class Plan:
             merged[text] = max(weight, merged.get(text, 0.0))
         return merged
 
-    def add(self, name: Literal["words", "identifiers"], text: str, weight: float, label: str) -> None:
-        """Add a term, or raise its weight."""
+    def add(
+        self, name: Literal["words", "identifiers"], text: str, weight: float, label: str, meaning: str = ""
+    ) -> None:
+        """Add a term, or raise its weight; without a `meaning` it stands for itself."""
         if weight > self.weights.get((name, text), 0.0):
             self.weights[name, text] = weight
+            self.meanings[name, text] = meaning or f"{name}:{text}"
         self.labels.setdefault(text, label)
 
 
@@ -160,14 +168,20 @@ class Planner:
 
     def _add_synonyms(self, plan: Plan, found: list[Chunk]) -> None:
         stems = [stem(chunk.words[0]) if chunk.is_plain else "" for chunk in found]
+        for chunk, own in zip(found, stems, strict=True):
+            for other in ALIKE.get(own, ()):
+                if other in self.words and chunk.words[0] not in STOP_WORDS:
+                    plan.add("words", other, _ALIKE, f"{chunk.raw} → {other}", f"words:{own}")
         for positions, text in related(stems):
             raw = " ".join(found[position].raw for position in positions)
             # A phrase of several words says more surely what is meant than a single one.
             sure = _SYNONYM * min(len(positions), _SUREST_WORDS)
+            # What one word may mean stands for that word; what a phrase means is said by none of its words.
+            meaning = f"words:{stems[positions[0]]}" if len(positions) == 1 else ""
             for chunk in chunks(text):
                 for name in chunk.identifiers:
-                    plan.add("identifiers", name, sure, f"{raw} → {chunk.raw}")
+                    plan.add("identifiers", name, sure, f"{raw} → {chunk.raw}", meaning)
                 weight = sure if chunk.is_plain else sure * _WORD_OF_IDENTIFIER
                 for term in chunk.terms:
                     if term in self.words:
-                        plan.add("words", term, weight, f"{raw} → {chunk.raw}")
+                        plan.add("words", term, weight, f"{raw} → {chunk.raw}", meaning)

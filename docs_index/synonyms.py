@@ -188,6 +188,55 @@ _TABLE = {
     "version 3 and version 4": "upgrade, changed in version, what changed, breaking, migrate",
 }
 
+# Plain English: the words of a line stand for each other.
+_ALIKE = """
+store save keep persist record remember
+state status
+finish end complete done over
+begin start launch
+error failure exception problem
+fail break crash
+different difference differ compare versus
+change modify edit alter update
+remove delete drop clear erase
+show display see view list print inspect
+receive get obtain
+send emit deliver publish
+wrong invalid incorrect bad faulty malformed
+allow permit may enable
+forbid prevent avoid disallow refuse reject
+limit maximum most cap ceiling
+option parameter setting argument flag
+result output return response answer
+data payload body input
+url address link endpoint
+name id identifier
+pause suspend halt freeze hold
+stop cancel abort kill terminate
+again repeat twice redo
+user customer tenant account client
+machine computer laptop host
+test check verify try
+order sequence
+line queue
+find search look
+reason cause why
+deploy redeploy release ship publish
+random nondeterministic
+fast quick speed latency
+slow delay late
+big large huge size
+connect connection attach
+missing lost absent
+create make write define
+example sample snippet
+use call invoke
+log print console
+exact precise equal
+parallel concurrent simultaneous
+schedule cron timer periodic
+"""
+
 
 def _phrases(table: Mapping[str, str]) -> Mapping[str, tuple[tuple[tuple[str, ...], str], ...]]:
     """Return the first stem of each phrase → (all its stems, the text to search as well)."""
@@ -199,7 +248,17 @@ def _phrases(table: Mapping[str, str]) -> Mapping[str, tuple[tuple[tuple[str, ..
     return MappingProxyType({first: tuple(phrases) for first, phrases in found.items()})
 
 
+def _alike(text: str) -> Mapping[str, tuple[str, ...]]:
+    found: dict[str, dict[str, None]] = {}
+    for line in text.strip().splitlines():
+        stems = [stem(word) for word in line.split()]
+        for one in stems:
+            found.setdefault(one, {}).update((other, None) for other in stems if other != one)
+    return MappingProxyType({one: tuple(others) for one, others in found.items()})
+
+
 _BY_FIRST = _phrases(_TABLE)
+ALIKE = _alike(_ALIKE)
 # Other words that may stand in a phrase: "never two" is also "never has two".
 _BETWEEN = 3
 

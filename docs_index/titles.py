@@ -9,7 +9,7 @@ from docs_index.analyser import chunks
 from docs_index.corpus import Corpus
 from docs_index.query import Plan
 
-_SURE = 0.55  # terms of less weight are guesses
+_SURE = 0.45  # terms of less weight are guesses
 _EVERYWHERE = 0.2  # a word in a larger share of the sections says nothing about a page
 _PREFIX = "Tool "
 

@@ -105,10 +105,17 @@ class _Scorer:
 
     def scores(self, terms: Iterable[WeightedTerm]) -> dict[int, float]:
         """Return position → score of each document that holds any of the terms."""
-        totals: dict[int, float] = {}
+        meanings: dict[str, list[WeightedTerm]] = {}
         for term in terms:
-            for position, score in self._by_term(term.field, term.text):
-                totals[position] = totals.get(position, 0.0) + score * term.weight
+            meanings.setdefault(term.meaning, []).append(term)
+        totals: dict[int, float] = {}
+        for alike in meanings.values():
+            best: dict[int, float] = {}
+            for term in alike:
+                for position, score in self._by_term(term.field, term.text):
+                    best[position] = max(best.get(position, 0.0), score * term.weight)
+            for position, score in best.items():
+                totals[position] = totals.get(position, 0.0) + score
         return totals
 
     def _read(self, field: str, text: str) -> tuple[tuple[int, float], ...]:
