@@ -10,7 +10,7 @@ from docs_index.analyser import STOP_WORDS, Chunk, chunks, joined
 from docs_index.documents import WeightedTerm
 from docs_index.errors import InvalidQueryError
 from docs_index.stemming import stem
-from docs_index.synonyms import ALIKE, related
+from docs_index.synonyms import alike, related
 
 MAX_QUERY_CHARS = 2_000
 _MAX_CHUNKS = 64
@@ -169,9 +169,9 @@ class Planner:
     def _add_synonyms(self, plan: Plan, found: list[Chunk]) -> None:
         stems = [stem(chunk.words[0]) if chunk.is_plain else "" for chunk in found]
         for chunk, own in zip(found, stems, strict=True):
-            for other in ALIKE.get(own, ()):
-                if other in self.words and chunk.words[0] not in STOP_WORDS:
-                    plan.add("words", other, _ALIKE, f"{chunk.raw} → {other}", f"words:{own}")
+            for other in alike(own):
+                if stem(other) in self.words and chunk.words[0] not in STOP_WORDS:
+                    plan.add("words", stem(other), _ALIKE, f"{chunk.raw} → {other}", f"words:{own}")
         for positions, text in related(stems):
             raw = " ".join(found[position].raw for position in positions)
             # A phrase of several words says more surely what is meant than a single one.

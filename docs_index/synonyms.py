@@ -249,18 +249,24 @@ def _phrases(table: Mapping[str, str]) -> Mapping[str, tuple[tuple[tuple[str, ..
 
 
 def _alike(text: str) -> Mapping[str, tuple[str, ...]]:
+    """Return stem → the other words of its lines."""
     found: dict[str, dict[str, None]] = {}
     for line in text.strip().splitlines():
-        stems = [stem(word) for word in line.split()]
-        for one in stems:
-            found.setdefault(one, {}).update((other, None) for other in stems if other != one)
+        words = line.split()
+        for word in words:
+            found.setdefault(stem(word), {}).update((other, None) for other in words if other != word)
     return MappingProxyType({one: tuple(others) for one, others in found.items()})
 
 
 _BY_FIRST = _phrases(_TABLE)
-ALIKE = _alike(_ALIKE)
+_BY_STEM = _alike(_ALIKE)
 # Other words that may stand in a phrase: "never two" is also "never has two".
 _BETWEEN = 3
+
+
+def alike(word: str) -> tuple[str, ...]:
+    """Return the words of plain English that stand for `word`, a stem."""
+    return _BY_STEM.get(word, ())
 
 
 def related(stems: Sequence[str]) -> list[tuple[tuple[int, ...], str]]:
