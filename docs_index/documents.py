@@ -20,7 +20,6 @@ _ANCESTOR_WEIGHT = 1
 _DESCRIPTION_WEIGHT = 3
 _PROSE_WEIGHT = 2
 _CODE_WEIGHT = 1
-_PATH_WEIGHT = 1
 
 _NOISE = re.compile(r"\]\([^)]*\)|<[^>]*>|^import\s.*$", re.MULTILINE)
 
@@ -50,7 +49,6 @@ def of_section(section: Section, page: Page) -> Document:
     """Return the terms of one section; the page's description counts for its first section."""
     own = section.heading_path[-1]
     weighted = [(page.title, _TITLE_WEIGHT), (own, _HEADING_WEIGHT), (section.code, _CODE_WEIGHT)]
-    weighted.append((_path_words(page), _PATH_WEIGHT))
     weighted += [(text, _ANCESTOR_WEIGHT) for text in section.heading_path[1:-1]]
     weighted.append((_NOISE.sub(" ", section.prose), _PROSE_WEIGHT))
     if section.line_start == 1:
@@ -61,16 +59,11 @@ def of_section(section: Section, page: Page) -> Document:
 def of_page(page: Page) -> Document:
     """Return the terms of a whole page."""
     weighted = [(page.title, _TITLE_WEIGHT + _HEADING_WEIGHT), (page.description, _DESCRIPTION_WEIGHT)]
-    weighted.append((_path_words(page), _PATH_WEIGHT))
     for section in page.sections:
         weighted.append((section.heading.text, _HEADING_WEIGHT))
         weighted.append((_NOISE.sub(" ", section.prose), _PROSE_WEIGHT))
         weighted.append((section.code, _CODE_WEIGHT))
     return _document(weighted)
-
-
-def _path_words(page: Page) -> str:
-    return re.sub(r"[/-]", " ", page.path)  # apart: a path is no name that anybody types
 
 
 def _document(weighted: Iterable[tuple[str, int]]) -> Document:

@@ -41,14 +41,6 @@ def test_a_page_called_by_its_title_comes_before_one_that_says_the_word_more_oft
     assert first(index, "how does priority work") == "b/priority"
 
 
-def test_the_words_of_a_path_are_searched(index_of: IndexOf) -> None:
-    index = index_of(
-        {"deploy/acme-cloud.md": f"# Acme{FILLING}", "guides/other.md": f"# Zebra\n\nNothing{FILLING}"}
-    )
-
-    assert [hit.path for hit in index.search("deploy to the cloud").results] == ["deploy/acme-cloud"]
-
-
 def test_other_words_for_the_same_thing_find_less_surely_than_the_word_itself(index_of: IndexOf) -> None:
     index = index_of(
         {
