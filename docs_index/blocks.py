@@ -10,6 +10,8 @@ from typing import Literal
 from docs_index import sdks
 
 MAX_CODE_LINES = 30
+# What stands between `<!-- sdk: python -->` and `<!-- /sdk -->` is for that SDK, or for several.
+_MARK = re.compile(r"^\s*<!--\s*(?:sdk:(?P<names>[\w\s,+-]*)|/sdk)\s*-->\s*$")
 _FENCE = re.compile(r"^\s*(?P<mark>`{3,}|~{3,})\s*(?P<language>[\w+#-]*)")
 _RULE = re.compile(r"^\s*\|?[\s|:-]*-[\s|:-]*$")
 # What ends a statement that began above: brackets, and the words that go on with one.
@@ -44,6 +46,22 @@ def blocks_of(lines: Sequence[str]) -> list[Block]:
             number += 1
             continue
         number = end
+    return found
+
+
+def sdks_of(lines: Sequence[str], blocks: Sequence[Block]) -> list[frozenset[str]]:
+    """Return for each line the SDKs it is for, by marks around it and by its fence; empty for all of them."""
+    found: list[frozenset[str]] = []
+    marked = frozenset[str]()
+    for line in lines:
+        mark = _MARK.match(line)
+        if mark is not None:
+            names = (mark["names"] or "").split(",")
+            marked = frozenset(sdk for name in names if (sdk := sdks.named(name)))
+        found.append(marked)
+    for block in blocks:
+        if block.sdk is not None and not found[block.first]:
+            found[block.first : block.end] = [frozenset({block.sdk})] * (block.end - block.first)
     return found
 
 

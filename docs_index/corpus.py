@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from docs_index import sdks
+from docs_index.analyser import words_of
 from docs_index.model import Page, Section
 from docs_index.page_files import FolderPages
 from docs_index.results import CorpusEntry
 
-_PREFIXES = ("https://", "http://")
+_SCHEMES = ("https://", "http://")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,19 +58,20 @@ class Corpus:
         return {part.name: place for place, part in enumerate(self.parts)}
 
     @cached_property
+    def name_words(self) -> Mapping[str, frozenset[str]]:
+        """Path → the words of the path and the title of a page."""
+        return {path: frozenset(words_of(f"{path} {page.title}")) for path, page in self.pages.items()}
+
+    @cached_property
     def by_address(self) -> Mapping[str, str]:
         """Address of a page at its source, as `bare_address` gives it → path; the most preferred one."""
         of_corpora = {part.source for part in self.parts}  # what pages without an address of their own have
         found: dict[str, str] = {}
         for page in self.pages.values():
             source = page.provenance.source
-            if source.startswith(_PREFIXES) and source not in of_corpora:
+            if source.startswith(_SCHEMES) and source not in of_corpora:
                 found.setdefault(bare_address(source), page.path)
         return found
-
-    def count(self, name: str) -> int:
-        """Return the number of pages of a corpus."""
-        return next((part.pages for part in self.parts if part.name == name), 0)
 
 
 def combine(folders: Iterable[FolderPages], notices: Iterable[str] = ()) -> Corpus:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
 from docs_index.analyser import Chunk, chunks
-from docs_index.blocks import MAX_CODE_LINES, Block, around, blocks_of, size
+from docs_index.blocks import MAX_CODE_LINES, Block, around, blocks_of, sdks_of, size
 from docs_index.model import Section
 
 ROOM = 1_200
@@ -16,7 +17,8 @@ _LINES = 3
 _MAX_CHARS = 300
 _MAX_HEADER_CHARS = 120
 _LEAD_CHARS = 60
-_EMPTY = re.compile(r"^\s*(?:$|#{1,6}\s|`{3}|~{3}|</?[A-Z]|\|?[-:| ]+\|?$)")
+_EMPTY = re.compile(r"^\s*(?:$|#{1,6}\s|`{3}|~{3}|</?[A-Z]|<!--.*-->\s*$|\|?[-:| ]+\|?$)")
+_LINK = re.compile(r"!?\[([^\]\n]{0,200})\]\([^)\n]{0,500}\)")
 _CUT = "…"
 
 
@@ -24,8 +26,8 @@ _CUT = "…"
 class Excerpt:
     """Some lines of a page: `line` is the 1-based number of the first, `terms` what the section holds.
 
-    Of a table, `line` is that of the first row below the header; of a code block that is cut, that of the
-    first line of code.
+    Nothing but a heading gives an empty text. Of a table, `line` is that of the first row that matches; of a
+    code block that is cut, that of the first line of code.
     """
 
     text: str
@@ -38,7 +40,7 @@ def of_section(
     lines: Sequence[str],
     weights: Mapping[str, float],
     *,
-    wanted: Collection[str] = (),
+    wanted: AbstractSet[str] = frozenset(),
     room: int = ROOM,
 ) -> Excerpt:
     """Return the up to three neighbouring lines with the most distinct terms, within 300 characters.
@@ -50,26 +52,26 @@ def of_section(
         section: the section, whose line numbers point into `lines`.
         lines: all lines of the page.
         weights: term → how much it counts.
-        wanted: SDKs that were asked for: code of others is passed over where there is code of these.
+        wanted: SDKs that were asked for; where something is for them, what is for others is passed over.
         room: characters that code may have.
     """
     first = section.line_start - 1
     own = lines[first : section.line_end]
     held = [frozenset(terms_of(line)) & weights.keys() for line in own]
-    blocks = {number: block for block in blocks_of(own) for number in range(block.first, block.end)}
-    passed_over = set(_other_sdks(blocks.values(), wanted))
+    found = blocks_of(own)
+    blocks = {number: block for block in found for number in range(block.first, block.end)}
+    skipped = _for_others(sdks_of(own, found), wanted)
     # The heading is shown anyway, so the excerpt starts below it where there is anything below.
     start, score = min(1, len(held) - 1), 0.0
     for offset in range(1, len(held)):
-        block = blocks.get(offset)
-        if _EMPTY.match(own[offset]) or block in passed_over:
+        if skipped[offset] or _EMPTY.match(own[offset]):
             continue
         window = frozenset[str]().union(*held[offset : _end_of_window(offset, blocks, len(own))])
         value = sum(weights[term] for term in window)
         # Of windows that hold the same, prefer the one whose first line holds something.
         if value > score and (held[offset] or offset == 1):
             start, score = offset, value
-    while start + 1 < len(own) and (_EMPTY.match(own[start]) or blocks.get(start) in passed_over):
+    while start + 1 < len(own) and (skipped[start] or _EMPTY.match(own[start])):
         start += 1
     end = _end_of_window(start, blocks, len(own))
     block = blocks.get(start)
@@ -91,10 +93,11 @@ def _all_terms(chunk: Chunk) -> tuple[str, ...]:
     return chunk.terms + chunk.identifiers
 
 
-def _other_sdks(blocks: Collection[Block], wanted: Collection[str]) -> Iterator[Block]:
-    """Yield the code blocks that are for other SDKs, where there are some for those that are wanted."""
-    if any(block.sdk in wanted for block in blocks):
-        yield from (block for block in blocks if block.sdk is not None and block.sdk not in wanted)
+def _for_others(lines: Sequence[AbstractSet[str]], wanted: AbstractSet[str]) -> list[bool]:
+    """Return for each line whether it is for other SDKs only, where some lines are for those wanted."""
+    if not any(sdks & wanted for sdks in lines):
+        return [False] * len(lines)
+    return [bool(sdks) and not sdks & wanted for sdks in lines]
 
 
 def _end_of_window(start: int, blocks: Mapping[int, Block], count: int) -> int:
@@ -117,27 +120,29 @@ def _as_good(
 
 
 def _prose(lines: Sequence[str], weights: Mapping[str, float]) -> str:
-    shown = [line.rstrip() for line in lines]
-    while len(shown) > 1 and _EMPTY.match(shown[-1]):
-        shown.pop()
-    return _cut("\n".join(line for line in shown if line.strip()), weights)
+    return _cut("\n".join(_words(line) for line in lines if not _EMPTY.match(line)), weights)
+
+
+def _words(line: str) -> str:
+    """Return a line with its links as their text: where they lead is no answer, and long."""
+    return _LINK.sub(r"\1", line).rstrip()
 
 
 def _rows(
     lines: Sequence[str], block: Block, rows: Sequence[int], weights: Mapping[str, float]
 ) -> tuple[str, int]:
     """Return the header of a table and the rows, as far as they fit."""
-    header = lines[block.first].strip()
+    header = _words(lines[block.first])
     below = [row for row in rows if row > block.first + 1]
     if not below:
         return _prose(lines[block.first : block.first + _LINES], weights), block.first
     if len(header) > _MAX_HEADER_CHARS:
         header = header[: _MAX_HEADER_CHARS - 1] + _CUT
-    shown = [_cut(lines[below[0]].strip(), weights)]
+    shown = [_cut(_words(lines[below[0]]), weights)]
     for row in below[1:]:
-        if size(shown) + len(lines[row].strip()) > _MAX_CHARS:
+        if size(shown) + len(_words(lines[row])) > _MAX_CHARS:
             break
-        shown.append(lines[row].strip())
+        shown.append(_words(lines[row]))
     return "\n".join((header, *shown)), below[0]
 
 

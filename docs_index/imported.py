@@ -13,6 +13,8 @@ from docs_index.library_layout import CORPUS_FILE, LIBRARY_FILE, PAGES_FOLDER, V
 from docs_index.page_files import FolderPages, Place
 
 _MAX_JSON_BYTES = 1024 * 1024
+_MAX_TITLE = 100
+_MAX_SOURCE = 500
 
 
 class _DamagedError(Exception):
@@ -94,7 +96,12 @@ def _place(folder: Path) -> Place:
     title, source, at = (about.get(key) for key in ("title", "source", "importedAt"))
     if not (isinstance(title, str) and isinstance(source, str) and isinstance(at, str) and source):
         raise _DamagedError(f"its {CORPUS_FILE} does not say where it is from, and since when")
-    return Place(corpus=folder.name, title=title or folder.name, source=source, as_of=at[:10])
+    return Place(
+        corpus=folder.name,
+        title=title[:_MAX_TITLE] or folder.name,
+        source=source[:_MAX_SOURCE],
+        as_of=at[:10],
+    )
 
 
 def _read_json(path: Path) -> dict[str, Any]:

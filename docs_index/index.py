@@ -17,6 +17,8 @@ from docs_index.search import MAX_LIMIT as MAX_SEARCH_LIMIT
 from docs_index.search import Searcher
 from docs_index.suggestions import suggest
 
+_MOST_CATEGORIES = 60
+
 
 class DocsIndex:
     """Documentation pages, of one corpus or of several in an order of preference.
@@ -198,7 +200,7 @@ class DocsIndex:
                 return category
         raise InvalidArgumentError(
             f"There is no category {quote(asked)}.",
-            hint=f"Use one of {', '.join(corpus.categories)}, or leave it out."
+            hint=f"Use one of {', '.join(list(corpus.categories)[:_MOST_CATEGORIES])}, or leave it out."
             + (f" A corpus counts as one too: {', '.join(corpus.ranks)}." if len(corpus.parts) > 1 else ""),
         )
 

@@ -20,6 +20,11 @@ MAX_FILES = 5_000
 _EXTENSIONS = (".md", ".mdx")
 _MAX_FILE_BYTES = 5 * 1024 * 1024
 _LAST = 10_000  # the place of a page whose front matter names none
+# Answers show these in full, of many pages at once; what is longer is no name but damage, or malice.
+_MAX_TITLE = 200
+_MAX_DESCRIPTION = 500
+_MAX_CATEGORY = 60
+_MAX_ADDRESS = 500
 _OTHERS_FILES = frozenset({"node_modules", "__pycache__", "venv"})
 
 
@@ -77,8 +82,6 @@ def read(root: Traversable, place: Place, before: FolderPages | None = None) -> 
     stamps = {name: stamp for name, _, stamp in sorted(found[:MAX_FILES], key=lambda file: file[0])}
     entries = {name: entry for name, entry, _ in found}
     known = before.files if before is not None and before.place == place else {}
-    if before is not None and known and stamps == {name: file.stamp for name, file in known.items()}:
-        return before
     files: dict[str, PageFile] = {}
     for name, stamp in stamps.items():
         file = known.get(name)
@@ -86,6 +89,8 @@ def read(root: Traversable, place: Place, before: FolderPages | None = None) -> 
             file = _read_file(name, entries[name], stamp, place)
         if file is not None:
             files[name] = file
+    if before is not None and before.place == place and files == before.files:
+        return before
     digest = hashlib.sha256(place.prefix.encode())
     pages: dict[str, Page] = {}
     for name, file in files.items():
@@ -171,11 +176,13 @@ def _page(name: str, source: str, place: Place, as_of: str) -> Page | None:
     lines = body.strip("\n").split("\n")
     first_heading = lines[0].removeprefix("# ").strip() if lines[0].startswith("# ") else ""
     title = matter.text("title") or first_heading or PurePosixPath(path).name.replace("-", " ").capitalize()
+    title = title[:_MAX_TITLE]
     if first_heading != title:
         lines = [f"# {title}", "", *lines]
     declared = sdks.in_order({sdk for item in matter.items("sdks") if (sdk := sdks.named(item))})
     by_folder = {sdk for part in path.split("/")[:-1] if (sdk := sdks.named(part))}
     category = matter.text("category") or (name.split("/", maxsplit=1)[0] if "/" in name else "general")
+    category = category[:_MAX_CATEGORY]
     parts = sections.split(
         lines, path=path, title=title, category=category, page_sdks=sdks.in_order(by_folder) or declared
     )
@@ -185,7 +192,7 @@ def _page(name: str, source: str, place: Place, as_of: str) -> Page | None:
             corpus=place.corpus, title=place.title, source=_source(matter, name, place), as_of=as_of
         ),
         title=title,
-        description=matter.text("description"),
+        description=matter.text("description")[:_MAX_DESCRIPTION],
         category=category,
         declared_sdks=declared,
         sdks=sdks.in_order({sdk for part in parts for sdk in part.sdks}),
@@ -201,7 +208,7 @@ def _source(matter: front_matter.FrontMatter, name: str, place: Place) -> str:
     if not place.source:
         return ""
     url = matter.text("url")
-    if url.startswith(("https://", "http://")):
+    if url.startswith(("https://", "http://")) and len(url) <= _MAX_ADDRESS:
         return url
     return place.source if "://" in place.source else f"{place.source.rstrip('/')}/{name}"
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import difflib
+from collections.abc import Sequence
+
 from docs_index import links
 from docs_index.corpus import Corpus
 from docs_index.errors import InvalidArgumentError, SectionNotFoundError, quote
@@ -10,6 +13,10 @@ from docs_index.results import ReadResult
 from docs_index.sections import anchor_of
 
 BUDGET_CHARS = 16_000
+_SURE_CHARS = 100
+_MOST_NAMES = 50
+_NEAR_NAMES = 10
+_NAME_CHARS = 100
 _CUT_MARK = " … [line cut]"
 
 
@@ -61,6 +68,8 @@ def _find(page: Page, asked: str) -> Heading:
         lambda heading: heading.anchor == wanted,
         lambda heading: heading.text.lower() == wanted.lower(),
         lambda heading: bool(last) and heading.anchor in {anchor_of(wanted), anchor_of(last)},
+        # An answer shows only the beginning of an anchor without end.
+        lambda heading: len(wanted) >= _SURE_CHARS and heading.anchor.startswith(wanted),
     ):
         for heading in page.headings:
             if matches(heading):
@@ -69,8 +78,18 @@ def _find(page: Page, asked: str) -> Heading:
     raise SectionNotFoundError(
         f"The page {page.path} has no section {quote(asked)}.",
         headings=names,
-        hint=f"Its sections are: {'; '.join(names)}.",
+        hint=f"Its sections are: {'; '.join(_shown(names, wanted))}.",
     )
+
+
+def _shown(names: Sequence[str], wanted: str) -> list[str]:
+    """Return the names that fit into a sentence: all of them, or those most like what was asked for."""
+    if len(names) > _MOST_NAMES:
+        known = {name[:_NAME_CHARS].lower(): name for name in names}
+        near = difflib.get_close_matches(wanted[:_NAME_CHARS].lower(), known, n=_NEAR_NAMES, cutoff=0.3)
+        names = [known[name] for name in near] or names[:_NEAR_NAMES]
+        return [*(name[:_NAME_CHARS] for name in names), "and others"]
+    return [name[:_NAME_CHARS] for name in names]
 
 
 def _range(page: Page, heading: Heading | None) -> tuple[int, int]:

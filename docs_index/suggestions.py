@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import difflib
 
-from docs_index.analyser import chunks, words_of
+from docs_index.analyser import chunks
 from docs_index.corpus import Corpus
 from docs_index.results import Suggestion
 
 _COUNT = 3
 _MAX_CHARS = 200
+_MAX_WORDS = 20
 _CUTOFF = 0.6
 
 
@@ -22,17 +23,22 @@ def suggest(corpus: Corpus, text: str) -> tuple[Suggestion, ...]:
 def nearest_paths(corpus: Corpus, text: str, *, count: int = 5) -> list[str]:
     """Return the paths closest to `text` as a path or by shared or similar words, closest first."""
     wanted = text[:_MAX_CHARS].lower()
-    words = {word for chunk in chunks(wanted) for word in chunk.words}
+    words = list(dict.fromkeys(word for chunk in chunks(wanted) for word in chunk.words))[:_MAX_WORDS]
     alike = difflib.get_close_matches(wanted, list(corpus.pages), n=count, cutoff=_CUTOFF)
+    known = frozenset[str]().union(*corpus.name_words.values())
+    similar = {word: _similar(word, known) for word in words}
     scored: list[tuple[float, str]] = []
-    for path, page in corpus.pages.items():
-        own = set(words_of(path)) | set(words_of(page.title))
-        hits = sum(1.0 if word in own else _similar(word, own) for word in words)
+    for path, own in corpus.name_words.items():
+        hits = sum(1.0 if word in own else 0.0 if own.isdisjoint(similar[word]) else 0.7 for word in words)
         if hits:
             scored.append((-hits, path))
     by_words = [path for _, path in sorted(scored, key=lambda item: item[0])]
     return list(dict.fromkeys([*alike, *by_words]))[:count]
 
 
-def _similar(word: str, known: set[str]) -> float:
-    return 0.7 if len(word) > 3 and difflib.get_close_matches(word, known, n=1, cutoff=0.75) else 0.0
+def _similar(word: str, known: frozenset[str]) -> set[str]:
+    """Return the known words that `word` may be a slip of; the first letter is taken to be right."""
+    if len(word) <= 3:
+        return set()
+    candidates = [other for other in known if other[0] == word[0] and other != word]
+    return set(difflib.get_close_matches(word, candidates, n=10, cutoff=0.75))

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 from mcp.types import Completion
 
-from docs_index import DocsIndex
+from docs_index import DocsIndex, DocsIndexError
 from mcp_server.backend import Backend
 
 MAX_VALUES = 100
@@ -49,7 +49,10 @@ class Completer:
         paths: list[str] = []
         cursor: str | None = None
         while True:
-            page = self._docs.list(limit=200, cursor=cursor)
+            try:
+                page = self._docs.list(limit=200, cursor=cursor)
+            except DocsIndexError:  # pages changed in between, or cannot be read: what is known will do
+                return paths
             paths += [entry.path for entry in page.pages]
             cursor = page.next_cursor
             if cursor is None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import re
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, datetime
@@ -27,6 +28,8 @@ from mcp_server.render.docs import grep_answer, search_answer
 P = ParamSpec("P")
 
 _MAX_NAMED: Final = 10
+_STEERING: Final = re.compile("[\x00-\x08\x0a-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+"""Control characters but for the tab, and those that change the direction of text."""
 _AS_JSON: Final = click.option("--json", "as_json", is_flag=True, help="Write the answer as JSON.")
 
 
@@ -74,7 +77,7 @@ def import_command(
     report = import_docs(
         source,
         store=store,
-        fetcher=HttpFetcher(),
+        fetcher=HttpFetcher(say=lambda line: click.echo(line, err=True)),
         now=datetime.now(UTC),
         name=name,
         title=title,
@@ -208,7 +211,7 @@ def _say(facts: Any, lines: Iterable[str], *, as_json: bool) -> None:
         return
     for line in lines:
         # Imported text is not ours: nothing in it may steer the terminal.
-        click.echo("".join(char if char.isprintable() or char == "\t" else "\ufffd" for char in line))
+        click.echo(_STEERING.sub("\ufffd", line))
 
 
 def _facts(answer: CallToolResult) -> Any:
@@ -233,7 +236,7 @@ def _import_lines(report: ImportReport) -> Iterator[str]:
             yield from _named(f"  {what}", paths)
     if report.left_out:
         yield f"Left out: {len(report.left_out):,}."
-        yield from _named("  ", [f"{entry.what}: {entry.why}" for entry in report.left_out])
+        yield from _named(" ", [f"{entry.what}: {entry.why}" for entry in report.left_out])
     yield f'Search it: stepcue docs search "..." --category {corpus.name}'
 
 

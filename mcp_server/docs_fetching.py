@@ -31,16 +31,28 @@ class _RefusedError(Exception):
 
 
 class HttpFetcher:
-    """Fetches over HTTP, up to eight addresses at once; `whole_s` limits each, redirects included."""
+    """Fetches over HTTP, up to eight addresses at once.
 
-    def __init__(self, *, timeout: httpx.Timeout = TIMEOUT, whole_s: float = WHOLE_S) -> None:
+    `whole_s` limits each address, redirects included; `say` is told what takes long.
+    """
+
+    def __init__(
+        self,
+        *,
+        timeout: httpx.Timeout = TIMEOUT,
+        whole_s: float = WHOLE_S,
+        say: Callable[[str], object] = lambda _: None,
+    ) -> None:
         self._timeout = timeout
         self._whole_s = whole_s
+        self._say = say
 
     def fetch(
         self, urls: Sequence[str], *, max_bytes: int, may_ask: Callable[[str], bool]
     ) -> Mapping[str, Fetched | Failure]:
         """Return what is at each address; see `docs_index.importing.fetching.Fetcher`."""
+        if len(urls) > 1:
+            self._say(f"Fetching {len(urls):,} pages ...")
         return asyncio.run(self._fetch_all(urls, _Rules(max_bytes, may_ask)))
 
     async def _fetch_all(self, urls: Sequence[str], rules: _Rules) -> Mapping[str, Fetched | Failure]:

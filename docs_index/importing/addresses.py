@@ -51,8 +51,8 @@ def page_path(url: str) -> str:
 def clean_path(path: str) -> str:
     """Return a path without extension that is a safe file name everywhere; an index page is its folder."""
     segments = [clean for segment in path.replace("\\", "/").split("/") if (clean := _clean(segment))]
-    if segments:
-        segments[-1] = _without_extension(segments[-1]) or "index"
+    # Of folders too: `a.md` may not be a page's file and a folder at once.
+    segments = [bare for segment in segments if (bare := _without_extension(segment))]
     if len(segments) > 1 and segments[-1] == "index":
         segments.pop()
     return "/".join(segments[-_MAX_DEPTH:]) or "index"

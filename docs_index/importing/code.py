@@ -25,6 +25,7 @@ _NEXT: Final = re.compile(
     rf"{_FENCE}|(?P<ticks>`+)|(?P<jsx>\{{/\*)|(?P<html><!--)|(?P<escape>\\[`<{{])", re.MULTILINE
 )
 _SDK_COMMENT: Final = re.compile(r"<!--\s*/?sdk\b[^>]*-->")
+_COMMENT_END: Final = re.compile(r"\*/\s*\}")
 _LABEL: Final = re.compile(r"""\b(?:title|filename|label|name)\s*[:=]\s*(?:"([^"\n]*)"|'([^'\n]*)')""")
 _LANGUAGE: Final = re.compile(r"[\w+#.-]*")
 
@@ -34,6 +35,7 @@ class Code:
 
     def __init__(self) -> None:
         self._kept: list[str] = []
+        self._has_comment_end = True
 
     def take_out(self, text: str) -> str:
         """Return the text with code as marks and without comments.
@@ -69,10 +71,6 @@ class Code:
             rest = self._inline(line[block.end() :])
             lines += [rest] if rest.strip() else []
         return "\n".join(lines)
-
-    def block(self, number: str) -> str:
-        """Return the block with this number, fences included."""
-        return self._kept[int(number)]
 
     def fence(self, text: str) -> str:
         """Return the mark of a new block without a language that shows the text."""
@@ -121,7 +119,8 @@ class Code:
         return self._keep("i", text[found.start() : closed.end()]), closed.end()
 
     def _read_jsx_comment(self, text: str, found: re.Match[str]) -> tuple[str, int]:
-        end = re.compile(r"\*/\s*\}").search(text, found.end())
+        end = _COMMENT_END.search(text, found.end()) if self._has_comment_end else None
+        self._has_comment_end = end is not None  # none here, none further down
         return ("", end.end()) if end else (self._keep("i", found[0]), found.end())
 
     def _read_html_comment(self, text: str, found: re.Match[str]) -> tuple[str, int]:

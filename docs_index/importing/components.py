@@ -16,7 +16,7 @@ from docs_index.importing.jsx import Element
 if TYPE_CHECKING:
     from docs_index.importing.rendering import Renderer
 
-_CALLOUTS: Final = {
+CALLOUTS: Final = {
     "callout": "Note",
     "note": "Note",
     "info": "Note",
@@ -31,6 +31,7 @@ _CALLOUTS: Final = {
     "error": "Danger",
     "important": "Important",
 }
+"""What is written before the text of a box, by its name in lower case."""
 _CHOICES: Final = re.compile(r"""key:\s*["']?\s*([\w-]+)["']\s*,\s*title:\s*["']([^"'\n]*)["']""")
 _STRING: Final = re.compile(r"""["']([^"'\n]*)["']""")
 
@@ -50,9 +51,9 @@ def unknown(renderer: Renderer, element: Element) -> Piece:
 
 
 def _callout(renderer: Renderer, element: Element) -> Piece:
-    kind = _CALLOUTS[element.name.lower()]
+    kind = CALLOUTS[element.name.lower()]
     asked = element.attributes.get("variant") or element.attributes.get("type") or ""
-    label = element.attributes.get("title") or _CALLOUTS.get(asked.lower(), kind)
+    label = element.attributes.get("title") or CALLOUTS.get(asked.lower(), kind)
     inner = renderer.flow(element).strip()
     separator = "\n\n" if BEGINS_BLOCK.match(inner) else " "
     return Piece(f"**{decoded(label).rstrip(':')}:**{separator}{inner}" if inner else "", is_block=True)
@@ -142,7 +143,7 @@ def _button(renderer: Renderer, element: Element) -> Piece:
 
 
 RULES: Final[Mapping[str, Callable[[Renderer, Element], Piece]]] = {
-    **dict.fromkeys(_CALLOUTS, _callout),
+    **dict.fromkeys(CALLOUTS, _callout),
     **dict.fromkeys(("property", "paramfield", "responsefield"), _property),
     **dict.fromkeys(("card", "linkcard", "resource", "example", "guide"), _card),
     **dict.fromkeys(("tabs", "codetabs"), _tabs),

@@ -28,10 +28,11 @@ def joined(pieces: Iterable[Piece]) -> str:
     """Return the pieces as one text; a block within a row of a table or a heading becomes a part of it."""
     out = ""
     for piece in pieces:
-        last = out[out.rfind("\n") + 1 :]
         if not piece.is_block:
             out += piece.text
-        elif last.lstrip().startswith(("|", "#")):
+            continue
+        last = out[out.rfind("\n") + 1 :]
+        if last.lstrip().startswith(("|", "#")):
             out += " ".join(piece.text.split())
         elif piece.text.strip():
             indent = "" if last.strip() else last

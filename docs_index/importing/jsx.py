@@ -24,6 +24,7 @@ _TEXT_KEY: Final = re.compile(
 )
 _BARE: Final = re.compile(r"""[^"'<>{}=]{1,300}["'](?=[\s/>])|[^\s"'<>{}=]+(?=[\s/>])""")
 _MAX_DEPTH: Final = 60
+_MAX_INDENT: Final = 200
 _MAX_VALUE_CHARS: Final = 20_000
 
 
@@ -37,7 +38,6 @@ class Element:
     name: str
     attributes: Mapping[str, str] = field(default_factory=dict)
     children: list[Element | str] = field(default_factory=list)
-    source: str = ""
     is_block: bool = False
 
 
@@ -71,9 +71,7 @@ def parse(text: str, restore: Callable[[str], str] = str) -> Element:
         if tag.is_closing:
             _close(open_elements, tag.name)
         else:
-            element = Element(
-                tag.name, tag.attributes, [], text[position : tag.end], _begins_line(text, position)
-            )
+            element = Element(tag.name, tag.attributes, [], _begins_line(text, position))
             open_elements[-1].children.append(element)
             is_open = not tag.is_empty and tag.name not in VOID and closings.get(tag.name, -1) >= tag.end
             if is_open and len(open_elements) < _MAX_DEPTH:
@@ -216,8 +214,9 @@ def _close(open_elements: list[Element], name: str) -> None:
 
 
 def _begins_line(text: str, position: int) -> bool:
-    line = text.rfind("\n", 0, position) + 1
-    return not text[line:position].strip()
+    nearest = max(0, position - _MAX_INDENT)
+    line = text.rfind("\n", nearest, position) + 1
+    return (line > 0 or nearest == 0) and not text[line:position].strip()
 
 
 def _skip_space(text: str, position: int) -> int:

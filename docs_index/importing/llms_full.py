@@ -79,7 +79,7 @@ def _by_headings(text: str, source: str) -> Iterator[ImportedPage | None]:
     preface = text[: starts[0]] if starts else text
     if preface.strip():
         yield _page(preface, taken, "index", 0, url=url)
-    for order, (start, end) in enumerate(zip(starts, [*starts[1:], len(text)], strict=True), start=1):
+    for order, (start, end) in enumerate(zip(starts, [*starts[1:], len(text)], strict=False), start=1):
         part = text[start:end]
         path = slug(plain(part.split("\n", 1)[0].lstrip("# "))) or "page"
         yield _page(part, taken, path, order, url=url)

@@ -8,10 +8,11 @@ from typing import Final
 
 from docs_index import front_matter, sdks, sections
 from docs_index.importing.mdx import lost_description, to_markdown
+from docs_index.importing.regions import with_headings
 
 _MAX_DESCRIPTION_CHARS: Final = 300
 _H1: Final = re.compile(r"#[ \t]+(?P<text>\S.*?)(?:[ \t]+#+)?[ \t]*$", re.MULTILINE)
-_NOT_PROSE: Final = re.compile(r"\s*(?:[#|>`~*+!<-]|[0-9]+[.)]\s|$)")
+_NOT_PROSE: Final = re.compile(r"\s*(?:[#|>`~+!<-]|\*(?!\*)|[0-9]+[.)]\s|$)")
 _LINK: Final = re.compile(r"!?\[([^\]]*)\]\([^)]*\)")
 _MARKUP: Final = re.compile(r"[`*]|<[^>]*>|\\(?=[<{])|(?<!\w)_(?=\S)|(?<=\S)_(?!\w)")
 _NO_TITLES: Final = frozenset({"", "undefined", "null", "untitled"})
@@ -70,7 +71,7 @@ def make_page(
     if not body.strip() and not (description or matter.text("description")):
         return None
     told = description or matter.text("description") or lost_description(raw) or _first_sentences(body)
-    lines = [f"# {named}", "", *body.strip("\n").split("\n")]
+    lines = with_headings([f"# {named}", "", *body.strip("\n").split("\n")])
     return ImportedPage(
         path=path,
         title=named,

@@ -23,7 +23,7 @@ from docs_index.errors import quote
 from docs_index.importing.errors import LibraryError
 from docs_index.library_layout import CORPUS_FILE, LIBRARY_FILE, PAGES_FOLDER, SHIPPED, VERSION, is_name
 
-_LOCK_FILE: Final = ".lock"
+LOCK_FILE: Final = ".lock"
 _NEW: Final = ".new-"
 _OLD: Final = ".old-"
 _GONE: Final = ".gone-"
@@ -162,7 +162,7 @@ class Store:
             ) from error
 
     def _lock(self) -> FileLock:
-        return FileLock(self.folder / _LOCK_FILE, timeout=0, is_singleton=True)
+        return FileLock(self.folder / LOCK_FILE, timeout=0, is_singleton=True)
 
     def _record(self, name: str) -> CorpusRecord | None:
         about = _read_json(self.folder / name / CORPUS_FILE)

@@ -36,9 +36,11 @@ from mcp_server.results.docs import (
     SearchHitInfo,
 )
 
-_SHARES = (1.0, 0.5, 0.25, 0.1)
+_SHARES = (1.0, 0.5, 0.25, 0.1, 0.02)
 _MAX_HEADINGS = 60
 _MAX_CATEGORIES = 60
+_MAX_HEADING = 300
+_MAX_ANCHOR = 200
 
 
 def search_answer(found: SearchResult) -> CallToolResult:
@@ -76,9 +78,9 @@ def _hit(hit: SearchHit, *, is_first: bool) -> SearchHitInfo:
     folders = hit.path.split("/")[:-1]
     return SearchHitInfo(
         path=hit.path,
-        section=hit.section,
+        section=hit.section[:_MAX_ANCHOR],
         title=hit.title if is_first else None,
-        heading=" > ".join(hit.heading_path[1:]) or hit.title,
+        heading=one_line(" > ".join(hit.heading_path[1:]), _MAX_HEADING) or hit.title,
         line=hit.line,
         excerpt=hit.excerpt,
         excerpt_line=hit.excerpt_line,
@@ -144,7 +146,8 @@ def read_answer(found: ReadResult) -> CallToolResult:
 
 
 def _read(found: ReadResult, headings: int) -> CallToolResult:
-    where = f"section {found.section!r} of {found.path}" if found.section else found.path
+    anchor = found.section[:_MAX_ANCHOR] if found.section else None
+    where = f"section {anchor!r} of {found.path}" if anchor else found.path
     rest = found.next_offset is not None
     result = ReadDocResult(
         message=f"{one_line(found.title, 100)}: {where}, from line {found.line}."
@@ -154,12 +157,17 @@ def _read(found: ReadResult, headings: int) -> CallToolResult:
         category=found.category,
         sdks=list(found.sdks) or None,
         **_origin(found.provenance),
-        section=found.section,
+        section=anchor,
         size=found.size,
         line=found.line,
         total_lines=found.total_lines,
         headings=[
-            HeadingInfo(section=heading.anchor, text=heading.text, level=heading.level, line=heading.line)
+            HeadingInfo(
+                section=heading.anchor[:_MAX_ANCHOR],
+                text=one_line(heading.text, _MAX_HEADING),
+                level=heading.level,
+                line=heading.line,
+            )
             for heading in found.headings[:headings]
         ]
         or None,
@@ -178,7 +186,7 @@ def _read(found: ReadResult, headings: int) -> CallToolResult:
 def _next_part(found: ReadResult) -> str | None:
     if found.next_offset is None:
         return None
-    section = f' section="{found.section}"' if found.section else ""
+    section = f' section="{found.section[:_MAX_ANCHOR]}"' if found.section else ""
     return f'read_doc path="{found.path}"{section} offset={found.next_offset} continues.'
 
 

@@ -84,9 +84,14 @@ def test_what_is_markdown_already_stays_as_it_is(parts: list[tuple[str, str]]) -
         ),
         ('<Guide href="/g" name="Apps" description="All apps" />', "- [Apps](/g): All apps"),
         (
-            '<Properties>\n  <Property name="id" type="string" required>\n    Its name.\n'
-            '    <Properties nested={true}>\n      <Property name="x" type={`"a" | "b"`}>One.</Property>\n'
-            "    </Properties>\n  </Property>\n</Properties>",
+            """<Properties>
+<Property name="id" type="string" required>
+  Its name.
+  <Properties nested>
+    <Property name="x" type={`"a" | "b"`}>One.</Property>
+  </Properties>
+</Property>
+</Properties>""",
             '- **id** `string`, required: Its name.\n\n  - **x** `"a" | "b"`: One.',
         ),
         ('# Fetch <VersionBadge version="v3+" />\n\nText', "# Fetch\n\n*v3+*\n\nText"),
@@ -108,6 +113,11 @@ def test_what_is_markdown_already_stays_as_it_is(parts: list[tuple[str, str]]) -
             '<Steps>\n<Step title="Install">\nIt.\n</Step>\n<Step>\nRun.\n</Step>\n</Steps>',
             "**Step 1: Install**\n\nIt.\n\n**Step 2**\n\nRun.",
         ),
+        (
+            ":::tip Try it\nText.\n:::\n\n::: warning\nMind.\n:::",
+            "**Try it:**\n\nText.\n\n**Warning:**\n\nMind.",
+        ),
+        (":::note[Your title]{.x}\nText.\n:::", "**Your title:**\n\nText."),
         ('<iframe src="https://v" title="Talk" />', "[Talk](https://v)"),
         ("<script>alert(1)</script>text", "text"),
         ("<Unknown>\n  kept\n</Unknown>", "kept"),
@@ -133,6 +143,8 @@ def test_components_become_their_text(source: str, markdown: str) -> None:
         "    indented code <b",
         "unclosed `tick and <!-- comment",
         "from a shell: import things by hand",
+        "import data from your shop\n\nexport default settings first\n\nimport os, sys",
+        'One = "two"\n\nname = true story',
     ],
 )
 def test_what_only_looks_like_markup_stays(text: str) -> None:
@@ -141,11 +153,14 @@ def test_what_only_looks_like_markup_stays(text: str) -> None:
 
 def test_imports_exports_comments_and_expressions_go() -> None:
     text = (
-        'import {\n  Card,\n} from "x";\nexport const meta = {\n  a: 1,\n};\n\nhidePageSidebar = true;\n\n'
-        "One {/* gone */}two {props.gone} {'three'} /users/{id}\n\n{/*\n```ts\nalso gone\n```\n*/}\n\n<!-- gone -->four <Card />"
+        'import {\n  Card,\n} from "x";\nexport const meta = {\n\n  a: 1,\n};\n\n'
+        "hidePageSidebar = true;\n\ndescription =\n  `Gone`;\n\n"
+        "One {/* gone */}two {props.gone} {'three'} {`3.5`} /users/{id}\n\n"
+        "{/*\n```ts\nalso gone\n```\n*/}\n\n"
+        "<!-- gone -->four <Card />"
     )
 
-    assert to_markdown(text).split() == ["One", "two", "three", "/users/{id}", "four"]
+    assert to_markdown(text).split() == ["One", "two", "three", "`3.5`", "/users/{id}", "four"]
 
 
 def test_a_comment_within_code_is_code() -> None:
@@ -154,8 +169,9 @@ def test_a_comment_within_code_is_code() -> None:
 
 def test_tabs_and_sections_are_marked_with_their_sdk() -> None:
     selector = (
-        '<GuideSelector options={[\n  { key: "python", title: "Python" },\n  { key: "app", title: "App Router" }\n]}>\n'
-        '<GuideSection show="python">\nSnakes\n</GuideSection>\n<GuideSection show="app">\nRoutes\n</GuideSection>\n</GuideSelector>'
+        '<GuideSelector options={[\n  { key: "python", title: "Python" },\n'
+        '  { key: "app", title: "App Router" }\n]}>\n<GuideSection show="python">\nSnakes\n</GuideSection>\n'
+        '<GuideSection show="app">\nRoutes\n</GuideSection>\n</GuideSelector>'
     )
 
     assert to_markdown(selector) == (
@@ -174,7 +190,8 @@ def test_the_title_of_code_becomes_a_line_above_it() -> None:
 
 
 def test_code_far_inside_of_components_comes_out_flush() -> None:
-    text = "<Col>\n    Text\n      ```py\n      if x:\n          y\n      ```\n</Col>\n\n- item\n  ```ts\n  code\n  ```\n"
+    inside = "    Text\n      ```py\n      if x:\n          y\n      ```\n"
+    text = f"<Col>\n{inside}</Col>\n\n- item\n  ```ts\n  code\n  ```\n"
 
     assert to_markdown(text) == "Text\n```py\nif x:\n    y\n```\n\n- item\n  ```ts\n  code\n  ```"
 
@@ -192,5 +209,5 @@ def test_what_an_exporter_broke_is_read_all_the_same() -> None:
 @pytest.mark.parametrize(
     "piece", ["<", "{", "`", "<a ", '<a b="', "<A>", "{/*", "[", "&", "```\n", "<b><i>", "> "]
 )
-def test_long_and_broken_text_takes_linear_work(piece: str) -> None:
-    assert isinstance(to_markdown(piece * 3_000), str)
+def test_long_and_broken_text_is_read_before_the_test_times_out(piece: str) -> None:
+    assert set(to_markdown(piece * 100_000)) <= set(f"{piece}* \n")

@@ -177,7 +177,8 @@ def test_nothing_is_read_again_while_nothing_changes(
 ) -> None:
     write_corpus(library, "theirs", THEIRS)
     own = write_pages(tmp_path / "own", {"a.md": "# A\n\nheron\n", "b.md": "# B\n\notter\n"})
-    docs = open_docs(own)
+    (tmp_path / "empty").mkdir()
+    docs = open_docs(own, tmp_path / "empty")
     docs.search("heron")
     combined: list[object] = []
     original = corpora.combine

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from support.docs_library import write_corpus, write_order, write_pages
 
-from docs_index import DocsIndex, PageNotFoundError
+from docs_index import DocsIndex, DocsIndexError, PageNotFoundError, links
 
 
 def page(url: str, text: str) -> str:
@@ -153,3 +156,47 @@ def test_the_shipped_pages_alone_are_a_corpus_too(docs: DocsIndex) -> None:
         "steps/sleep",
     }
     assert {page.path for page in docs.list(category="stepcue").pages} == {"steps/run", "steps/sleep"}
+
+
+LINK_PIECES = st.lists(
+    st.sampled_from(
+        [
+            "[a](",
+            "](",
+            ")",
+            "<",
+            ">",
+            "#x",
+            "../",
+            "/",
+            "steps/run",
+            ".md",
+            "http://",
+            "sdk.example",
+            "[",
+            " 'x'",
+            "%2e",
+        ]
+    )
+    | st.text(max_size=5),
+    max_size=30,
+).map("".join)
+
+
+@settings(deadline=None, max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(line=LINK_PIECES)
+def test_whatever_stands_in_a_line_its_words_stay(docs: DocsIndex, line: str) -> None:
+    corpus = docs._library.current()  # the pages as links see them
+    shown = links.as_paths(line, corpus.pages["theirs/guides/errors"], corpus)
+    target = re.compile(r"\]\([^)]*\)")
+
+    assert target.sub("]()", shown) == target.sub("]()", line)
+
+
+@settings(deadline=None, max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(path=LINK_PIECES)
+def test_whatever_is_asked_for_is_a_page_or_an_error_of_ours(docs: DocsIndex, path: str) -> None:
+    with contextlib.suppress(DocsIndexError):
+        assert docs.read(path).path in {entry.path for entry in docs.list().pages}
+    with contextlib.suppress(DocsIndexError):
+        assert docs.grep("a", path=path).total_pages <= docs.list().total

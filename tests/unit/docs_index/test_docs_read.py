@@ -166,3 +166,14 @@ def test_an_unknown_section_lists_the_headings(docs: DocsIndex) -> None:
 def test_numbers_outside_of_the_page_are_refused(docs: DocsIndex, arguments: dict[str, int]) -> None:
     with pytest.raises(InvalidArgumentError):
         docs.read("steps/wait", **arguments)
+
+
+def test_of_many_sections_the_most_alike_are_named(index_of: Callable[..., DocsIndex]) -> None:
+    headings = "\n".join(f"## Chapter {number} {'of the book ' * 20}\n\ntext\n" for number in range(400))
+    index = index_of({"book.md": f"# Book\n\n{headings}\n## Retries\n\ntext\n"})
+
+    with pytest.raises(SectionNotFoundError) as caught:
+        index.read("book", section="retris")
+
+    assert "Retries" in caught.value.hint
+    assert len(caught.value.hint) < 1_500

@@ -90,3 +90,34 @@ def test_front_matter_understands_scalars_and_both_kinds_of_list() -> None:
 def test_front_matter_that_is_never_closed_is_text() -> None:
     assert front_matter.split("---\ntitle: x\n")[1] == "---\ntitle: x\n"
     assert front_matter.split("")[1] == ""
+
+
+def test_a_mark_says_for_which_sdk_the_sections_below_it_are() -> None:
+    parts = split(
+        "# Title\n## All\ntext\n<!-- sdk: python -->\n## A\ntext\n```ts\n```\n### B\ntext\n<!-- /sdk -->\n"
+        "## C\ntext\n"
+        "<!-- sdk: typescript, go -->\nmore\n<!-- /sdk -->\n```python\n```\n"
+    )
+
+    assert [(part.heading.text, part.sdks) for part in parts] == [
+        ("Title", ()),
+        ("All", ()),
+        ("A", ("python",)),
+        ("B", ("python",)),
+        ("C", ("typescript", "python", "go")),
+    ]
+    assert "sdk" not in "".join(part.prose for part in parts)
+
+
+def test_a_mark_within_code_or_a_sentence_is_text() -> None:
+    (part,) = split("# Title\n```md\n<!-- sdk: python -->\n```\nWrite `<!-- sdk: go -->` before it.\n")
+
+    assert part.sdks == ()
+
+
+def test_front_matter_goes_on_in_indented_lines() -> None:
+    matter, _ = front_matter.split("---\ndescription: >-\n  One\n  two\ntitle: A\n  b\ntags:\n  - x\n---\n")
+
+    assert matter.text("description") == "One two"
+    assert matter.text("title") == "A b"
+    assert matter.items("tags") == ("x",)

@@ -176,6 +176,30 @@ async def test_what_foreign_pages_say_stays_in_quotes(tmp_path):
     assert len([line for line in listed.splitlines() if line.startswith("next:")]) == 1
 
 
+async def test_names_without_end_are_cut_and_still_lead_to_their_section(tmp_path):
+    endless = "marmalade " * 3_000
+    pages = {
+        "a.md": f"---\ntitle: {endless}\ndescription: {endless}\ncategory: {endless}\n"
+        f"url: https://x.example/{endless}\n---\ntext\n\n## Quince {endless}\n\nIt ripens late.\n",
+        **{f"b{number}.md": f"# {endless}\n\nquince {endless}\n" for number in range(40)},
+    }
+    write_corpus(tmp_path / "library", "evil", pages, title=endless, source=f"https://x.example/{endless}")
+    docs = DocsIndex.open(library=tmp_path / "library", cache_dir=tmp_path / "cache")
+    server = build_server(ScriptedBackend(), docs)
+
+    for tool, arguments in (
+        ("search_docs", {"query": "quince marmalade", "limit": 25}),
+        ("grep_docs", {"pattern": "marmalade", "limit": 100, "context": 10}),
+        ("list_docs", {"category": "evil"}),
+        ("read_doc", {"path": "evil/a"}),
+    ):
+        answer = await ask(server, tool, arguments)
+        assert len(json.dumps(answer, ensure_ascii=False)) <= MAX_CHARS, tool
+    heading = (await ask(server, "read_doc", {"path": "evil/a"}))["headings"][-1]
+    part = await ask(server, "read_doc", {"path": "evil/a", "section": heading["section"], "offset": 1})
+    assert "It ripens late." in part["content"]
+
+
 async def test_the_largest_answers_stay_in_budget(tmp_path):
     code = "\n".join(f"    const marmalade{number} = await step.run('x');" for number in range(200))
     page = "\n\n".join(f"## Marmalade {number}\n\n```typescript\n{code}\n```\n" for number in range(3))
