@@ -27,6 +27,8 @@ _FURTHER_SECTIONS = (0.2, 0.1, 0.05)
 _SAME_SDK = 1.25
 _OTHER_SDK = 0.7
 _TITLE_NAMED = 1.3
+_CAUSES = "causes"
+_CAUSE = 0.7
 _MIGRATION = 0.8
 _MIGRATION_WORDS = ("migrat", "upgrad")
 
@@ -73,7 +75,7 @@ class Searcher:
         plan = self._part_planner.plan(text)
         sections = self._index.section_scores(plan.terms)
         totals = self._page_totals(plan, sections)
-        return {path: total * preference.factor(self._corpus, path) for path, total in totals.items()}
+        return {path: total * self._standing(path, text) for path, total in totals.items()}
 
     def _commonest_start(self, part: str, _slips: int) -> str | None:
         """Return the commonest word that begins with the literal of a pattern, such as "memoi"."""
@@ -92,7 +94,6 @@ class Searcher:
         sections = self._index.section_scores(plan.terms)
         totals = self._page_totals(plan, sections)
         wanted = sdks.mentioned(query)
-        wants_migration = any(word in query.lower() for word in _MIGRATION_WORDS)
         named = self._titles.named(plan)
         scores: dict[int, float] = {}
         for position, own in sections.items():
@@ -100,12 +101,22 @@ class Searcher:
             score = own + _PAGE_SHARE * totals[section.path]
             if wanted and section.sdks:
                 score *= _SAME_SDK if wanted & set(section.sdks) else _OTHER_SDK
-            if not wants_migration and any(word in section.path for word in _MIGRATION_WORDS):
-                score *= _MIGRATION
             if section.path in named:
                 score *= _TITLE_NAMED
-            scores[position] = score * preference.factor(self._corpus, section.path)
+            scores[position] = score * self._standing(section.path, query)
         return scores
+
+    def _standing(self, path: str, query: str) -> float:
+        """Return what the score of a page counts, whatever its words: less for what is rarely meant."""
+        standing = preference.factor(self._corpus, path)
+        asked = query.lower()
+        about_migration = any(word in path for word in _MIGRATION_WORDS)
+        if about_migration and not any(word in asked for word in _MIGRATION_WORDS):
+            standing *= _MIGRATION
+        # There are many; they repeat the words of the field, and would come before its general pages.
+        if self._corpus.pages[path].category == _CAUSES and path.rpartition("/")[2] not in asked:
+            standing *= _CAUSE
+        return standing
 
     def _page_totals(self, plan: Plan, sections: Mapping[int, float]) -> dict[str, float]:
         """Return path → best section, a share of the next three, and the score of the page as a whole."""

@@ -41,6 +41,22 @@ def test_a_page_called_by_its_title_comes_before_one_that_says_the_word_more_oft
     assert first(index, "how does priority work") == "b/priority"
 
 
+def test_a_page_about_one_cause_comes_first_only_when_its_code_is_asked_for(index_of: IndexOf) -> None:
+    index = index_of(
+        {
+            "causes/start-timeout.md": f"# Gone (start-timeout)\n\nThe run waited too long.{FILLING}",
+            "guides/waiting.md": f"# Gone away\n\nThe run waited too long.{FILLING}",
+        }
+    )
+
+    assert first(index, "run waited") == "guides/waiting"
+    assert first(index, "start-timeout: run waited") == "causes/start-timeout"
+    assert [match.file for match in index.grep("waited").matches] == [
+        "guides/waiting",
+        "causes/start-timeout",
+    ]
+
+
 def test_other_words_for_the_same_thing_find_less_surely_than_the_word_itself(index_of: IndexOf) -> None:
     index = index_of(
         {
