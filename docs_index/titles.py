@@ -22,20 +22,20 @@ class Titles:
         self._words = words
 
     def named(self, plan: Plan) -> set[str]:
-        """Return the paths of the pages of whose title the query has every word."""
-        most = len(self._corpus.sections) * _EVERYWHERE
-        asked = {
-            text
-            for (_, text), weight in plan.weights.items()
-            if weight >= _SURE and self._words.get(text, 0) <= most
-        }
+        """Return the paths of the pages of whose title the query has every word that says something."""
+        asked = {text for (_, text), weight in plan.weights.items() if weight >= _SURE}
         return {
             path for path, title in self._by_path.items() if title and all(asked & word for word in title)
         }
 
     @cached_property
     def _by_path(self) -> Mapping[str, tuple[frozenset[str], ...]]:
-        return {path: _terms(page.title) for path, page in self._corpus.pages.items()}
+        most = len(self._corpus.sections) * _EVERYWHERE
+        everywhere = {word for word, count in self._words.items() if count > most}
+        return {
+            path: tuple(word for word in _terms(page.title) if not word <= everywhere)
+            for path, page in self._corpus.pages.items()
+        }
 
 
 def _terms(title: str) -> tuple[frozenset[str], ...]:
