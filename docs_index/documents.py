@@ -15,7 +15,7 @@ from docs_index.analyser import chunks
 from docs_index.model import Page, Section
 
 _TITLE_WEIGHT = 2
-_HEADING_WEIGHT = 4
+_HEADING_WEIGHT = 6
 _ANCESTOR_WEIGHT = 1
 _DESCRIPTION_WEIGHT = 3
 _PROSE_WEIGHT = 2

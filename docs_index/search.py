@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 MAX_LIMIT = 50
 _PER_PAGE = 2
 _WITH_ROOM = 2  # hits that may show code at some length; what comes after them is rarely read
-_PAGE_SHARE = 0.5
+_PAGE_SHARE = 0.8
 _FURTHER_SECTIONS = (0.2, 0.1, 0.05)
 _SAME_SDK = 1.25
 _OTHER_SDK = 0.7
