@@ -10,11 +10,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 
 from docs_index.stemming import stem
 
 # Part of the cache key: raise it with every change to what this module or `documents` produces.
-ANALYSER_VERSION = 1
+ANALYSER_VERSION = 2
 
 _CHUNK = re.compile(r"\w+(?:[.\-/:]+\w+)*")
 _PART = re.compile(r"[./:]+")
@@ -33,32 +34,39 @@ STOP_WORDS = frozenset(_STOP_WORDS_TEXT.split())
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
-    """One name or word of a text: as written, its words in lower case, and its identifiers."""
+    """One name or word of a text: as written, its words in lower case, and its identifiers.
+
+    `terms` are the stems to index or to look for; a plain stop word has none.
+    """
 
     raw: str
     words: tuple[str, ...]
     identifiers: tuple[str, ...]
+    terms: tuple[str, ...]
 
     @property
     def is_plain(self) -> bool:
         """True for an ordinary word, False for a name made of several."""
         return not self.identifiers
 
-    @property
-    def terms(self) -> tuple[str, ...]:
-        """The stems to index or to look for; a plain stop word has none."""
-        if self.is_plain:
-            return tuple(stem(word) for word in self.words if word not in STOP_WORDS)
-        return tuple(stem(word) for word in self.words)
-
 
 def chunks(text: str) -> Iterator[Chunk]:
     """Yield the chunks of `text`; any string is accepted, whatever characters it holds."""
-    for found in _CHUNK.finditer(text):
-        raw = found.group().strip("_")
-        words = tuple(word for word in words_of(raw) if len(word) > 1 or not word.isascii() or word.isdigit())
-        if words and len(raw) <= _MAX_CHUNK_CHARS:
-            yield Chunk(raw, words, _identifiers(raw))
+    for raw in _CHUNK.findall(text):
+        chunk = _chunk(raw) if len(raw) <= _MAX_CHUNK_CHARS else None
+        if chunk is not None:
+            yield chunk
+
+
+@lru_cache(maxsize=16_384)  # texts repeat their words
+def _chunk(found: str) -> Chunk | None:
+    raw = found.strip("_")
+    words = tuple(word for word in words_of(raw) if len(word) > 1 or not word.isascii() or word.isdigit())
+    if not words:
+        return None
+    identifiers = _identifiers(raw)
+    terms = tuple(stem(word) for word in words if identifiers or word not in STOP_WORDS)
+    return Chunk(raw, words, identifiers, terms)
 
 
 def words_of(raw: str) -> list[str]:

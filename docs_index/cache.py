@@ -21,7 +21,8 @@ _MAGIC = b"stepcue-docs-index 1\n"
 _DIGEST_BYTES = 32
 _PREFIX = "docs-"
 _SUFFIX = ".index"
-_KEPT = 2
+# One for each set of corpora that is in use.
+_KEPT = 4
 _ABANDONED_S = 3600.0
 _MAX_BYTES = 512 * 1024 * 1024
 

@@ -15,9 +15,9 @@ from docs_index.analyser import chunks
 from docs_index.model import Page, Section
 
 _TITLE_WEIGHT = 2
-_HEADING_WEIGHT = 4
+_HEADING_WEIGHT = 6
 _ANCESTOR_WEIGHT = 1
-_DESCRIPTION_WEIGHT = 2
+_DESCRIPTION_WEIGHT = 3
 _PROSE_WEIGHT = 2
 _CODE_WEIGHT = 1
 
@@ -34,11 +34,15 @@ class Document:
 
 @dataclass(frozen=True, slots=True)
 class WeightedTerm:
-    """A term to look for: `text` in the field "words" or "identifiers", and how much it counts."""
+    """A term to look for: `text` in the field "words" or "identifiers", and how much it counts.
+
+    Terms of one `meaning` stand for each other: of those that a document has, the best counts.
+    """
 
     field: Literal["words", "identifiers"]
     text: str
     weight: float
+    meaning: str
 
 
 def of_section(section: Section, page: Page) -> Document:

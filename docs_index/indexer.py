@@ -9,6 +9,7 @@ from docs_index import documents
 from docs_index.analyser import ANALYSER_VERSION
 from docs_index.cache import IndexCache
 from docs_index.corpus import Corpus
+from docs_index.spelling import count_words
 
 if TYPE_CHECKING:
     from docs_index.whoosh_index import TermIndex
@@ -28,9 +29,12 @@ def open_index(corpus: Corpus, cache: IndexCache) -> TermIndex:
             return whoosh_index.TermIndex(cached)
         except Exception:  # noqa: BLE001, S110 - damage shows as any exception of whoosh or pickle; build again
             pass
+    sections = [documents.of_section(section, corpus.pages[section.path]) for section in corpus.sections]
+    names = (name for document in sections for name in set(document.identifiers.split()))
     files = whoosh_index.build(
-        (documents.of_section(section, corpus.pages[section.path]) for section in corpus.sections),
+        sections,
         (documents.of_page(page) for page in corpus.pages.values()),
+        count_words((page.text for page in corpus.pages.values()), names),
     )
     cache.store(key, files)
     return whoosh_index.TermIndex(files)

@@ -10,19 +10,36 @@ from docs_index.analyser import STOP_WORDS, Chunk, chunks, joined
 from docs_index.documents import WeightedTerm
 from docs_index.errors import InvalidQueryError
 from docs_index.stemming import stem
-from docs_index.synonyms import related
+from docs_index.synonyms import alike, related
 
 MAX_QUERY_CHARS = 2_000
 _MAX_CHUNKS = 64
 _MAX_REPAIRS = 8
 _LONGEST_PHRASE = 4
+_SHORTEST_SLIP = 6
+_SUREST_WORDS = 3
 
 _WORD = 1.0
 _IDENTIFIER = 1.0
 _WORD_OF_IDENTIFIER = 0.5
 _PHRASE = 0.6
 _REPAIRED = 0.8
-_SYNONYM = 0.35
+_SYNONYM = 0.5
+_ALIKE = 0.5
+_FILLER = 0.6
+
+# Words that hold a question together. They are searched, because a page may be about them, but say little.
+_FILLER_WORDS_TEXT = """
+able above actually after against all already also always another anything away back best better
+between both bring come different each easy either else ensure enough even ever every everything
+exactly example except few find give go going good great happen happens hard help here instead know
+least leave let like little look lot made main make many may mean means might more most much must
+need never new now off other otherwise over own people perhaps place possible properly
+proper put question quite ready real really reason right see seem set shall show simple since
+something sometimes still such sure take tell thing think though through thus top toward try turn
+under upon usual usually value very want well whatever whenever whether whole work works yet
+"""
+_FILLER_WORDS = frozenset(_FILLER_WORDS_TEXT.split())
 
 
 @dataclass(slots=True)
@@ -32,11 +49,15 @@ class Plan:
     weights: dict[tuple[Literal["words", "identifiers"], str], float] = field(default_factory=dict)
     labels: dict[str, str] = field(default_factory=dict)
     corrections: dict[str, str] = field(default_factory=dict)
+    meanings: dict[tuple[Literal["words", "identifiers"], str], str] = field(default_factory=dict)
 
     @property
     def terms(self) -> list[WeightedTerm]:
         """The terms to give to the index."""
-        return [WeightedTerm(name, text, weight) for (name, text), weight in self.weights.items()]
+        return [
+            WeightedTerm(name, text, weight, self.meanings[name, text])
+            for (name, text), weight in self.weights.items()
+        ]
 
     def weight_by_text(self) -> dict[str, float]:
         """Return term text → weight, whichever field it is looked for in."""
@@ -45,10 +66,13 @@ class Plan:
             merged[text] = max(weight, merged.get(text, 0.0))
         return merged
 
-    def add(self, name: Literal["words", "identifiers"], text: str, weight: float, label: str) -> None:
-        """Add a term, or raise its weight."""
+    def add(
+        self, name: Literal["words", "identifiers"], text: str, weight: float, label: str, meaning: str = ""
+    ) -> None:
+        """Add a term, or raise its weight; without a `meaning` it stands for itself."""
         if weight > self.weights.get((name, text), 0.0):
             self.weights[name, text] = weight
+            self.meanings[name, text] = meaning or f"{name}:{text}"
         self.labels.setdefault(text, label)
 
 
@@ -56,13 +80,13 @@ class Plan:
 class Planner:
     """Plans queries against the terms that an index has.
 
-    `nearest` returns the known word closest to an unknown one, or None; it is asked at most eight times a
-    query, because it looks through all words.
+    `nearest` returns the known word closest to an unknown one, at most so many slips away, or None; it is
+    asked at most eight times a query, because it looks through all words.
     """
 
     words: Mapping[str, int]
     identifiers: Collection[str]
-    nearest: Callable[[str], str | None]
+    nearest: Callable[[str, int], str | None]
 
     def plan(self, text: str) -> Plan:
         """Return what to look for; empty when no page has any word of the query.
@@ -82,41 +106,48 @@ class Planner:
                 hint="Ask with a few words, such as 'retry a failed step' or 'waitForEvent timeout'.",
             )
         plan = Plan()
-        for chunk in found:
-            if chunk.is_plain:
-                self._add_word(plan, chunk)
-            else:
-                self._add_identifier(plan, chunk)
+        unknown = [word for chunk in found for word in self._add(plan, chunk)]
+        for word, raw in unknown:
+            self._repair(plan, word, raw)
         self._add_phrases(plan, found)
         self._add_synonyms(plan, found)
         return plan
 
-    def _add_word(self, plan: Plan, chunk: Chunk) -> None:
+    def _add(self, plan: Plan, chunk: Chunk) -> list[tuple[str, str]]:
+        """Add a chunk, and return those of its words that no page has, each with its raw text."""
+        return self._add_word(plan, chunk) if chunk.is_plain else self._add_identifier(plan, chunk)
+
+    def _add_word(self, plan: Plan, chunk: Chunk) -> list[tuple[str, str]]:
+        unknown = []
         for word in chunk.words:
             if word in STOP_WORDS:
                 continue
             if stem(word) in self.words:
-                plan.add("words", stem(word), _WORD, chunk.raw)
+                plan.add("words", stem(word), _FILLER if word in _FILLER_WORDS else _WORD, chunk.raw)
             # A word that pages use is meant as a word; only an unknown one may be a name run together.
             elif word in self.identifiers:
                 plan.add("identifiers", word, _IDENTIFIER, chunk.raw)
             elif not related([stem(word)]):
-                self._repair(plan, word, chunk.raw)
+                unknown.append((word, chunk.raw))
+        return unknown
 
-    def _add_identifier(self, plan: Plan, chunk: Chunk) -> None:
+    def _add_identifier(self, plan: Plan, chunk: Chunk) -> list[tuple[str, str]]:
         known = [name for name in chunk.identifiers if name in self.identifiers]
         for name in known:
             plan.add("identifiers", name, _IDENTIFIER, chunk.raw)
         for word in chunk.words:
             if stem(word) in self.words:
                 plan.add("words", stem(word), _WORD_OF_IDENTIFIER if known else _WORD, word)
-        if not known:
-            self._repair(plan, chunk.identifiers[0], chunk.raw)
+        return [] if known else [(chunk.identifiers[0], chunk.raw)]
 
     def _repair(self, plan: Plan, word: str, raw: str) -> None:
         if len(plan.corrections) >= _MAX_REPAIRS:
             return
-        meant = self.nearest(word)
+        # Beside words that are known, an unknown one is rather a word that no page happens to have.
+        certain = bool(plan.weights) and raw.isalpha() and raw.lower() == word
+        if certain and len(word) < _SHORTEST_SLIP:
+            return
+        meant = self.nearest(word, 1 if certain else 2)
         if meant is None:
             return
         plan.corrections[raw] = meant
@@ -137,14 +168,20 @@ class Planner:
 
     def _add_synonyms(self, plan: Plan, found: list[Chunk]) -> None:
         stems = [stem(chunk.words[0]) if chunk.is_plain else "" for chunk in found]
+        for chunk, own in zip(found, stems, strict=True):
+            for other in alike(own):
+                if stem(other) in self.words and chunk.words[0] not in STOP_WORDS:
+                    plan.add("words", stem(other), _ALIKE, f"{chunk.raw} → {other}", f"words:{own}")
         for positions, text in related(stems):
             raw = " ".join(found[position].raw for position in positions)
             # A phrase of several words says more surely what is meant than a single one.
-            sure = _SYNONYM * len(positions)
+            sure = _SYNONYM * min(len(positions), _SUREST_WORDS)
+            # What one word may mean stands for that word; what a phrase means is said by none of its words.
+            meaning = f"words:{stems[positions[0]]}" if len(positions) == 1 else ""
             for chunk in chunks(text):
                 for name in chunk.identifiers:
-                    plan.add("identifiers", name, sure, f"{raw} → {chunk.raw}")
+                    plan.add("identifiers", name, sure, f"{raw} → {chunk.raw}", meaning)
                 weight = sure if chunk.is_plain else sure * _WORD_OF_IDENTIFIER
                 for term in chunk.terms:
                     if term in self.words:
-                        plan.add("words", term, weight, f"{raw} → {chunk.raw}")
+                        plan.add("words", term, weight, f"{raw} → {chunk.raw}", meaning)

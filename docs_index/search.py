@@ -14,6 +14,7 @@ from docs_index.query import Plan, Planner
 from docs_index.results import SearchHit, SearchResult
 from docs_index.spelling import Spelling
 from docs_index.suggestions import suggest
+from docs_index.titles import Titles
 
 if TYPE_CHECKING:
     from docs_index.whoosh_index import TermIndex
@@ -21,15 +22,14 @@ if TYPE_CHECKING:
 MAX_LIMIT = 50
 _PER_PAGE = 2
 _WITH_ROOM = 2  # hits that may show code at some length; what comes after them is rarely read
-_PAGE_SHARE = 0.5
+_PAGE_SHARE = 0.8
 _FURTHER_SECTIONS = (0.2, 0.1, 0.05)
 _SAME_SDK = 1.25
 _OTHER_SDK = 0.7
+_TITLE_NAMED = 1.3
+_CAUSES = "causes"
+_CAUSE = 0.7
 _MIGRATION = 0.8
-# One page of many about one cause of `explain`: they repeat the words of the field, and would come before
-# the general pages about them.
-_CAUSE = 0.9
-_CAUSES = "causes/"
 _MIGRATION_WORDS = ("migrat", "upgrad")
 
 
@@ -39,7 +39,9 @@ class Searcher:
     def __init__(self, corpus: Corpus, index: TermIndex) -> None:
         self._corpus = corpus
         self._index = index
+        self._titles = Titles(corpus, index.words)
         self._planner = Planner(index.words, index.identifiers, self._nearest_word)
+        self._part_planner = Planner(index.words, index.identifiers, self._commonest_start)
 
     def search(self, query: str, *, sdk: str | None, category: str | None, limit: int) -> SearchResult:
         """Return the best `limit` sections for `query`.
@@ -70,35 +72,51 @@ class Searcher:
 
     def page_ranks(self, text: str) -> Mapping[str, float]:
         """Return path → relevance of the pages that hold words of `text`; pages without any are missing."""
-        plan = self._planner.plan(text)
+        plan = self._part_planner.plan(text)
         sections = self._index.section_scores(plan.terms)
         totals = self._page_totals(plan, sections)
-        return {path: total * preference.factor(self._corpus, path) for path, total in totals.items()}
+        return {path: total * self._standing(path, text) for path, total in totals.items()}
 
-    def _nearest_word(self, word: str) -> str | None:
-        return self._spelling.nearest(word)  # built on the first unknown word, which most queries do not have
+    def _commonest_start(self, part: str, _slips: int) -> str | None:
+        """Return the commonest word that begins with the literal of a pattern, such as "memoi"."""
+        words = self._index.words
+        starts = (word for word in words if word.startswith(part))
+        return max(starts, key=lambda word: words[word], default=None)
+
+    def _nearest_word(self, word: str, slips: int) -> str | None:
+        return self._spelling.nearest(word, slips)
 
     @cached_property
     def _spelling(self) -> Spelling:
-        return Spelling((page.text for page in self._corpus.pages.values()), self._index.identifiers)
+        return Spelling(self._index.spellings)  # most queries have no unknown word
 
     def _scores(self, plan: Plan, query: str) -> dict[int, float]:
         sections = self._index.section_scores(plan.terms)
         totals = self._page_totals(plan, sections)
         wanted = sdks.mentioned(query)
-        wants_migration = any(word in query.lower() for word in _MIGRATION_WORDS)
+        named = self._titles.named(plan)
         scores: dict[int, float] = {}
         for position, own in sections.items():
             section = self._corpus.sections[position]
             score = own + _PAGE_SHARE * totals[section.path]
             if wanted and section.sdks:
                 score *= _SAME_SDK if wanted & set(section.sdks) else _OTHER_SDK
-            if section.path.startswith(_CAUSES):
-                score *= _CAUSE
-            if not wants_migration and any(word in section.path for word in _MIGRATION_WORDS):
-                score *= _MIGRATION
-            scores[position] = score * preference.factor(self._corpus, section.path)
+            if section.path in named:
+                score *= _TITLE_NAMED
+            scores[position] = score * self._standing(section.path, query)
         return scores
+
+    def _standing(self, path: str, query: str) -> float:
+        """Return what the score of a page counts, whatever its words: less for what is rarely meant."""
+        standing = preference.factor(self._corpus, path)
+        asked = query.lower()
+        about_migration = any(word in path for word in _MIGRATION_WORDS)
+        if about_migration and not any(word in asked for word in _MIGRATION_WORDS):
+            standing *= _MIGRATION
+        # There are many; they repeat the words of the field, and would come before its general pages.
+        if self._corpus.pages[path].category == _CAUSES and path.rpartition("/")[2] not in asked:
+            standing *= _CAUSE
+        return standing
 
     def _page_totals(self, plan: Plan, sections: Mapping[int, float]) -> dict[str, float]:
         """Return path → best section, a share of the next three, and the score of the page as a whole."""

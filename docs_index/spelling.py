@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from docs_index.analyser import STOP_WORDS
 
@@ -16,30 +16,50 @@ _LONG = 8
 _FIRST_LETTER_SURE_BELOW = 6
 
 
+def count_words(texts: Iterable[str], identifiers: Iterable[str]) -> dict[str, int]:
+    """Return the words of some texts, and given identifiers, with how often each occurs."""
+    counts = Counter(name for name in identifiers if name.isalpha())
+    for text in texts:
+        counts.update(_WORD.findall(text.lower()))
+    return {word: count for word, count in counts.items() if word not in STOP_WORDS}
+
+
 class Spelling:
-    """The words of some texts and given identifiers, with how often each occurs."""
+    """Known words, with how often each occurs."""
 
-    def __init__(self, texts: Iterable[str], identifiers: Iterable[str]) -> None:
-        counts = Counter(name for name in identifiers if name.isalpha())
-        for text in texts:
-            counts.update(_WORD.findall(text.lower()))
-        self._counts = {word: count for word, count in counts.items() if word not in STOP_WORDS}
+    def __init__(self, counts: Mapping[str, int]) -> None:
+        self._known = [(word, _letters(word), count) for word, count in counts.items()]
 
-    def nearest(self, word: str) -> str | None:
-        """Return the commonest known word one slip away from `word`, or two from eight letters on."""
+    def nearest(self, word: str, slips: int = 2) -> str | None:
+        """Return the commonest known word one slip away from `word`, or two from eight letters on.
+
+        Args:
+            word: in lower case.
+            slips: how many to believe at most.
+        """
         if not (_SHORTEST <= len(word) <= _LONGEST and word.isalpha()):
             return None
-        limit = 2 if len(word) >= _LONG else 1
+        limit = min(slips, 2 if len(word) >= _LONG else 1)
+        letters = _letters(word)
         best: tuple[int, int, str] | None = None
-        for known, count in self._counts.items():
-            if abs(len(known) - len(word)) > limit:
+        for known, own, count in self._known:
+            # Each slip takes away one letter at most and brings one; nearly all words are out by this alone.
+            if (own ^ letters).bit_count() > 2 * limit or abs(len(known) - len(word)) > limit:
                 continue
             if len(word) < _FIRST_LETTER_SURE_BELOW and known[0] != word[0]:
                 continue
-            slips = distance(word, known, limit=limit)
-            if slips <= limit and (best is None or (slips, -count, known) < best):
-                best = (slips, -count, known)
+            found = distance(word, known, limit=limit)
+            if found <= limit and (best is None or (found, -count, known) < best):
+                best = (found, -count, known)
         return best[2] if best else None
+
+
+def _letters(word: str) -> int:
+    """Return which letters a word has, as bits."""
+    bits = 0
+    for letter in word:
+        bits |= 1 << (ord(letter) & 31)
+    return bits
 
 
 def distance(left: str, right: str, *, limit: int) -> int:

@@ -43,12 +43,29 @@ _SUFFIX = (
     ("ly", "", 4),
     ("e", "", 3),
 )
+_IRREGULAR = {
+    form: verb
+    for verb, forms in {
+        "begin": "began begun",
+        "break": "broke broken",
+        "build": "built",
+        "find": "found",
+        "give": "gave given",
+        "keep": "kept",
+        "lose": "lost",
+        "take": "took taken",
+        "throw": "threw thrown",
+        "write": "wrote written",
+    }.items()
+    for form in forms.split()
+}
 _DOUBLED = frozenset("bdfgmnprt")
 
 
 @lru_cache(maxsize=20_000)
 def stem(word: str) -> str:
     """Return the stem of a lower-case word; words that are not plain ASCII letters stay as they are."""
+    word = _IRREGULAR.get(word, word)
     if len(word) <= 3 or not (word.isascii() and word.isalpha()):
         return word
     singular = _strip(word, _PLURAL)

@@ -71,12 +71,12 @@ def test_a_new_analysis_leads_to_a_new_index(
     assert builds.count == 2
 
 
-def test_only_the_last_two_keys_are_kept(corpus: Path, cache_dir: Path) -> None:
-    for number in range(4):
+def test_only_the_last_four_keys_are_kept(corpus: Path, cache_dir: Path) -> None:
+    for number in range(6):
         (corpus / "new.md").write_text(f"# New\n\nretries {number}\n")
         found(corpus, cache_dir)
 
-    assert len(list(cache_dir.iterdir())) == 2
+    assert len(list(cache_dir.iterdir())) == 4
 
 
 @pytest.mark.parametrize(

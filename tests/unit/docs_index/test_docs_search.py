@@ -41,7 +41,7 @@ def test_a_hit_says_where_it_is_and_shows_the_matching_lines(docs: DocsIndex) ->
 def test_a_section_without_text_of_its_own_shows_the_description(docs: DocsIndex, shipped: DocsIndex) -> None:
     hit = shipped.search("command line commands").results[0]
 
-    assert hit.excerpt.startswith("The commands stepcue dev, stepcue mcp,")
+    assert hit.excerpt.startswith("The commands stepcue dev,")
 
 
 def test_punctuation_of_a_question_means_nothing(docs: DocsIndex) -> None:

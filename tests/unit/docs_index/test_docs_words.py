@@ -4,7 +4,7 @@ import pytest
 
 from docs_index import sdks
 from docs_index.analyser import STOP_WORDS, chunks, joined
-from docs_index.spelling import Spelling, distance
+from docs_index.spelling import Spelling, count_words, distance
 from docs_index.stemming import stem
 from docs_index.synonyms import related
 
@@ -95,7 +95,8 @@ def test_the_distance_counts_slips(left: str, right: str, slips: int) -> None:
 
 
 def test_the_nearest_word_is_the_closest_then_the_commonest() -> None:
-    spelling = Spelling(["timeout timeouts timeout event even concurrency"], ["waitforevent"])
+    counts = count_words(["timeout timeouts timeout event even concurrency"], ["waitforevent"])
+    spelling = Spelling(counts)
 
     assert spelling.nearest("timeuot") == "timeout"
     assert spelling.nearest("waitforevnt") == "waitforevent"
@@ -107,9 +108,19 @@ def test_the_nearest_word_is_the_closest_then_the_commonest() -> None:
 
 
 def test_synonyms_are_found_for_words_and_phrases() -> None:
-    assert related([stem("jobs")]) == [((0,), "run function")]
-    assert ((1, 2), "onFailure failed") in related(["a", stem("dead"), stem("letters")])
+    assert related([stem("jobs")]) == [((0,), "function"), ((0,), "run")]
+    assert ((1, 2), "onFailure") in related(["a", stem("dead"), stem("letters")])
     assert related(["nothing"]) == []
+
+
+def test_other_words_may_stand_in_a_phrase_but_not_many_and_not_in_another_order() -> None:
+    def texts(query: str) -> set[str]:
+        return {text for _, text in related([stem(word) for word in query.split()])}
+
+    assert "parallel" in texts("at the same time")
+    assert "singleton" in texts("never start two")
+    assert "singleton" not in texts("two never")
+    assert "singleton" not in texts("never a b c d e f two")
 
 
 @pytest.mark.parametrize(
