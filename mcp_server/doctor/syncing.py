@@ -87,14 +87,7 @@ def _failed(app: AppFacts, error: str, engine: EngineFacts) -> Check:
             app=app.url,
         )
     if foreign := _FOREIGN_HOST.search(error):
-        name = one_line(foreign[1], 200)
-        return problem(
-            "app-engine",
-            f"The app calls this engine {name}, a name that it was not told, so its sync was refused.",
-            f"Start Stepcue with --allow-host {name}, if that is a name of this machine or container, or the "
-            f"app with INNGEST_DEV={engine.origin}.",
-            app=app.url,
-        )
+        return _called_by_another_name(app, one_line(foreign[1], 200), engine)
     if any(words in error for words in _REFUSED) or not error.startswith(_NO_ANSWER):
         return problem(
             "function-refused",
@@ -115,6 +108,16 @@ def _failed(app: AppFacts, error: str, engine: EngineFacts) -> Check:
         else "Start Stepcue again, or without --no-poll.",
         app=app.url,
         next_call="list_functions shows what is synced",
+    )
+
+
+def _called_by_another_name(app: AppFacts, name: str, engine: EngineFacts) -> Check:
+    return problem(
+        "app-engine",
+        f"The app calls this engine {name}, a name that it was not told, so its sync was refused.",
+        f"Start Stepcue with --allow-host {name}, if that is a name of this machine or container, or the app "
+        f"with INNGEST_DEV={engine.origin}.",
+        app=app.url,
     )
 
 

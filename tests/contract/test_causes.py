@@ -129,7 +129,7 @@ async def test_calls_that_the_pages_of_causes_name_fit_the_tools() -> None:
         ("EmptyReplyError", "causes/replay-differs"),
         ("how do I retry a failed step", "concepts/retries-and-backoff"),
         ("cancel a running function", "concepts/cancellation"),
-        ("debounce", "guides/debounce-and-batching"),
+        ("debounce", "guides/debounce"),
         ("throttle a function", "guides/throttle-and-rate-limit"),
     ],
 )
