@@ -20,6 +20,8 @@ from docs_engines import Engine, Hits
 from docs_grades import QUESTIONS, Question, Score, mean, page_score, read_questions, section_score
 
 from docs_index import DocsIndex
+from docs_index.importing import sources
+from docs_index.importing.fetching import Failure
 
 OURS = "ours"
 POOL_DEPTH = 3
@@ -36,6 +38,24 @@ def engines(docs: DocsIndex) -> dict[str, Engine]:
         "whoosh, OR": with_or,
         "SQLite FTS5": docs_engines.sqlite_fts5(corpus),
     }
+
+
+def folder_of(source: Path | None, target: Path) -> Path | None:
+    """Return a folder of pages: `source`, or `target` with what an import makes of the file `source`."""
+    if source is None or source.is_dir():
+        return source
+    for page in sources.read(str(source), fetcher=Offline()).pages:
+        file = target / f"{page.path}.md"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(page.file_text(), encoding="utf-8")
+    return target
+
+
+class Offline:
+    """Fetches nothing."""
+
+    def fetch(self, urls: Sequence[str], **_limits: object) -> dict[str, Failure]:
+        return {url: Failure(reason="benchmarks fetch nothing") for url in urls}
 
 
 def kinds(questions: Sequence[Question]) -> dict[str, list[Question]]:
@@ -90,7 +110,7 @@ def show_ungraded(questions: Sequence[Question], answers: Mapping[str, Mapping[s
 def main() -> None:
     """Ask all engines all questions and print what was asked for."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("--corpus", type=Path, help="A folder of pages; the shipped ones by default.")
+    parser.add_argument("--corpus", type=Path, help="A folder of pages, or an llms-full.txt.")
     parser.add_argument("--questions", type=Path, default=QUESTIONS, help="A folder or file of questions.")
     parser.add_argument("--half", choices=["tuned", "held-out"], help="Only this half of the questions.")
     parser.add_argument("--ungraded", action="store_true", help="Print results that have no grade.")
@@ -100,10 +120,12 @@ def main() -> None:
     questions = [
         question for question in read_questions(asked.questions) if half is None or question.half == half
     ]
-    with tempfile.TemporaryDirectory() as cache:
+    with tempfile.TemporaryDirectory() as folder:
+        corpus = folder_of(asked.corpus, Path(folder) / "pages")
+        docs = DocsIndex.open(corpus=corpus, cache_dir=Path(folder) / "cache")
         answers = {
             name: {question.ask: engine(question) for question in questions}
-            for name, engine in engines(DocsIndex.open(corpus=asked.corpus, cache_dir=Path(cache))).items()
+            for name, engine in engines(docs).items()
         }
     if asked.ungraded:
         show_ungraded(questions, answers)
@@ -119,6 +141,8 @@ def main() -> None:
     print(f"{len(graded)} questions; {len(questions) - len(graded)} more have no answer yet")
     show("By page", graded, by_page)
     sections = [question for question in graded if question.names_sections]
+    if not sections:
+        return
     by_section = {
         name: {question.ask: section_score(question, by_ask[question.ask]) for question in sections}
         for name, by_ask in answers.items()

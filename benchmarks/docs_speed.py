@@ -100,6 +100,7 @@ def senseless(count: int, seed: int) -> Iterable[str]:
         "|" * 999,
     ]
     yield from [" ".join(["retreis", "concurancy", "memoizaton"] * 100), "zqxjkv " * 280, "step.run " * 220]
+    yield " ".join(word for word in ("time", "a", "at", "one") for _ in range(16))
     for _ in range(count):
         length = chance.choice([3, 10, 30, 200, 990])
         kind = chance.randrange(4)

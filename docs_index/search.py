@@ -95,15 +95,16 @@ class Searcher:
         totals = self._page_totals(plan, sections)
         wanted = sdks.mentioned(query)
         named = self._titles.named(plan)
+        weights = {
+            path: self._standing(path, query) * (_TITLE_NAMED if path in named else 1.0) for path in totals
+        }
         scores: dict[int, float] = {}
         for position, own in sections.items():
             section = self._corpus.sections[position]
             score = own + _PAGE_SHARE * totals[section.path]
             if wanted and section.sdks:
                 score *= _SAME_SDK if wanted & set(section.sdks) else _OTHER_SDK
-            if section.path in named:
-                score *= _TITLE_NAMED
-            scores[position] = score * self._standing(section.path, query)
+            scores[position] = score * weights[section.path]
         return scores
 
     def _standing(self, path: str, query: str) -> float:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Mapping, Sequence
-from itertools import product
 from types import MappingProxyType
 
 from docs_index.analyser import words_of
@@ -290,7 +290,13 @@ def _find(phrase: tuple[str, ...], places: Mapping[str, list[int]]) -> tuple[int
     """Return where the words of a phrase stand in this order, close to each other; () when they do not."""
     if any(word not in places for word in phrase):
         return ()
-    for at in product(*(places[word] for word in phrase)):
-        if list(at) == sorted(set(at)) and at[-1] - at[0] < len(phrase) + _BETWEEN:
-            return at
+    for start in places[phrase[0]]:
+        at = [start]
+        for word in phrase[1:]:
+            following = bisect_right(places[word], at[-1])
+            if following == len(places[word]):
+                return ()  # a later start cannot find it either
+            at.append(places[word][following])
+        if at[-1] - start < len(phrase) + _BETWEEN:
+            return tuple(at)
     return ()

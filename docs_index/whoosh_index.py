@@ -112,8 +112,11 @@ class _Scorer:
         for alike in meanings.values():
             best: dict[int, float] = {}
             for term in alike:
+                weight = term.weight
                 for position, score in self._by_term(term.field, term.text):
-                    best[position] = max(best.get(position, 0.0), score * term.weight)
+                    weighted = score * weight
+                    if weighted > best.get(position, 0.0):
+                        best[position] = weighted
             for position, score in best.items():
                 totals[position] = totals.get(position, 0.0) + score
         return totals
