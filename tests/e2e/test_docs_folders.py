@@ -47,15 +47,15 @@ async def test_a_variable_names_folders_and_an_import_is_seen_while_it_runs(tmp_
     }
     async with stepcue(tmp_path, "--in-memory", env=env) as server:
         before = await server.call("list_docs")
-        write_corpus(tmp_path / "data" / "stepcue" / "docs", "sdk", {"a.md": "# A\n\nQuince jelly.\n"})
+        write_corpus(tmp_path / "data" / "stepcue" / "docs", "acme", {"a.md": "# A\n\nQuince jelly.\n"})
         found = await server.call("search_docs", query="quince")
-        (tmp_path / "data" / "stepcue" / "docs" / "sdk" / "corpus.json").unlink()
+        (tmp_path / "data" / "stepcue" / "docs" / "acme" / "corpus.json").unlink()
         after = await server.call("list_docs")
 
     assert [corpus["name"] for corpus in before["corpora"]] == ["notes", "more", "stepcue"]
-    assert (found["results"][0]["path"], found["results"][0]["asOf"]) == ("sdk/a", "2026-11-20")
-    assert "'sdk' is left out" in after["notes"][0]
-    assert any("'sdk' is left out" in line for line in server.process.lines)
+    assert (found["results"][0]["path"], found["results"][0]["asOf"]) == ("acme/a", "2026-11-20")
+    assert "'acme' is left out" in after["notes"][0]
+    assert any("'acme' is left out" in line for line in server.process.lines)
 
 
 async def test_stdio_has_them_too_and_attached_to_another_says_that_they_are_not_read(tmp_path: Path) -> None:
