@@ -14,16 +14,22 @@ from support.pages import Block, blocks, pages_of
 from durable_engine.scenarios.document import read_scenario
 from durable_engine.testing.bench import Bench
 
-WHOLE_APPS: Mapping[str, str] = dict.fromkeys(
-    ("getting-started/first-test.md", "getting-started/typescript.md", "operations/streaming.md"),
-    "the app listens on a port: carried out by test_quick_starts.py",
+WHOLE_APPS = dict.fromkeys(
+    (
+        "getting-started/first-test.md",
+        "getting-started/typescript.md",
+        "operations/connect.md",
+        "operations/streaming.md",
+    ),
+    "the app listens on a port of its own: carried out by test_quick_starts.py",
 )
-CONNECTS = {"operations/connect.md": "the app connects to the engine, which is told of none"}
 NOT_CARRIED_OUT: Mapping[str, Mapping[str, str]] = {
-    "python": {**CONNECTS, "steps/fetch.md": "mocks step.fetch, which the SDK has not"},
+    "python": {
+        "operations/connect.md": "a worker of Connect, which Stepcue does not take",
+        "steps/fetch.md": "mocks step.fetch, which the Python SDK has not",
+    },
     "typescript": {
         **WHOLE_APPS,
-        **CONNECTS,
         "sdk/testing-libraries.md": "the function stands in a test of Vitest, which is not installed",
     },
 }
@@ -60,7 +66,7 @@ def _carried_out(sdk: str) -> list[str]:
 
 
 @pytest.fixture(scope="module")
-def bench() -> Iterator[Bench]:
+def bench(few_root_certificates: None) -> Iterator[Bench]:
     with Bench() as bench:
         yield bench
 

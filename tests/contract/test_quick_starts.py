@@ -35,7 +35,7 @@ def _id(block: Block) -> str:
 
 
 @pytest.fixture(scope="module")
-def bench() -> Iterator[Bench]:
+def bench(few_root_certificates: None) -> Iterator[Bench]:
     with Bench() as bench:
         yield bench
 

@@ -40,7 +40,11 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     page = _PAGES[Path(str(metafunc.module.__file__)).stem]
     metafunc.fixturenames.append("stepcue_app")
     metafunc.parametrize(
-        "stepcue_app", [(page, sdk) for sdk in sdks_of(page)], indirect=True, ids=sdks_of(page)
+        "stepcue_app",
+        [(page, sdk) for sdk in sdks_of(page)],
+        indirect=True,
+        scope="module",
+        ids=sdks_of(page),
     )
 
 
