@@ -43,7 +43,6 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         "stepcue_app",
         [(page, sdk) for sdk in sdks_of(page)],
         indirect=True,
-        scope="module",
         ids=sdks_of(page),
     )
 
