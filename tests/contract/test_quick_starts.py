@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import os
 import re
 import subprocess
 import sys
@@ -12,27 +10,15 @@ from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
 
-import jsonschema
 import pytest
 from support.node import APPS, node, packages
+from support.page_apps import running
+from support.page_calls import calls_of
 from support.pages import Block, blocks
-from support.processes import REPOSITORY
 
 from durable_engine.testing.bench import Bench
 
-WRITTEN = REPOSITORY / "tests" / "contract" / "definitions.json"
-DEFINITIONS = {tool["name"]: tool["inputSchema"] for tool in json.loads(WRITTEN.read_text(encoding="utf-8"))}
 FOLDERS = ("getting-started/", "operations/")
-
-
-def _scenarios(page: str) -> list[dict[str, object]]:
-    """Return the tests on a page: JSON blocks that send an event, without the name that a file may have."""
-    found = [json.loads(block.code) for block in blocks("json") if block.page == page]
-    return [
-        {key: value for key, value in document.items() if key != "name"}
-        for document in found
-        if isinstance(document, dict) and "event" in document
-    ]
 
 
 def _apps(language: str, makes: str) -> list[Block]:
@@ -40,7 +26,7 @@ def _apps(language: str, makes: str) -> list[Block]:
     return [
         block
         for block in blocks(language)
-        if block.page.startswith(FOLDERS) and makes in block.code and _scenarios(block.page)
+        if block.page.startswith(FOLDERS) and makes in block.code and calls_of(block.page)
     ]
 
 
@@ -49,7 +35,7 @@ def _id(block: Block) -> str:
 
 
 @pytest.fixture(scope="module")
-def bench() -> Iterator[Bench]:
+def bench(few_root_certificates: None) -> Iterator[Bench]:
     with Bench() as bench:
         yield bench
 
@@ -68,7 +54,7 @@ def test_an_app_on_a_page_passes_the_tests_beside_it(
     exec(compile(block.code, _id(block), "exec"), vars(module))  # noqa: S102 - our own pages
 
     with bench.engine(vars(module)["app"]) as stepcue:
-        for scenario in _scenarios(block.page):
+        for scenario in calls_of(block.page):
             stepcue.scenario(scenario)
 
 
@@ -92,21 +78,15 @@ def compiled(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @contextmanager
 def _running(file: Path, engine_origin: str) -> Iterator[str]:
     """Run an app for an engine; yields where it serves."""
-    command = [node(), "--import", str(APPS / "pages" / "listen.mjs"), str(file)]
-    env = {**os.environ, "INNGEST_DEV": engine_origin, "NODE_ENV": "test"}
-    with subprocess.Popen(command, env=env, stderr=subprocess.PIPE, text=True) as process:
-        assert process.stderr is not None
-        try:
-            said = ""
-            for line in process.stderr:
-                said += line
-                if found := re.search(r"serving on (http://\S+)", line):
-                    break
-            else:
-                pytest.fail(said)
-            yield found[1]
-        finally:
-            process.kill()
+    with running(["--import", str(APPS / "pages" / "listen.mjs"), str(file)], engine_origin) as printed:
+        said = ""
+        for line in printed:
+            said += line
+            if found := re.search(r"serving on (http://\S+)", line):
+                break
+        else:
+            pytest.fail(said)
+        yield found[1]
 
 
 @pytest.mark.parametrize("block", TYPESCRIPT, ids=_id)
@@ -117,7 +97,7 @@ def test_a_typescript_app_on_a_page_passes_the_tests_beside_it(
         _running(compiled / f"{block.name}.js", bench.origin) as app,
         bench.engine(f"{app}/api/inngest") as stepcue,
     ):
-        for scenario in _scenarios(block.page):
+        for scenario in calls_of(block.page):
             stepcue.scenario(scenario)
 
 
@@ -127,11 +107,3 @@ def test_there_are_such_pages() -> None:
     assert {"getting-started/python.md", "operations/serving-python.md"} <= python
     assert {"getting-started/typescript.md", "operations/serving-typescript.md"} <= typescript
     assert "getting-started/first-test.md" in python & typescript
-
-
-@pytest.mark.parametrize(
-    "page", sorted({block.page for block in blocks("json") if block.page.startswith(FOLDERS)})
-)
-def test_a_test_on_a_page_is_a_call_that_test_function_takes(page: str) -> None:
-    for scenario in _scenarios(page):
-        jsonschema.validate(scenario, DEFINITIONS["test_function"])
