@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from durable_engine.explain.facts import OpenCall, RunFacts
 from durable_engine.explain.retries import attempt_words, failed_attempts
-from durable_engine.explain.words import advice, error_evidence, quoted, skip_time, span
+from durable_engine.explain.words import advice, error_evidence, move_clock, quoted, span
 from durable_engine.model.explanation import Action, ActionKind, Cause, Evidence, Explanation, Forecast
 from durable_engine.model.status import RunStatus
 from durable_engine.model.views import WaitingFor
@@ -39,7 +39,10 @@ def by_throttle(facts: RunFacts, wait: WaitingFor) -> Explanation:
         now_ms=facts.view.now_ms,
         evidence=(Evidence(kind="gate", text=wait.reason or ""),),
         happens_next=Forecast(text="it starts, at the earliest", at_ms=wait.until_ms),
-        what_to_do=(skip_time(facts.view), advice("raise the throttle's limit or burst")),
+        what_to_do=(
+            *move_clock(facts.view.now_ms, wait.until_ms),
+            advice("raise the throttle's limit or burst"),
+        ),
     )
 
 

@@ -9,7 +9,7 @@ from typing import Final, TypeAlias
 from durable_engine.explain.facts import RunFacts, SeenEvents
 from durable_engine.explain.meeting import data_that_meets
 from durable_engine.explain.names import difference
-from durable_engine.explain.words import advice, ago, quoted, skip_time, span
+from durable_engine.explain.words import advice, ago, move_clock, quoted, skip_time, span
 from durable_engine.expressions import compile_expression, explain_mismatch
 from durable_engine.model.event import Event
 from durable_engine.model.explanation import Action, ActionKind, Cause, Evidence, Explanation, Forecast
@@ -175,7 +175,7 @@ def root_of(below: Explanation) -> tuple[Evidence, ...]:
 
 def _start_to_come(facts: RunFacts, wait: WaitingFor) -> Explanation:
     """The invoked function has not started: its debounce waits, say."""
-    function = quoted(wait.function_slug)
+    function, starts_ms = quoted(wait.function_slug), facts.starts.get(wait.step_id or "")
     return Explanation(
         cause=Cause.WAITING_FOR_START,
         message=f"Step {quoted(wait.step_name)} invoked {function}, whose run has not started yet: a "
@@ -184,9 +184,12 @@ def _start_to_come(facts: RunFacts, wait: WaitingFor) -> Explanation:
         evidence=(_step(wait), Evidence(kind="function", text=f"no run of {function} for this step yet")),
         happens_next=Forecast(
             text="the invoked function starts, unless another such event comes first",
-            at_ms=facts.starts.get(wait.step_id or ""),
+            at_ms=starts_ms,
         ),
-        what_to_do=(skip_time(facts.view), advice("shorten the debounce of the invoked function")),
+        what_to_do=(
+            *move_clock(facts.view.now_ms, starts_ms),
+            advice("shorten the debounce of the invoked function"),
+        ),
     )
 
 

@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping
 from typing import Any, Final
 
-from durable_engine.durations import format_duration
+from durable_engine.durations import format_duration, parse_duration_ms
 from durable_engine.explain.frames import user_frame
 from durable_engine.model.explanation import Action, ActionKind, Evidence
 from durable_engine.model.views import RunView, StepView
@@ -92,3 +92,13 @@ def advice(text: str) -> Action:
 def skip_time(view: RunView) -> Action:
     """Return the offer not to wait for time."""
     return Action(kind=ActionKind.SKIP_TIME, run_id=view.id)
+
+
+def move_clock(now_ms: int, until_ms: int | None) -> tuple[Action, ...]:
+    """Return the offer to move the engine's time, for what no run can skip alone; nothing without an end."""
+    if until_ms is None:
+        return ()
+    seconds = max(1, -(-(until_ms - now_ms) // 1000))
+    words = format_duration(seconds * 1000)
+    exact = parse_duration_ms(words) == seconds * 1000
+    return (Action(kind=ActionKind.SKIP_TIME, text=words if exact else f"{seconds}s"),)

@@ -118,7 +118,8 @@ class ActionKind(StrEnum):
 class Action:
     """Something to do, with what it takes; `text` adds what there is to know about it.
 
-    `data` is event data that meets the condition of a wait, None where it cannot be told.
+    `data` is event data that meets the condition of a wait, None where it cannot be told. `SKIP_TIME` without
+    a run is about the engine's time; `text` is by how much, such as "10m".
     """
 
     kind: ActionKind

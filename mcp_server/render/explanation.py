@@ -112,10 +112,14 @@ def _in_words(action: Action, explanation: Explanation, origin: str) -> str:
     function = in_json(action.function_slug or "")
     return {
         ActionKind.SEND_SIGNAL: f"{signal_command(action.signal or '', origin)} sends the signal",
-        ActionKind.SKIP_TIME: f'advance_time runId="{action.run_id}" lets that time pass at once',
+        ActionKind.SKIP_TIME: f"{_skip_time(action)} lets that time pass at once",
         ActionKind.EXPLAIN_RUN: f'explain runId="{action.run_id}"',
         ActionKind.RESUME_FUNCTION: f"pause_function functionId={function} resume=true",
     }.get(action.kind, one_line(action.text, 300))
+
+
+def _skip_time(action: Action) -> str:
+    return f'advance_time runId="{action.run_id}"' if action.run_id else f'advance_time by="{action.text}"'
 
 
 def _send_event(action: Action) -> str:

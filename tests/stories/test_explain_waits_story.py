@@ -201,6 +201,7 @@ async def test_an_invoked_function_whose_debounce_waits_has_no_run_yet() -> None
         assert answer["cause"] == "waiting-for-start"
         assert "'lab-nap', whose run has not started yet" in answer["message"]
         assert remaining_s(answer, it.clock.now_ms()) == pytest.approx(300, abs=1)
+        assert answer["whatToDo"][0] == 'advance_time by="5m" lets that time pass at once'
 
 
 async def test_a_run_of_the_future_says_what_puts_it_off() -> None:
@@ -300,6 +301,8 @@ async def test_a_throttle_says_when_the_next_start_is_free() -> None:
         assert answer["cause"] == "held-by-throttle"
         assert facts(answer, "gate") == ["its throttle of 1 start per 10m has no start left now"]
         assert remaining_s(answer, it.clock.now_ms()) == pytest.approx(600, abs=1)
+        # The turn of one run cannot be skipped alone.
+        assert answer["whatToDo"][0] == 'advance_time by="10m" lets that time pass at once'
 
 
 async def test_a_paused_function_says_what_lets_its_runs_go_on() -> None:
