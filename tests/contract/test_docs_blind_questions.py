@@ -1,4 +1,4 @@
-"""Questions that nobody has tuned on: their graded pages exist, and the search leads what there is without it."""
+"""The graded pages of questions that nobody has tuned on exist, and the search leads on these questions."""
 
 from __future__ import annotations
 
