@@ -86,10 +86,12 @@ def choose(found: Found, ranks: Mapping[str, float], limit: int) -> list[tuple[s
 def match_at(page: Page, number: int, column: int, context: int) -> GrepMatch:
     """Return line `number` (1-based) of a page with `context` lines on both sides."""
     index = number - 1
+    around = next((one for one in page.sections if one.line_start <= number <= one.line_end), None)
     return GrepMatch(
         file=page.path,
         provenance=page.provenance,
         line=number,
+        section=around.heading.anchor if around else "",
         content=_cut(page.lines[index], column),
         before=tuple(_cut(line, 0) for line in page.lines[max(0, index - context) : index]),
         after=tuple(_cut(line, 0) for line in page.lines[index + 1 : index + 1 + context]),

@@ -65,11 +65,15 @@ class SearchResult:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GrepMatch:
-    """One matching line of the page `file`; `line` is 1-based, `before` and `after` are its neighbours."""
+    """One matching line of the page `file`; `line` is 1-based, `before` and `after` are its neighbours.
+
+    `section` is the anchor of the section that the line is in, or empty before the first one.
+    """
 
     file: str
     provenance: Provenance
     line: int
+    section: str
     content: str
     before: tuple[str, ...] = ()
     after: tuple[str, ...] = ()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 
-from docs_index.analyser import chunks
+from docs_index.analyser import STOP_WORDS, chunks
 from docs_index.corpus import Corpus
 from docs_index.results import Suggestion
 
@@ -15,15 +15,17 @@ _CUTOFF = 0.6
 
 
 def suggest(corpus: Corpus, text: str) -> tuple[Suggestion, ...]:
-    """Return up to three pages whose title or path resembles `text`; the first pages when none does."""
-    paths = nearest_paths(corpus, text)[:_COUNT] or list(corpus.pages)[:_COUNT]
+    """Return up to three pages whose title or path resembles `text`; else the first shipped pages."""
+    shipped = [path for path, page in corpus.pages.items() if not page.provenance.source]
+    paths = (nearest_paths(corpus, text) or shipped or list(corpus.pages))[:_COUNT]
     return tuple(Suggestion(path=path, title=corpus.pages[path].title) for path in paths)
 
 
 def nearest_paths(corpus: Corpus, text: str, *, count: int = 5) -> list[str]:
     """Return the paths closest to `text` as a path or by shared or similar words, closest first."""
     wanted = text[:_MAX_CHARS].lower()
-    words = list(dict.fromkeys(word for chunk in chunks(wanted) for word in chunk.words))[:_MAX_WORDS]
+    told = (word for chunk in chunks(wanted) for word in chunk.words if word not in STOP_WORDS)
+    words = list(dict.fromkeys(told))[:_MAX_WORDS]
     alike = difflib.get_close_matches(wanted, list(corpus.pages), n=count, cutoff=_CUTOFF)
     known = frozenset[str]().union(*corpus.name_words.values())
     similar = {word: _similar(word, known) for word in words}

@@ -45,7 +45,7 @@ def grep_lines(found: GrepResult) -> Iterator[str]:
             yield f"{match.file}-{number}-{line}"
         if match.before or match.after:
             yield "--"
-    yield f"{found.count} of {found.total_matches} lines on {found.total_pages} pages."
+    yield f"Lines: {found.count} of {found.total_matches}; pages: {found.total_pages}."
 
 
 def _suggested(suggestions: Sequence[Suggestion]) -> Iterator[str]:

@@ -53,7 +53,7 @@ def _search(found: SearchResult, rows: int) -> CallToolResult:
     query = one_line(found.query, 80)
     result = SearchDocsResult(
         message=(
-            f"{len(hits)} of {found.total} sections for {query!r}, best page first."
+            f"{len(hits)} of {_number(found.total, 'section')} for {query!r}, best page first."
             f"{_shipped(hit.provenance for hit in found.results[:rows])}"
             if hits
             else f"No section of the documentation fits {query!r}."
@@ -107,7 +107,8 @@ def _grep(found: GrepResult, rows: int) -> CallToolResult:
     is_cut = found.truncated or len(matches) < found.total_matches
     result = GrepDocsResult(
         message=(
-            f"{len(matches)} of {found.total_matches} lines on {found.total_pages} pages match {pattern!r}."
+            f"{len(matches)} of {_number(found.total_matches, 'line')} "
+            f"on {_number(found.total_pages, 'page')} for {pattern!r}."
             f"{_shipped(match.provenance for match in found.matches[:rows])}"
             if matches
             else f"No line of the documentation matches {pattern!r}."
@@ -121,7 +122,7 @@ def _grep(found: GrepResult, rows: int) -> CallToolResult:
         if is_cut
         else None,
         next=(
-            f'read_doc path="{matches[0].file}" reads the page around the first match.'
+            f"{_section_of(found.matches[0])} reads the first in its section; without section, the page."
             if matches
             else "search_docs finds pages by topic, also when the words differ."
         ),
@@ -138,6 +139,11 @@ def _match(match: GrepMatch, *, is_first: bool) -> GrepMatchInfo:
         after=list(match.after) or None,
         **(_origin(match.provenance) if is_first else {}),
     )
+
+
+def _section_of(match: GrepMatch) -> str:
+    section = f' section="{match.section[:_MAX_ANCHOR]}"' if match.section else ""
+    return f'read_doc path="{match.file}"{section}'
 
 
 def read_answer(found: ReadResult) -> CallToolResult:
@@ -218,8 +224,9 @@ def _list(found: ListResult, *, with_descriptions: bool) -> CallToolResult:
         for corpus in found.corpora
     ]
     shipped = _shipped(page.provenance for page in found.pages) if len(corpora) == 1 else ""
+    of_all = f"; the documentation has {total}" if total != found.total else ""
     result = ListDocsResult(
-        message=f"{len(pages)} of {found.total} pages shown; the documentation has {total}.{shipped}",
+        message=f"{len(pages)} of {_number(found.total, 'page')} shown{of_all}.{shipped}",
         total_docs=total,
         matching=found.total,
         categories=dict(list(found.categories.items())[:_MAX_CATEGORIES]),
@@ -246,10 +253,16 @@ def _origin(provenance: Provenance) -> dict[str, str | None]:
 
 def _shipped(origins: Iterable[Provenance]) -> str:
     """Return the sentence that says of which version the shipped pages in an answer are, if there are any."""
-    shipped = next((origin for origin in origins if not origin.source), None)
+    all_origins = list(origins)
+    shipped = next((origin for origin in all_origins if not origin.source), None)
     if shipped is None or not shipped.as_of:
         return ""
-    return f" Docs of {shipped.title} {shipped.as_of}."
+    which = "Pages without a source: docs" if any(origin.source for origin in all_origins) else "Docs"
+    return f" {which} of {shipped.title} {shipped.as_of}."
+
+
+def _number(count: int, noun: str) -> str:
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
 
 
 def _hints(suggestions: Sequence[Suggestion]) -> list[PageHint] | None:

@@ -154,3 +154,14 @@ def test_a_corpus_is_a_plain_value(library: Path) -> None:
     assert len(corpus.sections) > 100
 
     assert pickle.loads(pickle.dumps(corpus)) == corpus  # noqa: S301 - our own bytes
+
+
+def test_nothing_found_offers_shipped_pages_and_no_page_for_a_filler_word(
+    open_docs: Callable[..., DocsIndex], tmp_path: Path
+) -> None:
+    own = write_pages(tmp_path / "own", {"use.md": "# How to use it\n\nBread and butter.\n"})
+
+    result = open_docs(own).search("how to use kafka")
+
+    assert result.results == ()
+    assert {hint.path.split("/")[0] for hint in result.suggestions} == {"steps", "guides"}

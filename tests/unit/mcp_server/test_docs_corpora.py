@@ -67,7 +67,7 @@ async def test_hits_stand_by_page_and_say_what_is_true_of_the_page_once(server, 
     for row in later:
         assert row.keys() & {"title", "category", "source", "asOf"} == set()
         assert row["section"]
-    assert "Docs of Stepcue" in answer["message"]
+    assert "Pages without a source: docs of Stepcue" in answer["message"]
 
 
 async def test_every_row_can_be_read_and_tells_its_source(server):

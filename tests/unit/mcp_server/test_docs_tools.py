@@ -51,6 +51,15 @@ async def test_grep_shows_lines_with_context(server, era):
     assert "four times" in match["content"]
     assert "before" in match
     assert answer["count"] == answer["totalMatches"] == 1
+    assert answer["message"].startswith("1 of 1 line on 1 page for ")
+
+
+async def test_grep_leads_to_the_section_of_the_first_line(server):
+    answer = await ask(server, "grep_docs", {"pattern": "four times"})
+    section = await ask(server, "read_doc", {"path": "steps/run", "section": "retries"})
+
+    assert answer["next"].startswith('read_doc path="steps/run" section="retries"')
+    assert answer["matches"][0]["content"] in section["content"]
 
 
 async def test_grep_says_how_many_more_there_are(server):
