@@ -131,8 +131,6 @@ class Searcher:
             best, *further = sorted(scores, reverse=True)
             shares = (share * score for share, score in zip(_FURTHER_SECTIONS, further, strict=False))
             totals[path] = best + sum(shares) + whole.get(path, 0.0)
-            if path.startswith(_CAUSES):
-                totals[path] *= _CAUSE
         return totals
 
     def _spread(self, ranked: Iterable[int]) -> list[int]:

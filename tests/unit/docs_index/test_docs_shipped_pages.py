@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from importlib.resources import files
 from pathlib import Path
 
 import pytest
+from docs_grades import QUESTIONS, read_questions
 
 from docs_index import DocsIndex, front_matter
 
@@ -47,6 +49,15 @@ ONE_SDK = {
 """Pages about what only one of the SDKs has."""
 
 
+def asked_for(page: Path) -> list[str]:
+    """Return the phrases with which people ask for a page, as they compare."""
+    return [normalised(phrase) for phrase in front_matter.split(page.read_text("utf-8"))[0].items("asked")]
+
+
+def normalised(text: str) -> str:
+    return " ".join(re.findall(r"\w+", text.lower()))
+
+
 def test_there_are_pages_in_every_category(shipped: DocsIndex) -> None:
     assert list(shipped.list().categories) == CATEGORIES
     assert shipped.list().total == len(PAGES) >= 250
@@ -70,6 +81,18 @@ def test_no_two_pages_have_the_same_title_or_place() -> None:
     for key in ("title", "order"):
         values = [matter.text(key) for matter in matters]
         assert len(values) == len(set(values)), key
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_a_page_says_what_people_ask_when_it_is_the_answer(page: Path) -> None:
+    assert 4 <= len(asked_for(page)) <= 8
+
+
+def test_no_phrase_asks_for_two_pages_or_is_a_question_of_the_benchmark() -> None:
+    counts = Counter(phrase for page in PAGES for phrase in asked_for(page))
+
+    assert [phrase for phrase, count in counts.items() if count > 1] == []
+    assert counts.keys() & {normalised(question.ask) for question in read_questions(QUESTIONS)} == set()
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
