@@ -18,7 +18,8 @@ _TITLE_WEIGHT = 2
 _HEADING_WEIGHT = 6
 _ANCESTOR_WEIGHT = 1
 _DESCRIPTION_WEIGHT = 3
-_ASKED_WEIGHT = 2
+_ASKED_WEIGHT = 1
+_ASKED_OF_PAGE_WEIGHT = 4
 _PROSE_WEIGHT = 2
 _CODE_WEIGHT = 1
 
@@ -61,7 +62,7 @@ def of_section(section: Section, page: Page) -> Document:
 def of_page(page: Page) -> Document:
     """Return the terms of a whole page."""
     weighted = [(page.title, _TITLE_WEIGHT + _HEADING_WEIGHT), (page.description, _DESCRIPTION_WEIGHT)]
-    weighted += [(phrase, _ASKED_WEIGHT) for phrase in page.asked]
+    weighted += [(phrase, _ASKED_OF_PAGE_WEIGHT) for phrase in page.asked]
     for section in page.sections:
         weighted.append((section.heading.text, _HEADING_WEIGHT))
         weighted.append((_NOISE.sub(" ", section.prose), _PROSE_WEIGHT))
