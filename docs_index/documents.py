@@ -20,7 +20,7 @@ _ANCESTOR_WEIGHT = 1
 _DESCRIPTION_WEIGHT = 3
 _ASKED_WEIGHT = 1
 _ASKED_OF_PAGE_WEIGHT = 4
-_PROSE_WEIGHT = 2
+_PROSE_WEIGHT = 1
 _CODE_WEIGHT = 1
 
 _NOISE = re.compile(r"\]\([^)]*\)|<[^>]*>|^import\s.*$", re.MULTILINE)
