@@ -25,10 +25,10 @@ MAX_LIMIT = 50
 _PER_PAGE = 2
 _WITH_ROOM = 2  # hits that may show code at some length; what comes after them is rarely read
 _PAGE_SHARE = 0.8
-_FURTHER_SECTIONS = (0.2, 0.1, 0.05)
+_FURTHER_SECTIONS = (0.3, 0.2, 0.1)
 _SAME_SDK = 1.25
 _OTHER_SDK = 0.7
-_TITLE_NAMED = 1.3
+_TITLE_NAMED = 0.4
 _REPEATED_WORD = 0.12
 _READ_FOR_WORDING = 60  # the best by their words; reading all would cost more than the search
 _CAUSES = "causes"
@@ -101,7 +101,7 @@ class Searcher:
         wanted = sdks.mentioned(query)
         named = self._titles.named(plan)
         weights = {
-            path: self._standing(path, query) * (_TITLE_NAMED if path in named else 1.0) for path in totals
+            path: self._standing(path, query) * (1 + _TITLE_NAMED * named.get(path, 0.0)) for path in totals
         }
         scores: dict[int, float] = {}
         for position, own in sections.items():
