@@ -28,7 +28,7 @@ _TABLE = {
     ),
     "sleepUntil": "specific date, certain date, given date, date time, specific time, until date",
     "waitForEvent": (
-        "human, approval, approve, approves, manager, human in the loop, human approval, confirm, "
+        "human, approval, approve, approves, manager, human approval, confirm, "
         "confirmation, user reply, user answer, nobody answered, signal"
     ),
     "handle timeout": "nobody answered, no answer, no reply, answered in time, not in time, never arrives",

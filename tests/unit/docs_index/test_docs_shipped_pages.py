@@ -160,7 +160,7 @@ def test_pages_about_sdk_use_show_both_languages() -> None:
         ("how long is the backoff between attempts", "concepts/retries-and-backoff"),
         ("NonRetriableError", "concepts/errors"),
         ("run is stuck in RUNNING", "troubleshooting/start-here"),
-        ("event does not start my function", "troubleshooting/start-here"),
+        ("event does not start my function", "troubleshooting/runs"),
         ("poll_run_status timeout", "tools/poll-run-status"),
         ("step output too large", "guides/large-state"),
         ("--in-memory", "reference/cli"),
@@ -231,7 +231,7 @@ def test_pages_about_sdk_use_show_both_languages() -> None:
         ("notStarted decision merge", "tools/send-event"),
         ("run a function every five minutes", "concepts/triggers"),
         ("cron schedule time zone", "concepts/triggers"),
-        ("schedule missed while stopped", "concepts/triggers"),
+        ("schedule missed while stopped", "guides/scheduled-functions"),
         ("wildcard trigger", "concepts/triggers"),
         ("resume a paused function", "tools/pause-function"),
         ("explain why a run does not go on", "tools/explain"),
@@ -264,9 +264,7 @@ def test_questions_of_users_find_their_page_among_the_first_three(
         ("idempotency", "idempotency"),
     ],
 )
-def test_an_option_of_flow_control_is_found_by_its_name(
-    shipped: DocsIndex, option: str, guide: str
-) -> None:
+def test_an_option_of_flow_control_is_found_by_its_name(shipped: DocsIndex, option: str, guide: str) -> None:
     found = list(dict.fromkeys(match.file for match in shipped.grep(option).matches))
 
     assert f"guides/{guide}" in found[:2]
