@@ -4,7 +4,7 @@ Asks the graded questions of `docs_questions/` and prints, for each kind of ques
 reciprocal rank (MRR) of the first good answer and how often it came first, by pages and by sections. The
 others are a regular expression over the files in their order, whoosh as its manual shows it, and SQLite FTS5.
 
-`--ungraded` prints what the engines found among their first results and nobody has graded yet; `--worst` the
+`--ablation` prints, by page, what ours loses without one rule after the other. `--ungraded` prints what the engines found among their first results and nobody has graded yet; `--worst` the
 questions that ours answers worst; `--corpus` and `--questions` ask something else.
 """
 
@@ -13,18 +13,36 @@ from __future__ import annotations
 import argparse
 import tempfile
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from pathlib import Path
+from types import ModuleType
+from unittest import mock
 
 import docs_engines
 from docs_engines import Engine, Hits
 from docs_grades import QUESTIONS, Question, Score, mean, page_score, read_questions, section_score
 
-from docs_index import DocsIndex
+from docs_index import DocsIndex, query, search
 from docs_index.importing import sources
 from docs_index.importing.fetching import Failure
 
 OURS = "ours"
 POOL_DEPTH = 3
+RULES: dict[str, tuple[ModuleType, dict[str, object]]] = {
+    "names of other systems": (query, {"related": lambda _stems: []}),
+    "words that are alike": (query, {"alike": lambda _word: ()}),
+    "sure phrases": (query, {"_SUREST_WORDS": 1}),
+    "filler words": (query, {"_FILLER_WORDS": frozenset()}),
+    "words as one name": (query, {"_LONGEST_PHRASE": 1}),
+    "score of the page": (search, {"_PAGE_SHARE": 0.0}),
+    "further sections": (search, {"_FURTHER_SECTIONS": ()}),
+    "title of the page": (search, {"_TITLE_NAMED": 0.0}),
+    "wording": (search, {"_REPEATED_WORD": 0.0}),
+    "causes put back": (search, {"_CAUSE": 1.0}),
+    "SDK of the question": (search, {"_SAME_SDK": 1.0, "_OTHER_SDK": 1.0}),
+    "migration put back": (search, {"_MIGRATION": 1.0}),
+}
+"""What `--ablation` switches off: where it is, and what it is without effect."""
 
 
 def engines(docs: DocsIndex) -> dict[str, Engine]:
@@ -81,6 +99,27 @@ def show(title: str, questions: Sequence[Question], scores: Mapping[str, Mapping
         print(f"{engine:<14}" + "".join(cells))
 
 
+def show_ablation(questions: Sequence[Question], ask: Engine) -> None:
+    """Print nDCG@10 by kind and by half: of ours, and how it changes without each rule."""
+    groups = kinds(questions)
+    for half in dict.fromkeys(question.half for question in questions):
+        groups[half] = [question for question in groups["all"] if question.half == half]
+
+    def measured() -> list[float]:
+        scores = {question.ask: page_score(question, ask(question)) for question in groups["all"]}
+        return [mean([scores[question.ask] for question in group]).ndcg for group in groups.values()]
+
+    full = measured()
+    print(f"{'':<24}" + "".join(f"{name:>15}" for name in groups))
+    print(f"{OURS:<24}" + "".join(f"{value:>15.3f}" for value in full))
+    for rule, (module, without) in RULES.items():
+        with ExitStack() as stack:
+            for name, value in without.items():
+                stack.enter_context(mock.patch.object(module, name, value))
+            changes = [value - whole for value, whole in zip(measured(), full, strict=True)]
+        print(f"{'- ' + rule:<24}" + "".join(f"{change:>+15.3f}" for change in changes))
+
+
 def show_worst(questions: Sequence[Question], scores: Mapping[str, Score], hits: Mapping[str, Hits]) -> None:
     """Print the tuned questions that ours answers worst; the others must stay unseen."""
     for question in sorted(questions, key=lambda question: scores[question.ask].ndcg)[:25]:
@@ -114,6 +153,7 @@ def main() -> None:
     parser.add_argument("--questions", type=Path, default=QUESTIONS, help="A folder or file of questions.")
     parser.add_argument("--half", choices=["tuned", "held-out"], help="Only this half of the questions.")
     parser.add_argument("--ungraded", action="store_true", help="Print results that have no grade.")
+    parser.add_argument("--ablation", action="store_true", help="Print what each rule is worth.")
     parser.add_argument("--worst", action="store_true", help="Print where ours is worst, in the tuned half.")
     asked = parser.parse_args()
     half = "tuned" if asked.worst else asked.half
@@ -123,6 +163,9 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         corpus = folder_of(asked.corpus, Path(folder) / "pages")
         docs = DocsIndex.open(corpus=corpus, cache_dir=Path(folder) / "cache")
+        if asked.ablation:
+            show_ablation(questions, docs_engines.ours(docs))
+            return
         answers = {
             name: {question.ask: engine(question) for question in questions}
             for name, engine in engines(docs).items()

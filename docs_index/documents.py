@@ -18,7 +18,9 @@ _TITLE_WEIGHT = 2
 _HEADING_WEIGHT = 6
 _ANCESTOR_WEIGHT = 1
 _DESCRIPTION_WEIGHT = 3
-_PROSE_WEIGHT = 2
+_ASKED_WEIGHT = 1
+_ASKED_OF_PAGE_WEIGHT = 4
+_PROSE_WEIGHT = 1
 _CODE_WEIGHT = 1
 
 _NOISE = re.compile(r"\]\([^)]*\)|<[^>]*>|^import\s.*$", re.MULTILINE)
@@ -46,19 +48,21 @@ class WeightedTerm:
 
 
 def of_section(section: Section, page: Page) -> Document:
-    """Return the terms of one section; the page's description counts for its first section."""
+    """Return the terms of one section; what is said about the whole page counts for its first section."""
     own = section.heading_path[-1]
     weighted = [(page.title, _TITLE_WEIGHT), (own, _HEADING_WEIGHT), (section.code, _CODE_WEIGHT)]
     weighted += [(text, _ANCESTOR_WEIGHT) for text in section.heading_path[1:-1]]
     weighted.append((_NOISE.sub(" ", section.prose), _PROSE_WEIGHT))
     if section.line_start == 1:
         weighted.append((page.description, _DESCRIPTION_WEIGHT))
+        weighted += [(phrase, _ASKED_WEIGHT) for phrase in page.asked]
     return _document(weighted)
 
 
 def of_page(page: Page) -> Document:
     """Return the terms of a whole page."""
     weighted = [(page.title, _TITLE_WEIGHT + _HEADING_WEIGHT), (page.description, _DESCRIPTION_WEIGHT)]
+    weighted += [(phrase, _ASKED_OF_PAGE_WEIGHT) for phrase in page.asked]
     for section in page.sections:
         weighted.append((section.heading.text, _HEADING_WEIGHT))
         weighted.append((_NOISE.sub(" ", section.prose), _PROSE_WEIGHT))

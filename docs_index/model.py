@@ -58,14 +58,16 @@ class Page:
     """One page, with the text as every operation shows it: front matter removed, title as first line.
 
     `path` has no extension ("steps/run") and begins with the name of the corpus unless that is the shipped
-    one. `declared_sdks` is what the front matter says, `sdks` what the
-    content shows; both empty for a page that applies to every SDK. Lines are counted from 1.
+    one. `asked` is what people ask when this page is the answer, in their words: searched, and never shown.
+    `declared_sdks` is what the front matter says, `sdks` what the content shows; both empty for a page that
+    applies to every SDK. Lines are counted from 1.
     """
 
     path: str
     provenance: Provenance
     title: str
     description: str
+    asked: tuple[str, ...]
     category: str
     declared_sdks: tuple[str, ...]
     sdks: tuple[str, ...]

@@ -24,6 +24,8 @@ _LAST = 10_000  # the place of a page whose front matter names none
 _MAX_TITLE = 200
 _MAX_DESCRIPTION = 500
 _MAX_CATEGORY = 60
+_MAX_ASKED = 20
+_MAX_QUESTION = 200
 _MAX_ADDRESS = 500
 _OTHERS_FILES = frozenset({"node_modules", "__pycache__", "venv"})
 
@@ -193,6 +195,7 @@ def _page(name: str, source: str, place: Place, as_of: str) -> Page | None:
         ),
         title=title,
         description=matter.text("description")[:_MAX_DESCRIPTION],
+        asked=tuple(phrase[:_MAX_QUESTION] for phrase in matter.items("asked")[:_MAX_ASKED]),
         category=category,
         declared_sdks=declared,
         sdks=sdks.in_order({sdk for part in parts for sdk in part.sdks}),

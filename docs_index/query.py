@@ -127,7 +127,7 @@ class Planner:
             # A word that pages use is meant as a word; only an unknown one may be a name run together.
             elif word in self.identifiers:
                 plan.add("identifiers", word, _IDENTIFIER, chunk.raw)
-            elif not related([stem(word)]):
+            elif word not in _FILLER_WORDS and not related([stem(word)]):
                 unknown.append((word, chunk.raw))
         return unknown
 

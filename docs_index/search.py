@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import heapq
 from collections.abc import Iterable, Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -15,6 +16,7 @@ from docs_index.results import SearchHit, SearchResult
 from docs_index.spelling import Spelling
 from docs_index.suggestions import suggest
 from docs_index.titles import Titles
+from docs_index.wording import Wording
 
 if TYPE_CHECKING:
     from docs_index.whoosh_index import TermIndex
@@ -23,10 +25,12 @@ MAX_LIMIT = 50
 _PER_PAGE = 2
 _WITH_ROOM = 2  # hits that may show code at some length; what comes after them is rarely read
 _PAGE_SHARE = 0.8
-_FURTHER_SECTIONS = (0.2, 0.1, 0.05)
+_FURTHER_SECTIONS = (0.3, 0.2, 0.1)
 _SAME_SDK = 1.25
 _OTHER_SDK = 0.7
-_TITLE_NAMED = 1.3
+_TITLE_NAMED = 0.4
+_REPEATED_WORD = 0.12
+_READ_FOR_WORDING = 60  # the best by their words; reading all would cost more than the search
 _CAUSES = "causes"
 _CAUSE = 0.7
 _MIGRATION = 0.8
@@ -40,6 +44,7 @@ class Searcher:
         self._corpus = corpus
         self._index = index
         self._titles = Titles(corpus, index.words)
+        self._wording = Wording(corpus)
         self._planner = Planner(index.words, index.identifiers, self._nearest_word)
         self._part_planner = Planner(index.words, index.identifiers, self._commonest_start)
 
@@ -96,7 +101,7 @@ class Searcher:
         wanted = sdks.mentioned(query)
         named = self._titles.named(plan)
         weights = {
-            path: self._standing(path, query) * (_TITLE_NAMED if path in named else 1.0) for path in totals
+            path: self._standing(path, query) * (1 + _TITLE_NAMED * named.get(path, 0.0)) for path in totals
         }
         scores: dict[int, float] = {}
         for position, own in sections.items():
@@ -105,6 +110,8 @@ class Searcher:
             if wanted and section.sdks:
                 score *= _SAME_SDK if wanted & set(section.sdks) else _OTHER_SDK
             scores[position] = score * weights[section.path]
+        for position in heapq.nlargest(_READ_FOR_WORDING, scores, key=lambda position: scores[position]):
+            scores[position] *= 1 + _REPEATED_WORD * self._wording.repeated(query, position)
         return scores
 
     def _standing(self, path: str, query: str) -> float:
@@ -131,8 +138,6 @@ class Searcher:
             best, *further = sorted(scores, reverse=True)
             shares = (share * score for share, score in zip(_FURTHER_SECTIONS, further, strict=False))
             totals[path] = best + sum(shares) + whole.get(path, 0.0)
-            if path.startswith(_CAUSES):
-                totals[path] *= _CAUSE
         return totals
 
     def _spread(self, ranked: Iterable[int]) -> list[int]:

@@ -28,7 +28,7 @@ _TABLE = {
     ),
     "sleepUntil": "specific date, certain date, given date, date time, specific time, until date",
     "waitForEvent": (
-        "human, approval, approve, approves, manager, human in the loop, human approval, confirm, "
+        "human, approval, approve, approves, manager, human approval, confirm, "
         "confirmation, user reply, user answer, nobody answered, signal"
     ),
     "handle timeout": "nobody answered, no answer, no reply, answered in time, not in time, never arrives",
@@ -170,7 +170,7 @@ _TABLE = {
     "reset_engine": "empty state, clean state, start over, wipe, fresh, from scratch",
     "snapshot restore": "go back, save state",
     "pause_function": "freeze, halt, disable, suspend, hold, stop function",
-    "explain why": "did not start, not start, why not, reason",
+    "explain why": "why not, reason",
     "running waiting": "stuck, hang, hung, forever",
     "status": "trace, inspect, watch, monitor, progress, finished",
     "debug": "log, trace, inspect, broken, investigate",

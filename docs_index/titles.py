@@ -21,11 +21,18 @@ class Titles:
         self._corpus = corpus
         self._words = words
 
-    def named(self, plan: Plan) -> set[str]:
-        """Return the paths of the pages of whose title the query has every word that says something."""
+    def named(self, plan: Plan) -> dict[str, float]:
+        """Return path → share of the query that is the title, at most 1.
+
+        Only of pages of whose title the query has every word that says something: in a long question, that
+        it also has the words of a title is chance.
+        """
         asked = {text for (_, text), weight in plan.weights.items() if weight >= _SURE}
+        own = sum(plan.meanings[term] == ":".join(term) for term in plan.weights)
         return {
-            path for path, title in self._by_path.items() if title and all(asked & word for word in title)
+            path: min(len(title) / own, 1.0)
+            for path, title in self._by_path.items()
+            if own and title and all(asked & word for word in title)
         }
 
     @cached_property

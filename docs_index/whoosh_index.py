@@ -31,7 +31,7 @@ _PAGES = "pages"
 _VOCABULARY = "vocabulary"
 _REMEMBERED_TERMS = 1_000
 # A page repeats its topic more often than a section does, so its counts may grow further before saturating.
-_SECTION_SCORING = scoring.BM25F(B=0.75, K1=1.2)
+_SECTION_SCORING = scoring.BM25F(B=0.75, K1=2.0)
 _PAGE_SCORING = scoring.BM25F(B=0.75, K1=4.0)
 
 

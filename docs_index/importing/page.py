@@ -30,6 +30,7 @@ class ImportedPage:
     sdks: tuple[str, ...]
     order: int
     body: str
+    asked: tuple[str, ...] = ()
 
     def file_text(self) -> str:
         """Return the content of the page's file."""
@@ -42,6 +43,8 @@ class ImportedPage:
             "order": str(self.order),
         }
         lines = [f"{key}: {_scalar(key, value)}" for key, value in matter.items() if value]
+        if self.asked:
+            lines += ["asked:", *(f"  - {_scalar('asked', phrase)}" for phrase in self.asked)]
         return "\n".join(["---", *lines, "---", self.body.rstrip("\n"), ""])
 
 
@@ -82,6 +85,7 @@ def make_page(
         or sdks.in_order({sdk for item in matter.items("sdks") if (sdk := sdks.named(item))}),
         order=order,
         body="\n".join(lines),
+        asked=tuple(phrase for phrase in matter.items("asked") if phrase.strip()),
     )
 
 

@@ -159,6 +159,15 @@ def test_what_may_be_asked(url: str, *, may: bool) -> None:
     assert same_site("https://a.example/llms.txt", ["Named.example", "exact.example:99"])(url) is may
 
 
+def test_what_people_ask_for_a_page_is_imported_with_it(tmp_path: Path) -> None:
+    asked = ["who may deploy on fridays", "weekend: rules?", "[draft] release"]
+    text = "---\nasked:\n" + "".join(f"  - '{phrase}'\n" for phrase in asked) + "---\n# Fridays\n\nNever.\n"
+    write(tmp_path, {"fridays.md": text})
+
+    (page,) = read(tmp_path).pages
+    assert front_matter.split(page.file_text())[0].items("asked") == tuple(asked)
+
+
 def test_a_folder_is_read_with_its_front_matter(tmp_path: Path) -> None:
     outside = tmp_path / "outside.md"
     outside.write_text("# Secret\n\nText.", encoding="utf-8")

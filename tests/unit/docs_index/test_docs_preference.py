@@ -52,7 +52,7 @@ def test_of_two_that_answer_equally_well_the_preferred_one_is_first(
         (("theirs", "stepcue"), "theirs/pausing#", "steps/sleep#"),
     ):
         write_order(library, *order)
-        for query in ("sleep", "how long may it sleep", "pause a run for a time"):
+        for query in ("sleep", "how long may it sleep", "how does a run pause"):
             hits = found(docs, query)
             assert hits[0].startswith(first), (order, query)
             assert any(hit.startswith(second) for hit in hits), (order, query)

@@ -41,6 +41,22 @@ def test_a_page_called_by_its_title_comes_before_one_that_says_the_word_more_oft
     assert first(index, "how does priority work") == "b/priority"
 
 
+def test_a_page_is_found_by_what_people_ask_and_shows_its_text(index_of: IndexOf) -> None:
+    asked = "---\nasked:\n  - who may release at the weekend\n  - weekend freeze\n---\n"
+    index = index_of(
+        {
+            "a/weekend.md": f"# Weekend\n\nThe office is closed.{FILLING}",
+            "b/fridays.md": f"{asked}# Deploying\n\nNever on Fridays.{FILLING}\n\n## Exceptions\n\nNone.\n",
+        }
+    )
+
+    hit = index.search("may I release at the weekend").results[0]
+    assert (hit.path, hit.section) == ("b/fridays", "deploying")
+    assert "weekend" not in hit.excerpt
+    assert "weekend" not in index.read("b/fridays").text
+    assert index.grep("weekend freeze").matches == ()
+
+
 def test_a_page_about_one_cause_comes_first_only_when_its_code_is_asked_for(index_of: IndexOf) -> None:
     index = index_of(
         {

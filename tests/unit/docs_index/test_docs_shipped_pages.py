@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from importlib.resources import files
 from pathlib import Path
 
 import pytest
+from docs_grades import QUESTIONS, read_questions
 
 from docs_index import DocsIndex, front_matter
 
@@ -47,6 +49,15 @@ ONE_SDK = {
 """Pages about what only one of the SDKs has."""
 
 
+def asked_for(page: Path) -> list[str]:
+    """Return the phrases with which people ask for a page, as they compare."""
+    return [normalised(phrase) for phrase in front_matter.split(page.read_text("utf-8"))[0].items("asked")]
+
+
+def normalised(text: str) -> str:
+    return " ".join(re.findall(r"\w+", text.lower()))
+
+
 def test_there_are_pages_in_every_category(shipped: DocsIndex) -> None:
     assert list(shipped.list().categories) == CATEGORIES
     assert shipped.list().total == len(PAGES) >= 250
@@ -70,6 +81,18 @@ def test_no_two_pages_have_the_same_title_or_place() -> None:
     for key in ("title", "order"):
         values = [matter.text(key) for matter in matters]
         assert len(values) == len(set(values)), key
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_a_page_says_what_people_ask_when_it_is_the_answer(page: Path) -> None:
+    assert 4 <= len(asked_for(page)) <= 8
+
+
+def test_no_phrase_asks_for_two_pages_or_is_a_question_of_the_benchmark() -> None:
+    counts = Counter(phrase for page in PAGES for phrase in asked_for(page))
+
+    assert [phrase for phrase, count in counts.items() if count > 1] == []
+    assert counts.keys() & {normalised(question.ask) for question in read_questions(QUESTIONS)} == set()
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
@@ -137,7 +160,7 @@ def test_pages_about_sdk_use_show_both_languages() -> None:
         ("how long is the backoff between attempts", "concepts/retries-and-backoff"),
         ("NonRetriableError", "concepts/errors"),
         ("run is stuck in RUNNING", "troubleshooting/start-here"),
-        ("event does not start my function", "troubleshooting/start-here"),
+        ("event does not start my function", "troubleshooting/runs"),
         ("poll_run_status timeout", "tools/poll-run-status"),
         ("step output too large", "guides/large-state"),
         ("--in-memory", "reference/cli"),
@@ -208,7 +231,7 @@ def test_pages_about_sdk_use_show_both_languages() -> None:
         ("notStarted decision merge", "tools/send-event"),
         ("run a function every five minutes", "concepts/triggers"),
         ("cron schedule time zone", "concepts/triggers"),
-        ("schedule missed while stopped", "concepts/triggers"),
+        ("schedule missed while stopped", "guides/scheduled-functions"),
         ("wildcard trigger", "concepts/triggers"),
         ("resume a paused function", "tools/pause-function"),
         ("explain why a run does not go on", "tools/explain"),
@@ -229,17 +252,19 @@ def test_questions_of_users_find_their_page_among_the_first_three(
 
 
 @pytest.mark.parametrize(
-    "option",
+    ("option", "guide"),
     [
-        "concurrency",
-        "throttle",
-        "rateLimit",
-        "debounce",
-        "batchEvents",
-        "singleton",
-        "priority",
-        "idempotency",
+        ("concurrency", "concurrency"),
+        ("throttle", "throttle-and-rate-limit"),
+        ("rateLimit", "throttle-and-rate-limit"),
+        ("debounce", "debounce"),
+        ("batchEvents", "batching"),
+        ("singleton", "singleton"),
+        ("priority", "priority"),
+        ("idempotency", "idempotency"),
     ],
 )
-def test_an_option_of_flow_control_is_found_by_its_name(shipped: DocsIndex, option: str) -> None:
-    assert "reference/flow-control" in {match.file for match in shipped.grep(option).matches}
+def test_an_option_of_flow_control_is_found_by_its_name(shipped: DocsIndex, option: str, guide: str) -> None:
+    found = list(dict.fromkeys(match.file for match in shipped.grep(option).matches))
+
+    assert f"guides/{guide}" in found[:2]

@@ -1,0 +1,45 @@
+"""How much of a query's own wording a section repeats: several of its words next to each other, in order."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from docs_index.corpus import Corpus
+
+_WORD = re.compile(r"\w+")
+_MOST_WORDS = 24  # of a query; a longer one is pasted text, in which any two words stand together
+_MOST_COUNTED = 4
+
+
+class Wording:
+    """The sections of a corpus as plain words; each is read when it is first asked for."""
+
+    def __init__(self, corpus: Corpus) -> None:
+        self._corpus = corpus
+        self._texts: dict[int, str] = {}
+
+    def repeated(self, query: str, position: int) -> int:
+        """Return how many words of `query` follow one that they also follow in the section, at most four.
+
+        Only the longest run counts.
+        """
+        words = _WORD.findall(query.lower())[:_MOST_WORDS]
+        run = _longest_run(words, self._text(position))
+        return min(max(run - 1, 0), _MOST_COUNTED)
+
+    def _text(self, position: int) -> str:
+        text = self._texts.get(position)
+        if text is None:
+            section = self._corpus.sections[position]
+            whole = f"{section.heading.text} {section.prose} {section.code}".lower()
+            text = self._texts[position] = f" {' '.join(_WORD.findall(whole))} "
+        return text
+
+
+def _longest_run(words: Sequence[str], text: str) -> int:
+    best = 0
+    for start in range(len(words)):
+        while start + best < len(words) and f" {' '.join(words[start : start + best + 1])} " in text:
+            best += 1
+    return best
