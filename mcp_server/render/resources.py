@@ -98,16 +98,25 @@ def doc_page(found: ReadResult) -> str:
 
 
 def contents_page(found: ListResult) -> str:
-    """Return the table of contents as markdown, grouped as the pages are, within 20,000 characters."""
+    """Return the table of contents as markdown, grouped as the pages are, within 20,000 characters.
+
+    Descriptions make way for paths and titles, and those of the last pages for the rest.
+    """
+    told = _contents(found, with_descriptions=True)
+    return told if len(told) <= _MAX_CONTENTS else _contents(found, with_descriptions=False)
+
+
+def _contents(found: ListResult, *, with_descriptions: bool) -> str:
     lines = ["# Documentation", "", "Each page is the resource `docs://PATH`.", ""]
     if len(found.corpora) > 1:
         lines += [f"- {one_line(_corpus_line(corpus), 300)}" for corpus in found.corpora]
     group, size, shown = None, 0, 0
     for page in found.pages:
         line = f"- `{page.path}`: {one_line(page.title)}"
-        line += f". {one_line(page.description, 300)}" if page.description else ""
+        if with_descriptions and page.description:
+            line += f". {one_line(page.description, 300)}"
         size += len(line)
-        if size > _MAX_CONTENTS:
+        if size > _MAX_CONTENTS and not with_descriptions:
             break
         # Bare paths need no name before their category; those of other corpora begin with it.
         own = f"{page.provenance.corpus}: {page.category}" if page.provenance.source else page.category

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 
 from mcp.server import MCPServer
 
-from docs_index import DocsIndex
+from docs_index import DocsIndex, ListResult
 from mcp_server.errors import as_resource_errors
 from mcp_server.render.resources import contents_page, doc_page
 from mcp_server.resources import uris
 
-_MOST_PAGES = 200
+_AT_ONCE = 200
 
 
 def add(server: MCPServer, docs: DocsIndex) -> None:
@@ -37,4 +38,15 @@ def add(server: MCPServer, docs: DocsIndex) -> None:
     )
     async def index() -> str:
         with as_resource_errors():
-            return contents_page(await asyncio.to_thread(docs.list, limit=_MOST_PAGES))
+            return contents_page(await asyncio.to_thread(_all_pages, docs))
+
+
+def _all_pages(docs: DocsIndex) -> ListResult:
+    """Return the whole table of contents."""
+    found = docs.list(limit=_AT_ONCE)
+    pages, cursor = list(found.pages), found.next_cursor
+    while cursor is not None:
+        more = docs.list(limit=_AT_ONCE, cursor=cursor)
+        pages += more.pages
+        cursor = more.next_cursor
+    return replace(found, pages=tuple(pages), next_cursor=None)

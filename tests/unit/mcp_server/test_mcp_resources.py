@@ -1,6 +1,7 @@
 """Resources: what tools show, at an address; bounded, and not found with the nearest that is there."""
 
 import json
+import re
 
 import pytest
 from mcp import Client
@@ -8,6 +9,7 @@ from mcp.shared.exceptions import MCPError
 from mcp.types import PromptReference, ResourceTemplateReference
 from mcp_observed import served
 
+from docs_index import DocsIndex
 from mcp_server.completions import MAX_VALUES
 from mcp_server.config import ServerConfig
 from mcp_server.render.budget import MAX_CHARS
@@ -125,6 +127,16 @@ async def test_a_page_is_markdown_and_a_long_one_says_how_to_go_on(docs, era):
     offset = docs.read("guides/long").next_offset
     assert f'read_doc path="guides/long" offset={offset} continues]' in long.text.splitlines()[-1]
     assert "- `steps/wait`: Wait for an event. Pause a run until an event arrives." in index.text
+
+
+async def test_every_shipped_page_is_in_the_index():
+    shipped = DocsIndex.open()
+    async with served(shipped) as (_, _, server), Client(server) as client:
+        index = await content(client, "docs://index")
+
+    listed = re.findall(r"^- `([^`]+)`: ", index.text, re.MULTILINE)
+    assert len(listed) == shipped.list().total
+    assert len(index.text) <= 20_000
 
 
 @pytest.mark.parametrize(
