@@ -60,7 +60,7 @@ def test_a_page_is_found_by_what_people_ask_and_shows_its_text(index_of: IndexOf
 def test_a_section_in_the_words_of_the_question_comes_before_one_with_them_apart(index_of: IndexOf) -> None:
     index = index_of(
         {
-            "a/apart.md": f"# Apart\n\nThe function was renamed. Its ID could be what you find, or not.{FILLING}",
+            "a/apart.md": f"# Apart\n\nThe function has an ID. Could you find it, or not?{FILLING}",
             "b/quoted.md": f"# Quoted\n\nIt said that it could not find function with ID seven.{FILLING}",
         }
     )
