@@ -4,8 +4,9 @@ Asks the graded questions of `docs_questions/` and prints, for each kind of ques
 reciprocal rank (MRR) of the first good answer and how often it came first, by pages and by sections. The
 others are a regular expression over the files in their order, whoosh as its manual shows it, and SQLite FTS5.
 
-`--ablation` prints, by page, what ours loses without one rule after the other. `--ungraded` prints what the engines found among their first results and nobody has graded yet; `--worst` the
-questions that ours answers worst; `--corpus` and `--questions` ask something else.
+`--ablation` prints, by page, what ours loses without one rule after the other; `--ungraded` what the engines
+found among their first results and nobody has graded yet; `--worst` the questions that ours answers worst;
+`--corpus` and `--questions` ask something else.
 """
 
 from __future__ import annotations

@@ -30,7 +30,7 @@ _SAME_SDK = 1.25
 _OTHER_SDK = 0.7
 _TITLE_NAMED = 0.4
 _REPEATED_WORD = 0.12
-_READ_FOR_WORDING = 60  # the best by their words; reading all would cost more than the search
+_READ_FOR_WORDING = 40  # the best by their words; reading all would cost more than the search
 _CAUSES = "causes"
 _CAUSE = 0.7
 _MIGRATION = 0.8
@@ -110,8 +110,9 @@ class Searcher:
             if wanted and section.sdks:
                 score *= _SAME_SDK if wanted & set(section.sdks) else _OTHER_SDK
             scores[position] = score * weights[section.path]
-        for position in heapq.nlargest(_READ_FOR_WORDING, scores, key=lambda position: scores[position]):
-            scores[position] *= 1 + _REPEATED_WORD * self._wording.repeated(query, position)
+        best = heapq.nlargest(_READ_FOR_WORDING, scores, key=lambda position: scores[position])
+        for position, count in self._wording.repeated(query, best).items():
+            scores[position] *= 1 + _REPEATED_WORD * count
         return scores
 
     def _standing(self, path: str, query: str) -> float:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from docs_index.corpus import Corpus
 
@@ -19,14 +19,14 @@ class Wording:
         self._corpus = corpus
         self._texts: dict[int, str] = {}
 
-    def repeated(self, query: str, position: int) -> int:
-        """Return how many words of `query` follow one that they also follow in the section, at most four.
+    def repeated(self, query: str, positions: Iterable[int]) -> dict[int, int]:
+        """Return position → how many words of `query` follow one that they also follow there, at most four.
 
-        Only the longest run counts.
+        Only the longest run of a section counts.
         """
         words = _WORD.findall(query.lower())[:_MOST_WORDS]
-        run = _longest_run(words, self._text(position))
-        return min(max(run - 1, 0), _MOST_COUNTED)
+        runs = ((position, _longest_run(words, self._text(position))) for position in positions)
+        return {position: min(run - 1, _MOST_COUNTED) for position, run in runs if run > 1}
 
     def _text(self, position: int) -> str:
         text = self._texts.get(position)

@@ -57,6 +57,17 @@ def test_a_page_is_found_by_what_people_ask_and_shows_its_text(index_of: IndexOf
     assert index.grep("weekend freeze").matches == ()
 
 
+def test_a_section_in_the_words_of_the_question_comes_before_one_with_them_apart(index_of: IndexOf) -> None:
+    index = index_of(
+        {
+            "a/apart.md": f"# Apart\n\nThe function has an ID. Could you find it, or not?{FILLING}",
+            "b/quoted.md": f"# Quoted\n\nIt said that it could not find function with ID seven.{FILLING}",
+        }
+    )
+
+    assert first(index, "could not find function with ID") == "b/quoted"
+
+
 def test_a_page_about_one_cause_comes_first_only_when_its_code_is_asked_for(index_of: IndexOf) -> None:
     index = index_of(
         {
