@@ -21,7 +21,7 @@ _DESCRIPTION_WEIGHT = 3
 _PROSE_WEIGHT = 2
 _CODE_WEIGHT = 1
 
-_NOISE = re.compile(r"\]\([^)]*\)|<[^>]*>|^import\s.*$", re.MULTILINE)
+_NOISE = re.compile(r"\]\([^)]{0,500}\)|<[^>]{0,500}>|^import\s.*$", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
