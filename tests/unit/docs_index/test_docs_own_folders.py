@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from support.docs_library import write_pages
+from support.docs_library import write_corpus, write_pages
 
 from docs_index import DocsIndex, page_files
+from docs_index.importing import folder
 
 
 @pytest.fixture
@@ -54,3 +56,41 @@ def test_a_page_can_be_read_by_the_path_that_answers_give(
     path = docs.search("marmalade").results[0].path
     assert docs.read(path).path == path
     assert [match.file for match in docs.grep("marmalade", path=path).matches] == [path]
+
+
+def test_a_large_import_says_that_it_is_not_held_whole(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(page_files, "_MAX_BYTES", 60)
+    shipped = write_pages(tmp_path / "shipped", {"a.md": "# A\n\nText.\n"})
+    pages = {f"{n}/{n}.md": f"# Page {n}\n\nMarmalade.\n" for n in range(9)}
+    write_corpus(tmp_path / "library", "theirs", pages)
+
+    docs = DocsIndex.open(corpus=shipped, library=tmp_path / "library", cache_dir=tmp_path / "cache")
+
+    assert 0 < docs.list(category="theirs").total < 9
+    assert docs.list().notices == (
+        "The imported corpus 'theirs' has more than can be held; the rest is left out.",
+    )
+
+
+def test_a_large_folder_is_imported_as_far_as_there_is_room(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(folder, "MAX_SOURCE_BYTES", 50)
+    own = write_pages(tmp_path / "own", {f"{n}.md": f"# Page {n}\n\nMarmalade.\n" for n in range(9)})
+
+    pages, left_out = folder.read(own)
+
+    assert [page.path for page in pages] == ["0", "1"]
+    assert [(entry.what, entry.why) for entry in left_out] == [("2.md", "and all after it: more than 0 MB")]
+
+
+def test_pages_that_another_version_divides_otherwise_have_another_index(
+    open_docs: Callable[[Path], DocsIndex], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own = write_pages(tmp_path / "own", {"a.md": "# A\n\nMarmalade.\n\n## B\n\nJam.\n"})
+    assert open_docs(own).search("jam").results[0].section == "b"
+    monkeypatch.setattr(page_files.sections, "_HEADING", re.compile("(?P<more>)(?P<text># A)"))
+
+    assert open_docs(own).search("jam").results[0].section == "a"
