@@ -13,7 +13,7 @@ MAX_CODE_LINES = 30
 # What stands between `<!-- sdk: python -->` and `<!-- /sdk -->` is for that SDK, or for several.
 _MARK = re.compile(r"^\s*<!--\s*(?:sdk:(?P<names>[\w\s,+-]*)|/sdk)\s*-->\s*$")
 _FENCE = re.compile(r"^\s*(?P<mark>`{3,}|~{3,})\s*(?P<language>[\w+#-]*)")
-_RULE = re.compile(r"^\s*\|?[\s|:-]*-[\s|:-]*$")
+_RULE = re.compile(r"[\s|:-]+")  # below the header of a table
 # What ends a statement that began above: brackets, and the words that go on with one.
 _CLOSING = re.compile(r"^\s*(?:[)\]}>]|</|else\b|elif\b|except\b|finally\b|catch\b|end\b)")
 
@@ -37,7 +37,7 @@ def blocks_of(lines: Sequence[str]) -> list[Block]:
         if fence is not None:
             end = _end_of_fence(lines, number, fence["mark"])
             found.append(Block("code", number, end, sdks.named(fence["language"])))
-        elif number + 1 < len(lines) and "|" in lines[number] and _RULE.match(lines[number + 1]):
+        elif number + 1 < len(lines) and "|" in lines[number] and _is_rule(lines[number + 1]):
             end = number + 2
             while end < len(lines) and "|" in lines[end]:
                 end += 1
@@ -63,6 +63,10 @@ def sdks_of(lines: Sequence[str], blocks: Sequence[Block]) -> list[frozenset[str
         if block.sdk is not None and not found[block.first]:
             found[block.first : block.end] = [frozenset({block.sdk})] * (block.end - block.first)
     return found
+
+
+def _is_rule(line: str) -> bool:
+    return "-" in line and _RULE.fullmatch(line) is not None
 
 
 def _end_of_fence(lines: Sequence[str], first: int, mark: str) -> int:

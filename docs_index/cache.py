@@ -21,8 +21,10 @@ _MAGIC = b"stepcue-docs-index 1\n"
 _DIGEST_BYTES = 32
 _PREFIX = "docs-"
 _SUFFIX = ".index"
-# One for each set of corpora that is in use.
-_KEPT = 4
+# One for each set of corpora that is in use: projects have folders of their own, and each edit there makes
+# another. The newest is kept however large it is.
+_KEPT = 16
+_KEPT_BYTES = 200 * 1024 * 1024
 _ABANDONED_S = 3600.0
 _MAX_BYTES = 512 * 1024 * 1024
 
@@ -78,11 +80,14 @@ class IndexCache:
         return (self._directory or Path()) / f"{_PREFIX}{key}{_SUFFIX}"
 
     def _prune(self) -> None:
-        """Remove all but the newest keys, and what interrupted writers left behind."""
+        """Remove all but the newest keys, as far as there is room, and what interrupted writers left."""
         folder = self._directory or Path()
         with contextlib.suppress(OSError):
-            for path in _newest_first(folder.glob(f"{_PREFIX}*{_SUFFIX}"))[_KEPT:]:
-                path.unlink(missing_ok=True)
+            size = 0
+            for place, path in enumerate(_newest_first(folder.glob(f"{_PREFIX}*{_SUFFIX}"))):
+                size += path.stat().st_size
+                if place >= _KEPT or (place and size > _KEPT_BYTES):
+                    path.unlink(missing_ok=True)
             for path in _newest_first(folder.glob(f"{_PREFIX}*.tmp")):
                 if time.time() - path.stat().st_mtime > _ABANDONED_S:
                     path.unlink(missing_ok=True)

@@ -23,7 +23,7 @@ _ASKED_OF_PAGE_WEIGHT = 4
 _PROSE_WEIGHT = 1
 _CODE_WEIGHT = 1
 
-_NOISE = re.compile(r"\]\([^)]*\)|<[^>]*>|^import\s.*$", re.MULTILINE)
+_NOISE = re.compile(r"\]\([^)]{0,500}\)|<[^>]{0,500}>|^import\s.*$", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)

@@ -43,7 +43,7 @@ class Found:
 def scan(pages: Iterable[Page], pattern: str) -> Found:
     """Return the lines that match `pattern`, ignoring case, page by page.
 
-    The scan stops at 2,000 lines, and before the next page once 250 ms have passed.
+    The scan stops at 2,000 lines, and before the next page after 250 ms of work.
 
     Raises:
         InvalidPatternError: RE2 does not accept the pattern.
@@ -51,9 +51,9 @@ def scan(pages: Iterable[Page], pattern: str) -> Found:
     regex = _compile(pattern)
     found = Found()
     left = _MAX_LINES
-    deadline = time.monotonic() + _DEADLINE_S
+    deadline = time.thread_time() + _DEADLINE_S  # work, not time: a busy machine finds no less
     for page in pages:
-        if found.stopped or time.monotonic() > deadline:
+        if found.stopped or time.thread_time() > deadline:
             found.stopped = True
             break
         lines = _matching_lines(regex, page.text.encode("utf-8", "replace"), left + 1)

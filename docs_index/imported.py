@@ -41,6 +41,13 @@ class Imported:
                 found[folder.name] = self._read(folder, reserved)
             except _DamagedError as fault:
                 notices.append(f"The imported corpus {quote(folder.name)} is left out: {fault}.")
+        notices += [
+            f"The imported corpus {quote(name)} has more than can be held; the rest is left out."
+            for name, pages in found.items()
+            if pages.is_cut
+        ]
+        # What was removed is not kept in memory.
+        self._known = {name: known for name, known in self._known.items() if name in found}
         return found
 
     def order(self, notices: list[str]) -> list[str]:

@@ -41,6 +41,10 @@ def open_index(corpus: Corpus, cache: IndexCache) -> TermIndex:
 
 
 def _key(corpus: Corpus, whoosh_version: str) -> str:
-    """Return the name of an index: equal only for equal pages, analysis and index format."""
-    parts = f"{corpus.digest}\n{ANALYSER_VERSION}\n{whoosh_version}"
+    """Return the name of an index: equal only for equal pages, sections, analysis and index format.
+
+    An index knows sections by their number, and other versions of Stepcue may divide a page otherwise.
+    """
+    divided = ",".join(str(section.line_start) for section in corpus.sections)
+    parts = f"{corpus.digest}\n{divided}\n{ANALYSER_VERSION}\n{whoosh_version}"
     return hashlib.sha256(parts.encode()).hexdigest()[:32]

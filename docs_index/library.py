@@ -107,8 +107,8 @@ class Library:
             self._live[root] = found
             if found.is_cut:
                 notices.append(
-                    f"The documentation folder {quote(str(root))} has more than {MAX_FILES:,} pages; "
-                    "the rest is left out."
+                    f"The documentation folder {quote(str(root))} has more than can be held "
+                    f"({MAX_FILES:,} pages, 50 MB, 100,000 names); the rest is left out."
                 )
             yield found
 

@@ -17,6 +17,9 @@ from docs_index.library_layout import SHIPPED
 from docs_index.model import Page, Provenance
 
 MAX_FILES = 5_000
+# Each question looks at all names again, and all text is held in memory.
+_MAX_ENTRIES = 100_000
+_MAX_BYTES = 50 * 1024 * 1024
 _EXTENSIONS = (".md", ".mdx")
 _MAX_FILE_BYTES = 5 * 1024 * 1024
 _LAST = 10_000  # the place of a page whose front matter names none
@@ -27,6 +30,7 @@ _MAX_CATEGORY = 60
 _MAX_ASKED = 20
 _MAX_QUESTION = 200
 _MAX_ADDRESS = 500
+_MAX_ORDER_DIGITS = 9
 _OTHERS_FILES = frozenset({"node_modules", "__pycache__", "venv"})
 
 
@@ -61,7 +65,7 @@ class PageFile:
 class FolderPages:
     """What was read of a folder: the files by name, the pages in reading order, one digest of all of it.
 
-    `is_cut` says that there are more than 5,000 files, and that the rest was left out.
+    `is_cut` says that there is more than can be held, and that the rest was left out.
     """
 
     place: Place
@@ -75,12 +79,13 @@ def read(root: Traversable, place: Place, before: FolderPages | None = None) -> 
     """Return the pages below `root`; `before` itself when nothing changed since it was read.
 
     Only files that changed are read again. Links that lead out of `root`, hidden files, files over 5 MiB and
-    pages without text are left out.
+    pages without text are left out, and what is over 5,000 files, 50 MiB or 100,000 names in all.
 
     Raises:
         OSError: `root` is not a readable folder.
     """
-    found = list(islice(_files_below(root), MAX_FILES + 1))
+    walk = _Walk()
+    found = list(islice(_files_below(root, walk), MAX_FILES + 1))
     stamps = {name: stamp for name, _, stamp in sorted(found[:MAX_FILES], key=lambda file: file[0])}
     entries = {name: entry for name, entry, _ in found}
     known = before.files if before is not None and before.place == place else {}
@@ -104,21 +109,39 @@ def read(root: Traversable, place: Place, before: FolderPages | None = None) -> 
         files=files,
         pages=tuple(sorted(pages.values(), key=lambda page: (page.order, page.path))),
         digest=digest.hexdigest(),
-        is_cut=len(found) > MAX_FILES,
+        is_cut=walk.is_cut or len(found) > MAX_FILES,
     )
 
 
-def _files_below(root: Traversable) -> Iterator[tuple[str, Traversable, tuple[int, ...]]]:
+@dataclass(slots=True)
+class _Walk:
+    """How much of a folder was looked at so far, and whether that was too much."""
+
+    entries: int = 0
+    size: int = 0
+    is_cut: bool = False
+
+    def go_on(self, entries: int = 0, size: int = 0) -> bool:
+        """Count, and return whether there is room for more."""
+        self.entries += entries
+        self.size += size
+        self.is_cut |= self.entries > _MAX_ENTRIES or self.size > _MAX_BYTES
+        return not self.is_cut
+
+
+def _files_below(root: Traversable, walk: _Walk) -> Iterator[tuple[str, Traversable, tuple[int, ...]]]:
     """Yield (name relative to the root, file, stamp) of each page file; in a zip file, stamps are empty."""
-    return _on_disk(root) if isinstance(root, Path) else _in_package(root)
+    return _on_disk(root, walk) if isinstance(root, Path) else _in_package(root)
 
 
-def _on_disk(root: Path) -> Iterator[tuple[str, Path, tuple[int, ...]]]:
+def _on_disk(root: Path, walk: _Walk) -> Iterator[tuple[str, Path, tuple[int, ...]]]:
     limit = root.resolve()
     pending = [("", str(root))]
-    while pending:
+    while pending and walk.go_on():
         prefix, folder = pending.pop()
-        for entry in _entries(folder, must_be_readable=not prefix):
+        entries = _entries(folder, must_be_readable=not prefix)
+        walk.go_on(len(entries))
+        for entry in entries:
             # A link out of the folder would publish a file that its owner never put there.
             if entry.is_symlink() and not Path(entry.path).resolve().is_relative_to(limit):
                 continue
@@ -129,7 +152,7 @@ def _on_disk(root: Path) -> Iterator[tuple[str, Path, tuple[int, ...]]]:
             elif entry.name.endswith(_EXTENSIONS) and entry.is_file():
                 with contextlib.suppress(FileNotFoundError):  # removed since the folder was listed
                     status = entry.stat()
-                    if status.st_size <= _MAX_FILE_BYTES:
+                    if status.st_size <= _MAX_FILE_BYTES and walk.go_on(size=status.st_size):
                         stamp = (status.st_mtime_ns, status.st_size, status.st_ino)
                         yield prefix + entry.name, Path(entry.path), stamp
 
@@ -199,11 +222,16 @@ def _page(name: str, source: str, place: Place, as_of: str) -> Page | None:
         category=category,
         declared_sdks=declared,
         sdks=sdks.in_order({sdk for part in parts for sdk in part.sdks}),
-        order=int(matter.text("order")) if matter.text("order").isdecimal() else _LAST,
+        order=_order(matter.text("order")),
         text="\n".join(lines) + "\n",
         lines=tuple(lines),
         sections=parts,
     )
+
+
+def _order(text: str) -> int:
+    # Python refuses to read numbers of thousands of digits.
+    return int(text) if text.isdecimal() and len(text) <= _MAX_ORDER_DIGITS else _LAST
 
 
 def _source(matter: front_matter.FrontMatter, name: str, place: Place) -> str:

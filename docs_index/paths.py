@@ -25,6 +25,8 @@ def resolve(corpus: Corpus, asked: str) -> tuple[str, str]:
         PageNotFoundError: no page, or several, fit.
     """
     asked = asked[:_MAX_CHARS]
+    if asked in corpus.pages:  # as it was given, whatever "#", "%" or blanks a file is called with
+        return asked, ""
     path, anchor = _normal(asked)
     if asked.strip().lower().startswith(("https://", "http://")):
         at_source = corpus.by_address.get(bare_address(asked.strip()))

@@ -56,4 +56,4 @@ def mentioned(query: str) -> frozenset[str]:
 
 def in_order(sdks: set[str] | frozenset[str]) -> tuple[str, ...]:
     """Return the SDKs in the order of `SDKS`."""
-    return tuple(sdk for sdk in SDKS if sdk in sdks)
+    return tuple(sdk for sdk in SDKS if sdk in sdks) if sdks else ()

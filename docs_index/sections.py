@@ -11,13 +11,15 @@ from docs_index.model import Heading, Section
 
 _FENCE = re.compile(r"^\s*(?P<mark>`{3,}|~{3,})\s*(?P<language>[\w+#-]*)(?P<rest>.*)$")
 # Headings inside JSX are indented; a deeply indented single "#" is a comment in an unfenced listing.
-_HEADING = re.compile(r"^(?: {0,3}#|\s*#(?=#))(?P<more>#{0,5})[ \t]+(?P<text>\S.*?)(?:[ \t]+#+)?[ \t]*$")
+_HEADING = re.compile(r"^(?: {0,3}#|\s*#(?=#))(?P<more>#{0,5})[ \t]+(?P<text>\S.*)$")
 # What stands between `<!-- sdk: python -->` and `<!-- /sdk -->` is for that SDK; several: `python, go`.
 _REGION = re.compile(r"^\s*<!--\s*(?:sdk:\s*(?P<names>[\w, +-]*?)|/sdk)\s*-->\s*$")
 _SHOWN_FOR = re.compile(r"""\bshow=["'](\w+)["']""")
 _LINK = re.compile(r"!?\[([^\]]*)\]\([^)]*\)")
-_MARKUP = re.compile(r"<[^>]*>|\{+[^}]*\}+|[`*]")
+_MARKUP = re.compile(r"<[^>]*>|\{[^}]*\}+|[`*]")
 _NOT_IN_ANCHOR = re.compile(r"[^\w\- ]")
+# A longer one is damage, or malice: looking for markup in it would take for ever.
+_MAX_HEADING_CHARS = 500
 
 
 @dataclass(slots=True)
@@ -35,6 +37,13 @@ class _Draft:
 def anchor_of(text: str) -> str:
     """Return the anchor of a heading text: lower case, words joined by dashes."""
     return "-".join(_NOT_IN_ANCHOR.sub("", text.lower()).replace("-", " ").split())
+
+
+def without_closing(heading: str) -> str:
+    """Return the text of a heading without the "#" that may stand behind it."""
+    heading = heading.rstrip()
+    bare = heading.rstrip("#")
+    return bare.rstrip() if bare[-1:] in {" ", "\t"} else heading
 
 
 def split(
@@ -63,12 +72,12 @@ def split(
 
 
 def _drafts(lines: Sequence[str], title: str) -> list[_Draft]:
-    anchors: set[str] = set()
+    anchors: dict[str, int] = {}
     parents: list[tuple[int, str]] = []
     drafts: list[_Draft] = []
     region: tuple[str, ...] = ()
     for number, line, kind, word in _classified(lines):
-        mark = _REGION.match(line) if kind == "prose" else None
+        mark = _REGION.match(line) if kind == "prose" and "<!--" in line else None
         if mark:
             region = tuple(name for name in (mark["names"] or "").split(",") if name.strip())
         elif kind == "heading":
@@ -84,7 +93,7 @@ def _drafts(lines: Sequence[str], title: str) -> list[_Draft]:
             _note_language(drafts[-1], "" if region else word)
         else:
             (drafts[-1].code if kind == "code" else drafts[-1].prose).append(line)
-            for shown in _SHOWN_FOR.findall(line) if kind == "prose" else ():
+            for shown in _SHOWN_FOR.findall(line) if kind == "prose" and "show=" in line else ():
                 _note_language(drafts[-1], shown)
         # The section that only ends with the mark of the next one is not for that SDK.
         for name in region if line.strip() and not mark else ():
@@ -115,16 +124,16 @@ def _classified(lines: Sequence[str]) -> Iterator[tuple[int, str, str, str]]:
             yield number, line, "prose", ""
 
 
-def _heading(line: str, number: int, anchors: set[str]) -> Heading:
+def _heading(line: str, number: int, anchors: dict[str, int]) -> Heading:
+    """Return the heading of a line; `anchors` counts how often each was asked for on the page."""
     found = _HEADING.match(line)
-    raw = found["text"] if found else line
+    raw = without_closing(found["text"] if found else line)[:_MAX_HEADING_CHARS]
     text = " ".join(_MARKUP.sub("", _LINK.sub(r"\1", raw)).split()) or raw.strip()
     anchor = base = anchor_of(text) or "section"
-    repeat = 0
     while anchor in anchors:
-        repeat += 1
-        anchor = f"{base}-{repeat}"
-    anchors.add(anchor)
+        anchors[base] += 1
+        anchor = f"{base}-{anchors[base]}"
+    anchors[anchor] = 0
     return Heading(text=text, anchor=anchor, level=len(found["more"]) + 1 if found else 1, line=number)
 
 

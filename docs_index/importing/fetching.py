@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 MAX_SOURCE_BYTES: Final = 50 * 1024 * 1024
 MAX_PAGE_BYTES: Final = 5 * 1024 * 1024
@@ -56,6 +56,14 @@ def origin(url: str) -> tuple[str, int]:
     if parts.scheme not in _DEFAULT_PORTS:
         return "", 0
     return host.rstrip("."), 443 if port == 80 else port
+
+
+def location(url: str) -> SplitResult:
+    """Return the parts of an address; no host for what only looks like one, such as `http://[x`."""
+    try:
+        return urlsplit(url)
+    except ValueError:
+        return urlsplit("")
 
 
 def same_site(source: str, allowed_hosts: Sequence[str]) -> Callable[[str], bool]:

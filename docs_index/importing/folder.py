@@ -9,7 +9,7 @@ from typing import Final
 
 from docs_index.importing.addresses import clean_path, unused
 from docs_index.importing.decoding import decode
-from docs_index.importing.fetching import MAX_PAGE_BYTES
+from docs_index.importing.fetching import MAX_PAGE_BYTES, MAX_SOURCE_BYTES
 from docs_index.importing.mojibake import repair
 from docs_index.importing.page import ImportedPage, make_page
 from docs_index.importing.reading import MAX_PAGES, LeftOut
@@ -27,12 +27,17 @@ def read(root: Path) -> tuple[list[ImportedPage], list[LeftOut]]:
     pages: list[ImportedPage] = []
     left_out: list[LeftOut] = []
     taken: set[str] = set()
+    size = 0
     for file in sorted(_files(root, left_out)):
         name = file.relative_to(root).as_posix()
         if len(pages) == MAX_PAGES:
             left_out.append(LeftOut(name, f"and all after it: more than {MAX_PAGES:,} pages"))
             break
         text = _text(file, name, left_out)
+        size += len(text)
+        if size > MAX_SOURCE_BYTES:
+            left_out.append(LeftOut(name, f"and all after it: more than {MAX_SOURCE_BYTES // 2**20} MB"))
+            break
         path = unused(clean_path(name), taken)
         page = make_page(repair(text), path=path, order=len(pages) + 1, is_mdx=file.suffix == ".mdx" or None)
         if page is not None:

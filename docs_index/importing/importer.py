@@ -7,16 +7,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.resources import files as package_files
-from pathlib import Path
 from typing import Final
-from urllib.parse import urlsplit
 
 from docs_index import front_matter
 from docs_index.errors import quote
 from docs_index.importing import sources
 from docs_index.importing.addresses import corpus_name
 from docs_index.importing.errors import LibraryError
-from docs_index.importing.fetching import Fetcher, is_url, origin
+from docs_index.importing.fetching import Fetcher, is_url, location, origin
 from docs_index.importing.reading import LeftOut, Reading
 from docs_index.importing.store import CorpusRecord, Store
 from docs_index.library_layout import SHIPPED, is_name
@@ -77,7 +75,7 @@ def import_docs(
     earlier = store.files(name) if before is not None else {}
     record = CorpusRecord(
         name=name,
-        title=title or reading.title or _title_of(reading, name),
+        title=_encodable(title) or reading.title or _title_of(reading, name),
         source=shown,
         kind=reading.kind,
         imported_at=now.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
@@ -90,9 +88,14 @@ def import_docs(
 def _shown(source: str) -> str:
     """Return a source as it is kept and shown: a path in full, an address without a password."""
     if is_url(source):
-        parts = urlsplit(source)
-        return parts._replace(netloc=parts.netloc.rsplit("@", 1)[-1]).geturl()
-    return str(Path(source).expanduser().absolute())
+        parts = location(source)
+        return _encodable(parts._replace(netloc=parts.netloc.rsplit("@", 1)[-1]).geturl())
+    return _encodable(str(sources.full_path(source)))
+
+
+def _encodable(text: str) -> str:
+    """Return the text as UTF-8 can hold it: bytes of a command line that are no characters are replaced."""
+    return text.encode("utf-8", "replace").decode()
 
 
 def reserved_names() -> frozenset[str]:
@@ -103,7 +106,7 @@ def reserved_names() -> frozenset[str]:
 
 def _name_of(source: str, reading: Reading, reserved: frozenset[str]) -> str:
     """Return the name that a source suggests: for a file, the site that its pages are from."""
-    sites = Counter(origin(page.url)[0] for page in reading.pages if page.url)
+    sites = Counter(host for page in reading.pages if (host := origin(page.url)[0]))
     told = source if is_url(source) or reading.kind == "folder" or not sites else ""
     name = corpus_name(told or f"https://{sites.most_common(1)[0][0]}/", reserved)
     if not is_name(name):

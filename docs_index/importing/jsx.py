@@ -131,6 +131,8 @@ def _balanced(text: str, start: int, *, minds_quotes: bool) -> int:
             quote = character
         elif character == "{":
             depth += 1
+            if depth > _MAX_DEPTH:
+                return -1
         elif character == "}":
             depth -= 1
             if depth == 0:

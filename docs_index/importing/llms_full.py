@@ -5,11 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from typing import Final
-from urllib.parse import urlsplit
 
 from docs_index import front_matter
 from docs_index.importing.addresses import page_path, slug, unused
-from docs_index.importing.fetching import is_url
+from docs_index.importing.fetching import is_url, location
 from docs_index.importing.mdx import headings_outside_code
 from docs_index.importing.page import ImportedPage, make_page, plain
 
@@ -28,7 +27,7 @@ _WHOLE: Final = re.compile(r"/llms(?:-[a-z]+)?\.txt$")
 _ADDRESSES: Final = ("url", "source", "source_url", "canonical", "permalink", "link")
 _RULE: Final = re.compile(r"\n[ \t]*(?:-{3,}|={3,}|\*{3,})[ \t]*\n*\Z")
 _HEADER: Final = re.compile(r"^(?:#[ \t].*|>.*|(?:Source|URL):.*|[-=*]{3,}|[ \t]*)$", re.MULTILINE)
-_CUT_OFF: Final = re.compile(r"""["'`]\s*;?\s*$""")
+_CUT_OFF: Final = re.compile(r"""["'`]\s*+;?+\s*+$""")
 
 
 def is_llms_full(text: str) -> bool:
@@ -82,7 +81,7 @@ def _preface(text: str, taken: set[str]) -> Iterator[ImportedPage | None]:
 
 
 def _is_header(found: re.Match[str]) -> bool:
-    return _WHOLE.search(urlsplit(found["url"]).path) is not None
+    return _WHOLE.search(location(found["url"]).path) is not None
 
 
 def _has_matter(text: str) -> bool:

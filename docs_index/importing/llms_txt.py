@@ -10,7 +10,8 @@ from urllib.parse import urldefrag, urljoin
 from docs_index.importing.page import plain
 
 _LINK: Final = re.compile(
-    r"^[ \t]*[-*+][ \t]+\[(?P<title>[^\]\n]*)\]\(<?(?P<url>[^)\s>]+)>?[^)]*\)(?P<notes>.*)$", re.MULTILINE
+    r"^[ \t]*[-*+][ \t]+\[(?P<title>[^\]\n]*)\]\(<?(?P<url>[^)\s>]{1,2000})>?[^)\n]{0,500}\)(?P<notes>.*)$",
+    re.MULTILINE,
 )
 _TITLE: Final = re.compile(r"^#[ \t]+(\S.*)$", re.MULTILINE)
 _TEXT_LINE: Final = re.compile(r"^[ \t]*[^\s#>].*$", re.MULTILINE)

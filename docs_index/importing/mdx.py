@@ -22,7 +22,7 @@ _LOST_EXPORT: Final = re.compile(
     r"(?:`(?P<t>[^`]*)`|\"(?P<d>[^\"\n]*)\"|'(?P<s>[^'\n]*)'|\x00i[0-9]+\x01|true|false)\s*;?\s*"
 )
 _COMPONENT: Final = re.compile(
-    r"<[A-Z][\w.]*(?:\s[^<>]*)?/?>|^\s*(?:import\s.*from\s|export\s+const\s)", re.MULTILINE
+    r"<[A-Z][\w.]*(?:\s[^<>]*)?/?>|^[ \t]*(?:import\s.*from\s|export\s+const\s)", re.MULTILINE
 )
 _OPENING: Final = re.compile(r"[<{]")
 _LITERAL: Final = re.compile(r"""\s*(?:"([^"]*)"|'([^']*)')\s*""")

@@ -11,7 +11,8 @@ from docs_index.importing.mdx import lost_description, to_markdown
 from docs_index.importing.regions import with_headings
 
 _MAX_DESCRIPTION_CHARS: Final = 300
-_H1: Final = re.compile(r"#[ \t]+(?P<text>\S.*?)(?:[ \t]+#+)?[ \t]*$", re.MULTILINE)
+_MAX_PLAIN_CHARS: Final = 2_000
+_H1: Final = re.compile(r"#[ \t]+(?P<text>\S.*)$", re.MULTILINE)
 _NOT_PROSE: Final = re.compile(r"\s*(?:[#|>`~+!<-]|\*(?!\*)|[0-9]+[.)]\s|$)")
 _LINK: Final = re.compile(r"!?\[([^\]]*)\]\([^)]*\)")
 _MARKUP: Final = re.compile(r"[`*]|<[^>]*>|\\(?=[<{])|(?<!\w)_(?=\S)|(?<=\S)_(?!\w)")
@@ -94,24 +95,24 @@ def _first_heading(body: str) -> tuple[str, str]:
     found = _H1.match(body.lstrip("\n"))
     if found is None:
         return "", body
-    text, rest = plain(found["text"]), body.lstrip("\n")[found.end() :]
-    again = re.compile(r"(?P<note>\s*(?:\*[^*\n]+\*)?\s*)" + _H1.pattern, re.MULTILINE).match(rest)
-    if again and plain(again["text"]).lower() == text.lower():
+    text, rest = plain(sections.without_closing(found["text"])), body.lstrip("\n")[found.end() :]
+    again = re.compile(r"(?P<note>\s*+(?:\*[^*\n]+\*)?+\s*+)" + _H1.pattern, re.MULTILINE).match(rest)
+    if again and plain(sections.without_closing(again["text"])).lower() == text.lower():
         note, rest = again["note"].strip(), rest[again.end() :].lstrip("\n")
         rest = rest if rest.startswith(note) else f"{note}\n\n{rest}"
     return text, rest
 
 
 def plain(text: str) -> str:
-    """Return a heading without links and code marks, on one line."""
-    return " ".join(_MARKUP.sub("", _LINK.sub(r"\1", text)).split())
+    """Return the beginning of a heading or a paragraph without links and code marks, on one line."""
+    return " ".join(_MARKUP.sub("", _LINK.sub(r"\1", text[:_MAX_PLAIN_CHARS])).split())
 
 
 def _first_sentences(body: str) -> str:
     """Return the first paragraph of prose, as far as whole sentences fit into a description."""
     is_code = False
     for paragraph in body.split("\n\n"):
-        fences = len(re.findall(r"^\s*(?:```|~~~)", paragraph, re.MULTILINE))
+        fences = len(re.findall(r"^[ \t]*(?:```|~~~)", paragraph, re.MULTILINE))
         if not is_code and not fences and not _NOT_PROSE.match(paragraph):
             text = plain(paragraph)
             sentences = re.match(r".{20,180}?[.!?](?=\s|$)", text)

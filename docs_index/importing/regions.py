@@ -10,8 +10,10 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import Final
 
+from docs_index.sections import without_closing
+
 _FENCE: Final = re.compile(r"\s*(`{3,}|~{3,})")
-_HEADING: Final = re.compile(r"\s{0,3}(#{1,6})[ \t]+(\S.*?)(?:[ \t]+#+)?[ \t]*$")
+_HEADING: Final = re.compile(r"\s{0,3}(#{1,6})[ \t]+(\S.*)$")
 _OPEN: Final = re.compile(r"<!-- sdk: (\w+) -->")
 _CLOSE: Final = "<!-- /sdk -->"
 _NAMES: Final = {"typescript": "TypeScript", "python": "Python", "go": "Go"}
@@ -35,7 +37,7 @@ def with_headings(lines: Sequence[str]) -> list[str]:
             if sdk:
                 inner = min(inner or 6, len(heading[1]))
             else:
-                above, inner = heading[2], 0
+                above, inner = without_closing(heading[2]), 0
         elif line.strip() and not is_begun:
             is_begun = True
             result += [f"{'#' * inner} {above} ({_NAMES.get(sdk, 'all SDKs')})", ""]

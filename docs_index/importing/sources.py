@@ -22,6 +22,7 @@ from docs_index.importing.fetching import (
     Fetched,
     Fetcher,
     is_url,
+    location,
     same_site,
 )
 from docs_index.importing.llms_txt import Link
@@ -43,20 +44,34 @@ def read(source: str, *, fetcher: Fetcher, allowed_hosts: Sequence[str] = ()) ->
     Raises:
         SourceError: the source cannot be read, or there is no page in it.
     """
+    if not source.strip():
+        raise SourceError("There is no source.", hint=_KINDS_HINT)
     if is_url(source):
         reading = _from_url(source, fetcher, allowed_hosts)
     elif "://" in source:
         raise SourceError(f"{quote(source)} is no http(s) address.", hint=_KINDS_HINT)
     else:
-        reading = _from_path(Path(source).expanduser(), fetcher, allowed_hosts)
+        reading = _from_path(full_path(source), fetcher, allowed_hosts)
     if not reading.pages:
         first = f" ({reading.left_out[0].what}: {reading.left_out[0].why})" if reading.left_out else ""
         raise SourceError(f"No page of {quote(source)} can be imported{first}.", hint=_no_page_hint(reading))
     return reading
 
 
+def full_path(source: str) -> Path:
+    """Return the path that a source means.
+
+    Raises:
+        SourceError: it begins in the home of somebody who has none.
+    """
+    try:
+        return Path(source).expanduser().absolute()
+    except (RuntimeError, OSError):
+        raise SourceError(f"{quote(source)} leads to no folder of this machine.", hint=_KINDS_HINT) from None
+
+
 def _no_page_hint(reading: Reading) -> str:
-    hosts = sorted({urlsplit(entry.what).netloc for entry in reading.left_out if is_url(entry.what)})
+    hosts = sorted({host for entry in reading.left_out if (host := location(entry.what).netloc)})
     if reading.kind == "llms-txt" and hosts and all("host" in entry.why for entry in reading.left_out):
         return f"If you trust its links, add --allow-host {hosts[0]}."
     return _KINDS_HINT
@@ -67,9 +82,12 @@ def _from_path(path: Path, fetcher: Fetcher, allowed_hosts: Sequence[str]) -> Re
         if path.is_dir():
             pages, left_out = folder.read(path)
             return Reading(kind="folder", title="", pages=tuple(pages), left_out=tuple(left_out))
-        if path.stat().st_size > MAX_SOURCE_BYTES:
+        if not path.is_file() and path.exists():  # a device or a pipe, which may never end
+            raise SourceError(f"{quote(str(path))} is neither a file nor a folder.", hint=_KINDS_HINT)
+        with path.open("rb") as file:
+            raw = file.read(MAX_SOURCE_BYTES + 1)
+        if len(raw) > MAX_SOURCE_BYTES:
             raise SourceError(f"{quote(str(path))} is over {MAX_SOURCE_BYTES // 2**20} MB.", hint=_KINDS_HINT)
-        raw = path.read_bytes()
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise SourceError(f"{quote(str(path))} cannot be read: {reason}.", hint=_KINDS_HINT) from error
@@ -126,8 +144,9 @@ def _linked(text: str, source: str, fetcher: Fetcher, allowed_hosts: Sequence[st
     for link in links:
         if not is_url(link.url):
             left_out.append(LeftOut(link.url, "it is no http(s) address; import the folder instead"))
+        elif not (host := location(link.url).netloc):
+            left_out.append(LeftOut(link.url, "it is no address that can be asked"))
         elif not may_ask(link.url):
-            host = urlsplit(link.url).netloc
             left_out.append(LeftOut(link.url, f"it is on another host (--allow-host {host} takes it in)"))
         else:
             asked.append(link)

@@ -61,9 +61,13 @@ class Store:
         return [name for name in order if isinstance(name, str)] if isinstance(order, list) else []
 
     def files(self, name: str) -> dict[str, bytes]:
-        """Return the content of the pages of a corpus, by path with extension."""
+        """Return the content of the pages of a corpus, by path with extension, as far as they can be read."""
         root = self.folder / name / PAGES_FOLDER
-        return {path.relative_to(root).as_posix(): path.read_bytes() for path in root.rglob("*.md")}
+        found: dict[str, bytes] = {}
+        with contextlib.suppress(OSError):  # another process may replace or remove it meanwhile
+            for path in root.rglob("*.md"):
+                found[path.relative_to(root).as_posix()] = path.read_bytes()
+        return found
 
     def replace(self, record: CorpusRecord, files: Mapping[str, str]) -> None:
         """Write a corpus in the place of the one with its name, if there is one.
@@ -98,7 +102,7 @@ class Store:
         """
         with self._changing():
             place = self.folder / name
-            if not is_name(name) or not (place / CORPUS_FILE).exists():
+            if not is_name(name) or not place.is_dir():  # a damaged one too
                 raise LibraryError(
                     f"No imported documentation is called {quote(name)}.", hint=self._names_hint()
                 )

@@ -21,7 +21,7 @@ from docs_index import (
     SearchResult,
     Suggestion,
 )
-from mcp_server.clean import one_line
+from mcp_server.clean import in_json, one_line
 from mcp_server.render.budget import first_fit, reply
 from mcp_server.results.docs import (
     CorpusInfo,
@@ -65,7 +65,7 @@ def _search(found: SearchResult, rows: int) -> CallToolResult:
         suggestions=_hints(found.suggestions),
         truncated=_left_out(len(found.results) - len(hits)),
         next=(
-            f'read_doc path="{hits[0].path}" section="{hits[0].section}" reads the first; '
+            f"read_doc path={in_json(hits[0].path)} section={in_json(hits[0].section)} reads the first; "
             "a larger limit shows more."
             if hits
             else "Other words, or grep_docs for an exact name or error text; list_docs shows all pages."
@@ -142,8 +142,8 @@ def _match(match: GrepMatch, *, is_first: bool) -> GrepMatchInfo:
 
 
 def _section_of(match: GrepMatch) -> str:
-    section = f' section="{match.section[:_MAX_ANCHOR]}"' if match.section else ""
-    return f'read_doc path="{match.file}"{section}'
+    section = f" section={in_json(match.section[:_MAX_ANCHOR])}" if match.section else ""
+    return f"read_doc path={in_json(match.file)}{section}"
 
 
 def read_answer(found: ReadResult) -> CallToolResult:
@@ -192,8 +192,8 @@ def _read(found: ReadResult, headings: int) -> CallToolResult:
 def _next_part(found: ReadResult) -> str | None:
     if found.next_offset is None:
         return None
-    section = f' section="{found.section[:_MAX_ANCHOR]}"' if found.section else ""
-    return f'read_doc path="{found.path}"{section} offset={found.next_offset} continues.'
+    section = f" section={in_json(found.section[:_MAX_ANCHOR])}" if found.section else ""
+    return f"read_doc path={in_json(found.path)}{section} offset={found.next_offset} continues."
 
 
 def list_answer(found: ListResult) -> CallToolResult:

@@ -9,7 +9,7 @@ from mcp.types import CallToolResult
 
 from docs_index import CorpusEntry, ListResult, ReadResult
 from durable_engine import Function, Inventory, RunPage, RunRecord, RunStatus, StepKind
-from mcp_server.clean import as_json, clean_text, one_line
+from mcp_server.clean import as_json, clean_text, in_json, one_line
 from mcp_server.render.budget import first_fit, reply
 from mcp_server.render.functions import function_info
 from mcp_server.render.times import iso
@@ -93,7 +93,7 @@ def doc_page(found: ReadResult) -> str:
     """Return a page as markdown, with a remark where it is cut."""
     if found.next_offset is None:
         return clean_text(found.text)
-    rest = f'read_doc path="{found.path}" offset={found.next_offset} continues'
+    rest = f"read_doc path={in_json(found.path)} offset={found.next_offset} continues"
     return f"{clean_text(found.text)}\n[cut: {len(found.text):,} of {found.size:,} characters; {rest}]\n"
 
 
@@ -112,7 +112,7 @@ def _contents(found: ListResult, *, with_descriptions: bool) -> str:
         lines += [f"- {one_line(_corpus_line(corpus), 300)}" for corpus in found.corpora]
     group, size, shown = None, 0, 0
     for page in found.pages:
-        line = f"- `{page.path}`: {one_line(page.title)}"
+        line = f"- `{one_line(page.path, 300)}`: {one_line(page.title)}"
         if with_descriptions and page.description:
             line += f". {one_line(page.description, 300)}"
         size += len(line)
@@ -120,6 +120,7 @@ def _contents(found: ListResult, *, with_descriptions: bool) -> str:
             break
         # Bare paths need no name before their category; those of other corpora begin with it.
         own = f"{page.provenance.corpus}: {page.category}" if page.provenance.source else page.category
+        own = one_line(own)
         if own != group:
             group = own
             lines += ["", f"## {group}", ""]

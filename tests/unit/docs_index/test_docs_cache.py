@@ -71,12 +71,30 @@ def test_a_new_analysis_leads_to_a_new_index(
     assert builds.count == 2
 
 
-def test_only_the_last_four_keys_are_kept(corpus: Path, cache_dir: Path) -> None:
-    for number in range(6):
-        (corpus / "new.md").write_text(f"# New\n\nretries {number}\n")
-        found(corpus, cache_dir)
+def test_edits_in_one_folder_leave_the_indexes_of_other_projects(cache_dir: Path) -> None:
+    kept = IndexCache(cache_dir)
+    for number in range(20):
+        kept.store(f"key{number:02}", FILES)
+        os.utime(next(cache_dir.glob(f"*key{number:02}*")), (number, number))
 
-    assert len(list(cache_dir.iterdir())) == 4
+    left = [number for number in range(20) if kept.load(f"key{number:02}")]
+    assert left == list(range(4, 20))
+
+
+def test_large_indexes_are_kept_as_far_as_there_is_room(
+    cache_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cache, "_KEPT_BYTES", 1_200)
+    kept = IndexCache(cache_dir)
+    for number in range(3):
+        kept.store(f"key{number}", {"all": b"x" * 450})
+        os.utime(next(cache_dir.glob(f"*key{number}*")), (number, number))
+    assert [bool(kept.load(f"key{number}")) for number in range(3)] == [False, True, True]
+
+    kept.store("large", {"all": b"x" * 2_000})
+
+    assert len(list(cache_dir.iterdir())) == 1
+    assert kept.load("large")
 
 
 @pytest.mark.parametrize(

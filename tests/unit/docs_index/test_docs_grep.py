@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Callable
+from types import SimpleNamespace
 
 import pytest
 
@@ -170,3 +172,24 @@ def test_a_page_of_other_characters_keeps_its_columns(index_of: Callable[..., Do
 )
 def test_the_literals_of_a_pattern_are_its_words(pattern: str, words: str) -> None:
     assert literals(pattern) == words
+
+
+def test_a_scan_that_takes_too_much_work_ends_and_says_so(
+    docs: DocsIndex, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = docs.grep("e", limit=200)
+    monkeypatch.setattr("docs_index.grep._DEADLINE_S", -1.0)
+
+    part = docs.grep("e", limit=200)
+
+    assert part.truncated
+    assert part.total_matches < whole.total_matches
+
+
+def test_waiting_for_a_busy_machine_is_no_work(docs: DocsIndex, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = docs.grep("e", limit=200)
+    later = itertools.count(0, 1_000)
+    clock = SimpleNamespace(monotonic=lambda: float(next(later)), thread_time=lambda: 0.0)
+    monkeypatch.setattr("docs_index.grep.time", clock)
+
+    assert docs.grep("e", limit=200) == whole

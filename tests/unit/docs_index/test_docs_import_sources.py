@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
 
@@ -322,3 +323,33 @@ def test_files_that_are_no_text_or_too_large_are_refused(tmp_path: Path) -> None
     for name, message in (("a.txt", "is not text"), ("b.txt", "is over 50 MB")):
         with pytest.raises(SourceError, match=message):
             read(tmp_path / name)
+
+
+@pytest.mark.parametrize("source", ["", " ", "http://[bad", "~nobody-is-called-so/docs", "/dev/zero", "a\0b"])
+def test_what_is_no_source_is_a_sentence(source: str) -> None:
+    with pytest.raises(SourceError):
+        read(source)
+
+
+def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.txt")
+
+    with pytest.raises(SourceError, match="neither a file nor a folder"):
+        read(tmp_path / "pipe.txt")
+
+
+def test_a_link_that_is_no_address_is_left_out_and_named(tmp_path: Path) -> None:
+    write(tmp_path, {"llms.txt": f"# L\n\n- [a](http://[bad/x)\n- [b]({SITE}/docs/b.md)\n"})
+
+    reading = read(tmp_path / "llms.txt", Shelf({f"{SITE}/docs/b.md": "# B\n\nText."}), "kettle.example")
+
+    assert [page.path for page in reading.pages] == ["b"]
+    assert [(entry.what, entry.why) for entry in reading.left_out] == [
+        ("http://[bad/x", "it is no address that can be asked")
+    ]
+
+
+def test_a_page_whose_address_is_none_is_a_page(tmp_path: Path) -> None:
+    write(tmp_path, {"all.txt": "# A\nSource: http://[bad/x\n\nSome text.\n"})
+
+    assert [page.title for page in read(tmp_path / "all.txt").pages] == ["A"]

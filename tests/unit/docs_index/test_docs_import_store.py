@@ -259,3 +259,36 @@ def other_process(store: Store) -> Store:
             return FileLock(self.folder / store_module.LOCK_FILE, timeout=0)
 
     return Other(store.folder)
+
+
+def test_a_source_and_a_title_of_bytes_that_are_no_characters_are_kept(store: Store, tmp_path: Path) -> None:
+    write(tmp_path / "b\udcffd", {"a.md": "# A\n\nText."})
+
+    report = import_docs(
+        str(tmp_path / "b\udcffd"), store=store, fetcher=Shelf({}), now=NOW, name="b", title="x\udcff"
+    )
+
+    assert (report.corpus.source, report.corpus.title) == (f"{tmp_path}/b?d", "x?")
+    assert store.corpora() == [report.corpus]
+
+
+def test_a_damaged_corpus_can_be_removed(store: Store) -> None:
+    bring_in(store)
+    (store.folder / "kettle" / "corpus.json").unlink()
+
+    store.remove("kettle")
+
+    assert not (store.folder / "kettle").exists()
+
+
+def test_pages_that_vanish_while_they_are_compared_are_no_fault(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bring_in(store)
+
+    def gone(_: Path) -> bytes:
+        raise FileNotFoundError
+
+    monkeypatch.setattr(Path, "read_bytes", gone)
+
+    assert store.files("kettle") == {}
