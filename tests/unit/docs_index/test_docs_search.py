@@ -79,10 +79,10 @@ def test_a_known_word_is_never_corrected(docs: DocsIndex) -> None:
 
 
 def test_words_of_other_systems_are_understood(docs: DocsIndex) -> None:
-    hit = docs.search("human in the loop").results[0]
+    hit = docs.search("human approval").results[0]
 
     assert hit.path == "steps/wait"
-    assert hit.why == ("human in the loop → waitForEvent",)
+    assert hit.why == ("approval", "human approval → waitForEvent")
 
 
 def test_nothing_found_offers_pages(docs: DocsIndex) -> None:
