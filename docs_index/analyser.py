@@ -15,7 +15,7 @@ from functools import lru_cache
 from docs_index.stemming import stem
 
 # Part of the cache key: raise it with every change to what this module or `documents` produces.
-ANALYSER_VERSION = 3
+ANALYSER_VERSION = 4
 
 _CHUNK = re.compile(r"\w+(?:[.\-/:]+\w+)*")
 _PART = re.compile(r"[./:]+")

@@ -23,6 +23,8 @@ _ASKED_OF_PAGE_WEIGHT = 4
 _PROSE_WEIGHT = 1
 _CODE_WEIGHT = 1
 
+_LISTS_OF_LINKS = frozenset({"related", "see also", "next steps", "further reading"})
+
 _NOISE = re.compile(r"\]\([^)]{0,500}\)|<[^>]{0,500}>|^import\s.*$", re.MULTILINE)
 
 
@@ -50,6 +52,8 @@ class WeightedTerm:
 def of_section(section: Section, page: Page) -> Document:
     """Return the terms of one section; what is said about the whole page counts for its first section."""
     own = section.heading_path[-1]
+    if own.lower() in _LISTS_OF_LINKS:
+        return Document("", "")  # it names what others say
     weighted = [(page.title, _TITLE_WEIGHT), (own, _HEADING_WEIGHT), (section.code, _CODE_WEIGHT)]
     weighted += [(text, _ANCESTOR_WEIGHT) for text in section.heading_path[1:-1]]
     weighted.append((_NOISE.sub(" ", section.prose), _PROSE_WEIGHT))

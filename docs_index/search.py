@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import heapq
+import re
 from collections.abc import Iterable, Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -33,6 +34,13 @@ _REPEATED_WORD = 0.12
 _READ_FOR_WORDING = 40  # the best by their words; reading all would cost more than the search
 _CAUSES = "causes"
 _CAUSE = 0.7
+_TESTING = "testing"
+_RECIPE = 0.8
+_ABOUT_TESTING = re.compile(
+    r"\b(?:test|mock|fake|stub|simulat|pretend|reproduc|assert|expect|cover|fixture|pytest|vitest|verif|check|recipe"
+    r"|chaos|fault|try out|without waiting|skip)",
+    re.IGNORECASE,
+)
 _MIGRATION = 0.8
 _MIGRATION_WORDS = ("migrat", "upgrad")
 
@@ -125,6 +133,9 @@ class Searcher:
         # There are many; they repeat the words of the field, and would come before its general pages.
         if self._corpus.pages[path].category == _CAUSES and path.rpartition("/")[2] not in asked:
             standing *= _CAUSE
+        # A recipe shows a function of each kind, and how to test it is not the first question about it.
+        if self._corpus.pages[path].category == _TESTING and not _ABOUT_TESTING.search(query):
+            standing *= _RECIPE
         return standing
 
     def _page_totals(self, plan: Plan, sections: Mapping[int, float]) -> dict[str, float]:
