@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 MAX_LIMIT = 50
 _PER_PAGE = 2
 _WITH_ROOM = 2  # hits that may show code at some length; what comes after them is rarely read
+_OWN_REASONS = 8
+_OTHER_REASONS = 2
 _PAGE_SHARE = 0.8
 _FURTHER_SECTIONS = (0.3, 0.2, 0.1)
 _SAME_SDK = 1.25
@@ -177,7 +179,7 @@ class Searcher:
         room = excerpt.ROOM if place < _WITH_ROOM else excerpt.LITTLE_ROOM
         shown = excerpt.of_section(section, page.lines, weights, wanted=wanted, room=room)
         above = excerpt.terms_of(" ".join((*section.heading_path, page.description)))
-        held = [plan.labels[term] for term in weights if term in shown.terms or term in above]
+        held = [term for term in weights if term in shown.terms or term in above]
         return SearchHit(
             path=section.path,
             provenance=page.provenance,
@@ -190,9 +192,18 @@ class Searcher:
             sdks=section.sdks,
             category=section.category,
             score=round(score, 3),
-            why=_without_parts(held),
+            why=_reasons(plan, sorted(held, key=lambda term: -weights[term])),
             same_as=same_as,
         )
+
+
+def _reasons(plan: Plan, terms: Iterable[str]) -> tuple[str, ...]:
+    """Return the user's words that a section holds, and of other words looked for the surest few."""
+    own: list[str] = []
+    others: list[str] = []
+    for label in _without_parts(plan.labels[term] for term in terms):
+        (others if "→" in label else own).append(label)
+    return (*own[:_OWN_REASONS], *others[:_OTHER_REASONS])
 
 
 def _without_parts(labels: Iterable[str]) -> tuple[str, ...]:
