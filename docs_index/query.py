@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+from docs_index import sdks
 from docs_index.analyser import STOP_WORDS, Chunk, chunks, joined
 from docs_index.documents import WeightedTerm
 from docs_index.errors import InvalidQueryError
@@ -27,6 +28,8 @@ _REPAIRED = 0.8
 _SYNONYM = 0.5
 _ALIKE = 0.5
 _FILLER = 0.6
+# Which SDK is meant chooses among sections; pages for all of them seldom have the word.
+_SDK = 0.6
 
 # Words that hold a question together. They are searched, because a page may be about them, but say little.
 _FILLER_WORDS_TEXT = """
@@ -39,17 +42,19 @@ proper put question quite ready real really reason right see seem set shall show
 something sometimes still such sure take tell thing think though through thus top toward try turn
 under upon usual usually value very want well whatever whenever whether whole work works yet
 """
+_ARTICLES = frozenset({"a", "an", "the"})
 _FILLER_WORDS = frozenset(_FILLER_WORDS_TEXT.split())
 
 
 @dataclass(slots=True)
 class Plan:
-    """The terms of a query, each with the words of the user it stands for."""
+    """The terms of a query, each with the words of the user it stands for, and the SDKs that it names."""
 
     weights: dict[tuple[Literal["words", "identifiers"], str], float] = field(default_factory=dict)
     labels: dict[str, str] = field(default_factory=dict)
     corrections: dict[str, str] = field(default_factory=dict)
     meanings: dict[tuple[Literal["words", "identifiers"], str], str] = field(default_factory=dict)
+    sdks: frozenset[str] = frozenset()
 
     @property
     def terms(self) -> list[WeightedTerm]:
@@ -105,7 +110,7 @@ class Planner:
                 "The query holds no word to search for.",
                 hint="Ask with a few words, such as 'retry a failed step' or 'waitForEvent timeout'.",
             )
-        plan = Plan()
+        plan = Plan(sdks=sdks.mentioned(text))
         unknown = [word for chunk in found for word in self._add(plan, chunk)]
         for word, raw in unknown:
             self._repair(plan, word, raw)
@@ -123,7 +128,7 @@ class Planner:
             if word in STOP_WORDS:
                 continue
             if stem(word) in self.words:
-                plan.add("words", stem(word), _FILLER if word in _FILLER_WORDS else _WORD, chunk.raw)
+                plan.add("words", stem(word), _weight(word, plan.sdks), chunk.raw)
             # A word that pages use is meant as a word; only an unknown one may be a name run together.
             elif word in self.identifiers:
                 plan.add("identifiers", word, _IDENTIFIER, chunk.raw)
@@ -158,7 +163,8 @@ class Planner:
             plan.add("words", stem(meant), _REPAIRED, label)
 
     def _add_phrases(self, plan: Plan, found: list[Chunk]) -> None:
-        """Look for neighbouring words as one name: "wait for event" is also `waitForEvent`."""
+        """Look for neighbouring words as one name: "wait for an event" is also `waitForEvent`."""
+        found = [chunk for chunk in found if chunk.raw.lower() not in _ARTICLES]
         for start in range(len(found)):
             for end in range(start + 2, min(start + _LONGEST_PHRASE, len(found)) + 1):
                 words = [chunk.raw for chunk in found[start:end]]
@@ -185,3 +191,9 @@ class Planner:
                 for term in chunk.terms:
                     if term in self.words:
                         plan.add("words", term, weight, f"{raw} → {chunk.raw}", meaning)
+
+
+def _weight(word: str, wanted: frozenset[str]) -> float:
+    if sdks.named(word) in wanted:
+        return _SDK
+    return _FILLER if word in _FILLER_WORDS else _WORD

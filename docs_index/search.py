@@ -108,7 +108,6 @@ class Searcher:
     def _scores(self, plan: Plan, query: str) -> dict[int, float]:
         sections = self._index.section_scores(plan.terms)
         totals = self._page_totals(plan, sections)
-        wanted = sdks.mentioned(query)
         named = self._titles.named(plan)
         weights = {
             path: self._standing(path, query) * (1 + _TITLE_NAMED * named.get(path, 0.0)) for path in totals
@@ -117,13 +116,20 @@ class Searcher:
         for position, own in sections.items():
             section = self._corpus.sections[position]
             score = own + _PAGE_SHARE * totals[section.path]
-            if wanted and section.sdks:
-                score *= _SAME_SDK if wanted & set(section.sdks) else _OTHER_SDK
+            if plan.sdks:
+                score *= self._fitness(section, plan.sdks)
             scores[position] = score * weights[section.path]
         best = heapq.nlargest(_READ_FOR_WORDING, scores, key=lambda position: scores[position])
         for position, count in self._wording.repeated(query, best).items():
             scores[position] *= 1 + _REPEATED_WORD * count
         return scores
+
+    def _fitness(self, section: Section, wanted: frozenset[str]) -> float:
+        """Return what a section counts when the query names SDKs; one that is for all counts as its page."""
+        about = section.sdks or self._corpus.pages[section.path].sdks
+        if not about:
+            return 1.0
+        return _SAME_SDK if wanted & set(about) else _OTHER_SDK
 
     def _standing(self, path: str, query: str) -> float:
         """Return what the score of a page counts, whatever its words: less for what is rarely meant."""
