@@ -23,7 +23,7 @@ import docs_engines
 from docs_engines import Engine, Hits
 from docs_grades import QUESTIONS, Question, Score, mean, page_score, read_questions, section_score
 
-from docs_index import DocsIndex, query, search
+from docs_index import DocsIndex, query, search, standing
 from docs_index.importing import sources
 from docs_index.importing.fetching import Failure
 
@@ -39,9 +39,10 @@ RULES: dict[str, tuple[ModuleType, dict[str, object]]] = {
     "further sections": (search, {"_FURTHER_SECTIONS": ()}),
     "title of the page": (search, {"_TITLE_NAMED": 0.0}),
     "wording": (search, {"_REPEATED_WORD": 0.0}),
-    "causes put back": (search, {"_CAUSE": 1.0}),
+    "causes put back": (standing, {"_CAUSE": 1.0}),
     "SDK of the question": (search, {"_SAME_SDK": 1.0, "_OTHER_SDK": 1.0}),
-    "migration put back": (search, {"_MIGRATION": 1.0}),
+    "migration put back": (standing, {"_MIGRATION": 1.0}),
+    "recipes put back": (standing, {"_RECIPE": 1.0}),
 }
 """What `--ablation` switches off: where it is, and what it is without effect."""
 

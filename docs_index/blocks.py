@@ -7,12 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from docs_index import sdks
+from docs_index import fences, sdks
 
 MAX_CODE_LINES = 30
-# What stands between `<!-- sdk: python -->` and `<!-- /sdk -->` is for that SDK, or for several.
-_MARK = re.compile(r"^\s*<!--\s*(?:sdk:(?P<names>[\w\s,+-]*)|/sdk)\s*-->\s*$")
-_FENCE = re.compile(r"^\s*(?P<mark>`{3,}|~{3,})\s*(?P<language>[\w+#-]*)")
 _RULE = re.compile(r"[\s|:-]+")  # below the header of a table
 # What ends a statement that began above: brackets, and the words that go on with one.
 _CLOSING = re.compile(r"^\s*(?:[)\]}>]|</|else\b|elif\b|except\b|finally\b|catch\b|end\b)")
@@ -33,7 +30,7 @@ def blocks_of(lines: Sequence[str]) -> list[Block]:
     found: list[Block] = []
     number = 0
     while number < len(lines):
-        fence = _FENCE.match(lines[number])
+        fence = fences.OPENING.match(lines[number])
         if fence is not None:
             end = _end_of_fence(lines, number, fence["mark"])
             found.append(Block("code", number, end, sdks.named(fence["language"])))
@@ -54,9 +51,8 @@ def sdks_of(lines: Sequence[str], blocks: Sequence[Block]) -> list[frozenset[str
     found: list[frozenset[str]] = []
     marked = frozenset[str]()
     for line in lines:
-        mark = _MARK.match(line)
-        if mark is not None:
-            names = (mark["names"] or "").split(",")
+        names = sdks.mark(line)
+        if names is not None:
             marked = frozenset(sdk for name in names if (sdk := sdks.named(name)))
         found.append(marked)
     for block in blocks:
@@ -70,11 +66,8 @@ def _is_rule(line: str) -> bool:
 
 
 def _end_of_fence(lines: Sequence[str], first: int, mark: str) -> int:
-    for number in range(first + 1, len(lines)):
-        line = lines[number].strip()
-        if line.startswith(mark) and not line.strip(mark[0]):
-            return number + 1
-    return len(lines)
+    following = range(first + 1, len(lines))
+    return next((number + 1 for number in following if fences.closes(lines[number], mark)), len(lines))
 
 
 def around(lines: Sequence[str], place: int, max_chars: int) -> tuple[int, int]:

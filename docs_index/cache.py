@@ -17,6 +17,8 @@ import time
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
+from docs_index import naming
+
 _MAGIC = b"stepcue-docs-index 1\n"
 _DIGEST_BYTES = 32
 _PREFIX = "docs-"
@@ -31,14 +33,8 @@ _MAX_BYTES = 512 * 1024 * 1024
 
 def default_directory() -> Path | None:
     """Return Stepcue's folder in the user's cache, or None when the user has no home."""
-    configured = os.environ.get("XDG_CACHE_HOME", "")
-    # The XDG specification says that a relative path is to be ignored.
-    if configured and Path(configured).is_absolute():
-        return Path(configured) / "stepcue"
-    try:
-        return Path.home() / ".cache" / "stepcue"
-    except RuntimeError:
-        return None
+    caches = naming.user_folder("XDG_CACHE_HOME", ".cache")
+    return caches and caches / "stepcue"
 
 
 class IndexCache:

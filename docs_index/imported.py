@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Collection
 from pathlib import Path
-from typing import Any
 
 from docs_index import page_files
 from docs_index.errors import quote
-from docs_index.library_layout import CORPUS_FILE, LIBRARY_FILE, PAGES_FOLDER, VERSION, is_name
+from docs_index.library_layout import (
+    CORPUS_FILE,
+    PAGES_FOLDER,
+    VERSION,
+    DamagedError,
+    is_name,
+    read_json,
+    read_order,
+)
 from docs_index.page_files import FolderPages, Place
 
-_MAX_JSON_BYTES = 1024 * 1024
 _MAX_TITLE = 100
 _MAX_SOURCE = 500
-
-
-class _DamagedError(Exception):
-    """A corpus or the order cannot be used; `str()` says why, as the end of a sentence."""
 
 
 class Imported:
@@ -39,7 +40,7 @@ class Imported:
         for folder in self._folders():
             try:
                 found[folder.name] = self._read(folder, reserved)
-            except _DamagedError as fault:
+            except DamagedError as fault:
                 notices.append(f"The imported corpus {quote(folder.name)} is left out: {fault}.")
         notices += [
             f"The imported corpus {quote(name)} has more than can be held; the rest is left out."
@@ -52,15 +53,13 @@ class Imported:
 
     def order(self, notices: list[str]) -> list[str]:
         """Return the names in the user's order of preference, as far as there is one."""
-        path = None if self._root is None else self._root / LIBRARY_FILE
-        if path is None or not path.exists():
+        if self._root is None:
             return []
         try:
-            order = _read_json(path).get("order", [])
-        except _DamagedError as fault:
+            return read_order(self._root)
+        except DamagedError as fault:
             notices.append(f"The order of preference of the corpora does not count: {fault}.")
             return []
-        return [name for name in order if isinstance(name, str)] if isinstance(order, list) else []
 
     def _folders(self) -> list[Path]:
         if self._root is None:
@@ -74,11 +73,11 @@ class Imported:
 
     def _read(self, folder: Path, reserved: Collection[str]) -> FolderPages:
         if not is_name(folder.name) or folder.name in reserved:
-            raise _DamagedError("a corpus cannot have this name")
+            raise DamagedError("a corpus cannot have this name")
         try:
             status = (folder / CORPUS_FILE).stat()
         except OSError:
-            raise _DamagedError(f"it has no {CORPUS_FILE}") from None
+            raise DamagedError(f"it has no {CORPUS_FILE}") from None
         stamp = (status.st_mtime_ns, status.st_size, status.st_ino)
         known = self._known.get(folder.name)
         if known is not None and known[0] == stamp:
@@ -87,39 +86,25 @@ class Imported:
         try:
             pages = page_files.read(folder / PAGES_FOLDER, place)
         except OSError as error:
-            raise _DamagedError(f"its pages cannot be read ({error.strerror or error})") from None
+            raise DamagedError(f"its pages cannot be read ({error.strerror or error})") from None
         if not pages.pages:
-            raise _DamagedError("it has no page")
+            raise DamagedError("it has no page")
         self._known[folder.name] = (stamp, pages)
         return pages
 
 
 def _place(folder: Path) -> Place:
-    about = _read_json(folder / CORPUS_FILE)
+    about = read_json(folder / CORPUS_FILE)
     if about.get("version") != VERSION:
-        raise _DamagedError(f"version {quote(str(about.get('version')))} of {CORPUS_FILE} is unknown")
+        raise DamagedError(f"version {quote(str(about.get('version')))} of {CORPUS_FILE} is unknown")
     if about.get("name") != folder.name:
-        raise _DamagedError(f"its {CORPUS_FILE} is that of another one")
+        raise DamagedError(f"its {CORPUS_FILE} is that of another one")
     title, source, at = (about.get(key) for key in ("title", "source", "importedAt"))
     if not (isinstance(title, str) and isinstance(source, str) and isinstance(at, str) and source):
-        raise _DamagedError(f"its {CORPUS_FILE} does not say where it is from, and since when")
+        raise DamagedError(f"its {CORPUS_FILE} does not say where it is from, and since when")
     return Place(
         corpus=folder.name,
         title=title[:_MAX_TITLE] or folder.name,
         source=source[:_MAX_SOURCE],
         as_of=at[:10],
     )
-
-
-def _read_json(path: Path) -> dict[str, Any]:
-    try:
-        with path.open("rb") as file:
-            raw = file.read(_MAX_JSON_BYTES + 1)
-        value = json.loads(raw)
-    except OSError as error:
-        raise _DamagedError(f"{path.name} cannot be read ({error.strerror or error})") from None
-    except (ValueError, RecursionError):
-        raise _DamagedError(f"{path.name} is not JSON") from None
-    if not isinstance(value, dict):
-        raise _DamagedError(f"{path.name} is not a JSON object")
-    return value

@@ -9,22 +9,19 @@ from __future__ import annotations
 
 import logging
 import os
-import re
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from importlib import metadata
 from importlib.resources import files
 from pathlib import Path
 
-from docs_index import corpus, page_files
+from docs_index import corpus, library_layout, naming, page_files
 from docs_index.corpus import Corpus
 from docs_index.errors import CorpusError, quote
 from docs_index.imported import Imported
-from docs_index.library_layout import SHIPPED
+from docs_index.library_layout import MAX_NAME, SHIPPED
 from docs_index.page_files import MAX_FILES, FolderPages, Place
 
 logger = logging.getLogger(__name__)
-
-_MAX_NAME = 40
 
 
 class Library:
@@ -77,9 +74,8 @@ class Library:
         reserved = {SHIPPED, *(page.path.split("/")[0] for page in shipped.pages)}
         ranked = {SHIPPED: shipped, **self._imported.corpora(reserved, notices)}
         live = tuple(self._read_live({*reserved, *ranked}, notices))
-        named = [name for name in self._imported.order(notices) if name in ranked]
-        rest = sorted(ranked, key=lambda name: (name != SHIPPED, name))
-        return (*live, *(ranked[name] for name in dict.fromkeys([*named, *rest])))
+        order = library_layout.preferred(ranked, self._imported.order(notices))
+        return (*live, *(ranked[name] for name in order))
 
     def _read_shipped(self) -> FolderPages:
         if self._shipped is None:
@@ -95,7 +91,7 @@ class Library:
 
     def _read_live(self, taken: set[str], notices: list[str]) -> Iterator[FolderPages]:
         for root in self._folders:
-            name = _unique(_as_name(root.name), taken)
+            name = naming.unused(naming.slug(root.name, MAX_NAME) or "own", taken, MAX_NAME)
             taken.add(name)
             place = Place(corpus=name, title=root.name or name, source=str(root))
             try:
@@ -123,15 +119,3 @@ def _shipped_place() -> Place:
     except metadata.PackageNotFoundError:  # a checkout that was never installed
         version = ""
     return Place(corpus=SHIPPED, title="Stepcue", as_of=version)
-
-
-def _as_name(text: str) -> str:
-    return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")[:_MAX_NAME].strip("-") or "own"
-
-
-def _unique(name: str, taken: Collection[str]) -> str:
-    found, number = name, 1
-    while found in taken:
-        number += 1
-        found = f"{name[: _MAX_NAME - len(str(number)) - 1]}-{number}"
-    return found

@@ -37,6 +37,11 @@ class Section:
     prose: str
     code: str
 
+    @property
+    def text(self) -> str:
+        """All that is said: the heading, the prose and the code."""
+        return f"{self.heading.text} {self.prose} {self.code}"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Provenance:

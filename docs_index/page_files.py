@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -15,6 +14,7 @@ from pathlib import Path, PurePosixPath
 from docs_index import front_matter, sdks, sections
 from docs_index.library_layout import SHIPPED
 from docs_index.model import Page, Provenance
+from docs_index.walking import files_below
 
 MAX_FILES = 5_000
 # Each question looks at all names again, and all text is held in memory.
@@ -31,7 +31,6 @@ _MAX_ASKED = 20
 _MAX_QUESTION = 200
 _MAX_ADDRESS = 500
 _MAX_ORDER_DIGITS = 9
-_OTHERS_FILES = frozenset({"node_modules", "__pycache__", "venv"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -135,40 +134,11 @@ def _files_below(root: Traversable, walk: _Walk) -> Iterator[tuple[str, Traversa
 
 
 def _on_disk(root: Path, walk: _Walk) -> Iterator[tuple[str, Path, tuple[int, ...]]]:
-    limit = root.resolve()
-    pending = [("", str(root))]
-    while pending and walk.go_on():
-        prefix, folder = pending.pop()
-        entries = _entries(folder, must_be_readable=not prefix)
-        walk.go_on(len(entries))
-        for entry in entries:
-            # A link out of the folder would publish a file that its owner never put there.
-            if entry.is_symlink() and not Path(entry.path).resolve().is_relative_to(limit):
-                continue
-            if entry.is_dir():
-                # A link back into the folder would be walked for ever.
-                if not entry.is_symlink():
-                    pending.append((f"{prefix}{entry.name}/", entry.path))
-            elif entry.name.endswith(_EXTENSIONS) and entry.is_file():
-                with contextlib.suppress(FileNotFoundError):  # removed since the folder was listed
-                    status = entry.stat()
-                    if status.st_size <= _MAX_FILE_BYTES and walk.go_on(size=status.st_size):
-                        stamp = (status.st_mtime_ns, status.st_size, status.st_ino)
-                        yield prefix + entry.name, Path(entry.path), stamp
-
-
-def _entries(folder: str, *, must_be_readable: bool) -> list[os.DirEntry[str]]:
-    try:
-        with os.scandir(folder) as entries:
-            return [
-                entry
-                for entry in entries
-                if not entry.name.startswith(".") and entry.name not in _OTHERS_FILES
-            ]
-    except OSError:
-        if must_be_readable:
-            raise
-        return []  # a folder that is not ours to read, or that has gone
+    for name, entry in files_below(root, lambda name: name.endswith(_EXTENSIONS), has_room=walk.go_on):
+        with contextlib.suppress(FileNotFoundError):  # removed since the folder was listed
+            status = entry.stat()
+            if status.st_size <= _MAX_FILE_BYTES and walk.go_on(size=status.st_size):
+                yield name, Path(entry.path), (status.st_mtime_ns, status.st_size, status.st_ino)
 
 
 def _in_package(root: Traversable) -> Iterator[tuple[str, Traversable, tuple[int, ...]]]:
@@ -205,11 +175,10 @@ def _page(name: str, source: str, place: Place, as_of: str) -> Page | None:
     if first_heading != title:
         lines = [f"# {title}", "", *lines]
     declared = sdks.in_order({sdk for item in matter.items("sdks") if (sdk := sdks.named(item))})
-    by_folder = {sdk for part in path.split("/")[:-1] if (sdk := sdks.named(part))}
     category = matter.text("category") or (name.split("/", maxsplit=1)[0] if "/" in name else "general")
     category = category[:_MAX_CATEGORY]
     parts = sections.split(
-        lines, path=path, title=title, category=category, page_sdks=sdks.in_order(by_folder) or declared
+        lines, path=path, title=title, category=category, page_sdks=sdks.in_path(path) or declared
     )
     return Page(
         path=path,

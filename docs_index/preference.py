@@ -20,7 +20,7 @@ _WORD = re.compile(r"\w+")
 
 def factor(corpus: Corpus, path: str) -> float:
     """Return what the score of a page counts: 1 in the most preferred corpus, a little less in each other."""
-    return _FACTORS[min(corpus.ranks[corpus.pages[path].provenance.corpus], len(_FACTORS) - 1)]
+    return _FACTORS[min(_rank(corpus, path), len(_FACTORS) - 1)]
 
 
 def without_repeats(corpus: Corpus, ranked: Sequence[int], limit: int) -> list[tuple[int, tuple[str, ...]]]:
@@ -35,15 +35,19 @@ def without_repeats(corpus: Corpus, ranked: Sequence[int], limit: int) -> list[t
     """
     if len(corpus.parts) < 2:
         return [(position, ()) for position in ranked[:limit]]
+
+    def rank_of(position: int) -> int:
+        return _rank(corpus, corpus.sections[position].path)
+
     words: dict[int, frozenset[str]] = {}
     chosen: list[list[int]] = []
     for position in ranked[: limit + _LOOKED_AHEAD]:
         words[position] = _words(corpus.sections[position])
-        rank = _rank(corpus, position)
+        rank = rank_of(position)
         repeated = (
             group
             for group in chosen
-            if rank != _rank(corpus, group[0]) and _say_the_same(words[position], words[group[0]])
+            if rank != rank_of(group[0]) and _say_the_same(words[position], words[group[0]])
         )
         alike = next(repeated, None)
         if alike is not None:
@@ -52,14 +56,14 @@ def without_repeats(corpus: Corpus, ranked: Sequence[int], limit: int) -> list[t
             chosen.append([position])
     found: list[tuple[int, tuple[str, ...]]] = []
     for group in chosen:
-        first, *others = sorted(group, key=lambda position: _rank(corpus, position))
+        first, *others = sorted(group, key=rank_of)
         paths = dict.fromkeys(corpus.sections[position].path for position in others)
         found.append((first, tuple(paths)))
     return found
 
 
-def _rank(corpus: Corpus, position: int) -> int:
-    return corpus.ranks[corpus.pages[corpus.sections[position].path].provenance.corpus]
+def _rank(corpus: Corpus, path: str) -> int:
+    return corpus.ranks[corpus.pages[path].provenance.corpus]
 
 
 def _say_the_same(left: frozenset[str], right: frozenset[str]) -> bool:
@@ -72,5 +76,4 @@ def _say_the_same(left: frozenset[str], right: frozenset[str]) -> bool:
 
 
 def _words(section: Section) -> frozenset[str]:
-    text = f"{section.heading.text} {section.prose} {section.code}"
-    return frozenset(_WORD.findall(text.lower()))
+    return frozenset(_WORD.findall(section.text.lower()))

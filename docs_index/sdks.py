@@ -28,6 +28,7 @@ _MENTIONS = {
     "python": re.compile(r"\b(?:python|py)\b", re.IGNORECASE),
     "go": re.compile(r"\b(?:golang|(?:in|for|with|using)\s+go|go\s+(?:sdk|language|code))\b", re.IGNORECASE),
 }
+_MARK = re.compile(r"^\s*<!--\s*(?:sdk:\s*(?P<names>[\w, +-]*?)|/sdk)\s*-->\s*$")
 
 
 def named(name: str) -> str | None:
@@ -52,6 +53,22 @@ def require(name: str) -> str:
 def mentioned(query: str) -> frozenset[str]:
     """Return the SDKs that a query names."""
     return frozenset(sdk for sdk, pattern in _MENTIONS.items() if pattern.search(query))
+
+
+def mark(line: str) -> tuple[str, ...] | None:
+    """Return the names in a line such as `<!-- sdk: python, go -->`, or None when it is no such mark.
+
+    What stands between it and `<!-- /sdk -->`, which names none, is for those SDKs.
+    """
+    found = _MARK.match(line) if "<!--" in line else None
+    if found is None:
+        return None
+    return tuple(name for name in (found["names"] or "").split(",") if name.strip())
+
+
+def in_path(path: str) -> tuple[str, ...]:
+    """Return the SDKs after which folders of a path are called."""
+    return in_order({sdk for part in path.split("/")[:-1] if (sdk := named(part))})
 
 
 def in_order(sdks: set[str] | frozenset[str]) -> tuple[str, ...]:

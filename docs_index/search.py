@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import heapq
-import re
 from collections.abc import Iterable, Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from docs_index import excerpt, preference, sdks
+from docs_index import excerpt, preference
 from docs_index.analyser import words_of
 from docs_index.corpus import Corpus
 from docs_index.model import Section
 from docs_index.query import Plan, Planner
 from docs_index.results import SearchHit, SearchResult
 from docs_index.spelling import Spelling
+from docs_index.standing import Standing
 from docs_index.suggestions import suggest
 from docs_index.titles import Titles
 from docs_index.wording import Wording
@@ -34,17 +34,6 @@ _OTHER_SDK = 0.7
 _TITLE_NAMED = 0.4
 _REPEATED_WORD = 0.12
 _READ_FOR_WORDING = 40  # the best by their words; reading all would cost more than the search
-_CAUSES = "causes"
-_CAUSE = 0.7
-_TESTING = "testing"
-_RECIPE = 0.8
-_ABOUT_TESTING = re.compile(
-    r"\b(?:test|mock|fake|stub|simulat|pretend|reproduc|assert|expect|cover|fixture|pytest|vitest|verif|check|recipe"
-    r"|chaos|fault|try out|without waiting|skip)",
-    re.IGNORECASE,
-)
-_MIGRATION = 0.8
-_MIGRATION_WORDS = ("migrat", "upgrad")
 
 
 class Searcher:
@@ -53,6 +42,8 @@ class Searcher:
     def __init__(self, corpus: Corpus, index: TermIndex) -> None:
         self._corpus = corpus
         self._index = index
+        self._paths = tuple(corpus.pages)
+        self._standing = Standing(corpus)
         self._titles = Titles(corpus, index.words)
         self._wording = Wording(corpus)
         self._planner = Planner(index.words, index.identifiers, self._nearest_word)
@@ -71,10 +62,11 @@ class Searcher:
             if _passes(self._corpus, self._corpus.sections[position], sdk, category)
         }
         ranked = sorted(scores, key=lambda position: (-scores[position], position))
-        wanted = sdks.mentioned(query) | ({sdk} if sdk else set())
+        wanted = plan.sdks | ({sdk} if sdk else set())
+        weights = plan.weight_by_text()
         chosen = preference.without_repeats(self._corpus, self._spread(ranked), limit)
         hits = tuple(
-            self._hit(self._corpus.sections[position], scores[position], plan, wanted, place, same_as)
+            self._hit(position, scores[position], plan, weights, wanted, place, same_as)
             for place, (position, same_as) in enumerate(chosen)
         )
         return SearchResult(
@@ -89,8 +81,8 @@ class Searcher:
         """Return path → relevance of the pages that hold words of `text`; pages without any are missing."""
         plan = self._part_planner.plan(text)
         sections = self._index.section_scores(plan.terms)
-        totals = self._page_totals(plan, sections)
-        return {path: total * self._standing(path, text) for path, total in totals.items()}
+        standing = self._standing.for_query(text)
+        return {path: total * standing[path] for path, total in self._page_totals(plan, sections).items()}
 
     def _commonest_start(self, part: str, _slips: int) -> str | None:
         """Return the commonest word that begins with the literal of a pattern, such as "memoi"."""
@@ -108,10 +100,9 @@ class Searcher:
     def _scores(self, plan: Plan, query: str) -> dict[int, float]:
         sections = self._index.section_scores(plan.terms)
         totals = self._page_totals(plan, sections)
+        standing = self._standing.for_query(query)
         named = self._titles.named(plan)
-        weights = {
-            path: self._standing(path, query) * (1 + _TITLE_NAMED * named.get(path, 0.0)) for path in totals
-        }
+        weights = {path: standing[path] * (1 + _TITLE_NAMED * named.get(path, 0.0)) for path in totals}
         scores: dict[int, float] = {}
         for position, own in sections.items():
             section = self._corpus.sections[position]
@@ -131,28 +122,14 @@ class Searcher:
             return 1.0
         return _SAME_SDK if wanted & set(about) else _OTHER_SDK
 
-    def _standing(self, path: str, query: str) -> float:
-        """Return what the score of a page counts, whatever its words: less for what is rarely meant."""
-        standing = preference.factor(self._corpus, path)
-        asked = query.lower()
-        about_migration = any(word in path for word in _MIGRATION_WORDS)
-        if about_migration and not any(word in asked for word in _MIGRATION_WORDS):
-            standing *= _MIGRATION
-        # There are many; they repeat the words of the field, and would come before its general pages.
-        if self._corpus.pages[path].category == _CAUSES and path.rpartition("/")[2] not in asked:
-            standing *= _CAUSE
-        # A recipe shows a function of each kind, and how to test it is not the first question about it.
-        if self._corpus.pages[path].category == _TESTING and not _ABOUT_TESTING.search(query):
-            standing *= _RECIPE
-        return standing
-
     def _page_totals(self, plan: Plan, sections: Mapping[int, float]) -> dict[str, float]:
         """Return path → best section, a share of the next three, and the score of the page as a whole."""
         by_page: dict[str, list[float]] = {}
         for position, score in sections.items():
             by_page.setdefault(self._corpus.sections[position].path, []).append(score)
-        paths = list(self._corpus.pages)
-        whole = {paths[position]: score for position, score in self._index.page_scores(plan.terms).items()}
+        whole = {
+            self._paths[position]: score for position, score in self._index.page_scores(plan.terms).items()
+        }
         totals: dict[str, float] = {}
         for path, scores in by_page.items():
             best, *further = sorted(scores, reverse=True)
@@ -173,15 +150,16 @@ class Searcher:
 
     def _hit(
         self,
-        section: Section,
+        position: int,
         score: float,
         plan: Plan,
+        weights: Mapping[str, float],
         wanted: frozenset[str],
         place: int,
         same_as: tuple[str, ...],
     ) -> SearchHit:
+        section = self._corpus.sections[position]
         page = self._corpus.pages[section.path]
-        weights = plan.weight_by_text()
         room = excerpt.ROOM if place < _WITH_ROOM else excerpt.LITTLE_ROOM
         shown = excerpt.of_section(section, page.lines, weights, wanted=wanted, room=room)
         above = excerpt.terms_of(" ".join((*section.heading_path, page.description)))

@@ -6,14 +6,11 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
-from docs_index import sdks
+from docs_index import fences, sdks
 from docs_index.model import Heading, Section
 
-_FENCE = re.compile(r"^\s*(?P<mark>`{3,}|~{3,})\s*(?P<language>[\w+#-]*)(?P<rest>.*)$")
 # Headings inside JSX are indented; a deeply indented single "#" is a comment in an unfenced listing.
 _HEADING = re.compile(r"^(?: {0,3}#|\s*#(?=#))(?P<more>#{0,5})[ \t]+(?P<text>\S.*)$")
-# What stands between `<!-- sdk: python -->` and `<!-- /sdk -->` is for that SDK; several: `python, go`.
-_REGION = re.compile(r"^\s*<!--\s*(?:sdk:\s*(?P<names>[\w, +-]*?)|/sdk)\s*-->\s*$")
 _SHOWN_FOR = re.compile(r"""\bshow=["'](\w+)["']""")
 _LINK = re.compile(r"!?\[([^\]]*)\]\([^)]*\)")
 _MARKUP = re.compile(r"<[^>]*>|\{[^}]*\}+|[`*]")
@@ -77,9 +74,9 @@ def _drafts(lines: Sequence[str], title: str) -> list[_Draft]:
     drafts: list[_Draft] = []
     region: tuple[str, ...] = ()
     for number, line, kind, word in _classified(lines):
-        mark = _REGION.match(line) if kind == "prose" and "<!--" in line else None
-        if mark:
-            region = tuple(name for name in (mark["names"] or "").split(",") if name.strip())
+        mark = sdks.mark(line) if kind == "prose" else None
+        if mark is not None:
+            region = mark
         elif kind == "heading":
             heading = _heading(line, number, anchors)
             while parents and parents[-1][0] >= heading.level:
@@ -96,7 +93,7 @@ def _drafts(lines: Sequence[str], title: str) -> list[_Draft]:
             for shown in _SHOWN_FOR.findall(line) if kind == "prose" and "show=" in line else ():
                 _note_language(drafts[-1], shown)
         # The section that only ends with the mark of the next one is not for that SDK.
-        for name in region if line.strip() and not mark else ():
+        for name in region if line.strip() and mark is None else ():
             _note_language(drafts[-1], name)
         drafts[-1].last_line = number
     return drafts
@@ -104,24 +101,12 @@ def _drafts(lines: Sequence[str], title: str) -> list[_Draft]:
 
 def _classified(lines: Sequence[str]) -> Iterator[tuple[int, str, str, str]]:
     """Yield (line number, line, kind, fence language); the first line is always a heading."""
-    closing = ""
-    for number, line in enumerate(lines, start=1):
-        fence = _FENCE.match(line)
-        if closing:
-            if line.strip().startswith(closing) and not line.strip().strip(closing[0]):
-                closing = ""
-                yield number, line, "fence", ""
-            else:
-                yield number, line, "code", ""
-        elif number == 1:
-            yield number, line, "heading", ""
-        elif fence:
-            closing = fence["mark"]
-            yield number, line, "fence", fence["language"]
-        elif _HEADING.match(line):
-            yield number, line, "heading", ""
+    yield 1, lines[0], "heading", ""
+    for number, (line, kind, language) in enumerate(fences.kinds(lines[1:]), start=2):
+        if kind != "text":
+            yield number, line, kind, language
         else:
-            yield number, line, "prose", ""
+            yield number, line, "heading" if _HEADING.match(line) else "prose", ""
 
 
 def _heading(line: str, number: int, anchors: dict[str, int]) -> Heading:

@@ -31,9 +31,8 @@ class Wording:
     def _text(self, position: int) -> str:
         text = self._texts.get(position)
         if text is None:
-            section = self._corpus.sections[position]
-            whole = f"{section.heading.text} {section.prose} {section.code}".lower()
-            text = self._texts[position] = f" {' '.join(_WORD.findall(whole))} "
+            words = _WORD.findall(self._corpus.sections[position].text.lower())
+            text = self._texts[position] = f" {' '.join(words)} "
         return text
 
 

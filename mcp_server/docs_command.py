@@ -18,7 +18,7 @@ from mcp.types import CallToolResult
 from docs_index import DocsIndex, DocsIndexError
 from docs_index.importing.errors import LibraryError
 from docs_index.importing.importer import ImportReport, import_docs
-from docs_index.importing.store import CorpusRecord, Store
+from docs_index.importing.store import Store
 from docs_index.library_layout import SHIPPED, default_directory
 from mcp_server.clean import one_line
 from mcp_server.docs_fetching import HttpFetcher
@@ -218,15 +218,19 @@ def _facts(answer: CallToolResult) -> Any:
     return answer.structured_content
 
 
+def _pages(count: int) -> str:
+    return f"{count:,} page{'' if count == 1 else 's'}"
+
+
 def _list_line(number: int, row: dict[str, Any]) -> str:
-    pages = f"{row['pages']:,} page{'' if row['pages'] == 1 else 's'}"
+    pages = _pages(row["pages"])
     origin = f"{row['source']}, {row['importedAt'][:10]}" if row["importedAt"] else row["source"] or "shipped"
     return f"{number}. {row['name']}: {one_line(row['title'])}, {pages} ({one_line(origin)})"
 
 
 def _import_lines(report: ImportReport) -> Iterator[str]:
     corpus = report.corpus
-    pages = f"{corpus.pages:,} page{'' if corpus.pages == 1 else 's'}"
+    pages = _pages(corpus.pages)
     yield f"Imported {pages} of {one_line(corpus.title)!r} as {corpus.name} from {one_line(corpus.source)}."
     if not report.is_new:
         counts = (("added", report.added), ("changed", report.changed), ("removed", report.removed))
@@ -249,21 +253,10 @@ def _named(what: str, entries: Sequence[str]) -> Iterator[str]:
 
 def _import_json(report: ImportReport) -> dict[str, Any]:
     return {
-        "corpus": _record_json(report.corpus),
+        "corpus": report.corpus.as_json(),
         "isNew": report.is_new,
         "added": list(report.added),
         "changed": list(report.changed),
         "removed": list(report.removed),
         "leftOut": [{"what": entry.what, "why": entry.why} for entry in report.left_out],
-    }
-
-
-def _record_json(record: CorpusRecord) -> dict[str, Any]:
-    return {
-        "name": record.name,
-        "title": record.title,
-        "source": record.source,
-        "kind": record.kind,
-        "importedAt": record.imported_at,
-        "pages": record.pages,
     }

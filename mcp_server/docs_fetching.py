@@ -16,6 +16,7 @@ import httpx
 
 from docs_index.importing.decoding import decode
 from docs_index.importing.fetching import Failure, Fetched
+from durable_engine.http_api.guard import LOOPBACK_HOSTS
 
 MAX_REDIRECTS: Final = 5
 MAX_AT_ONCE: Final = 8
@@ -23,7 +24,6 @@ TIMEOUT: Final = httpx.Timeout(20.0, connect=10.0)
 WHOLE_S: Final = 120.0
 MAX_TOTAL_BYTES: Final = 200 * 1024 * 1024
 _REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
-_LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
 class _RefusedError(Exception):
@@ -161,4 +161,4 @@ def _is_html(kind: str, text: str) -> bool:
 
 
 def _is_loopback(url: str) -> bool:
-    return (urlsplit(url).hostname or "") in _LOOPBACK
+    return (urlsplit(url).hostname or "") in LOOPBACK_HOSTS

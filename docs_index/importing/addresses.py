@@ -9,6 +9,7 @@ from typing import Final
 from urllib.parse import unquote, urlsplit
 
 from docs_index.importing.fetching import is_url
+from docs_index.naming import slug
 
 _MAX_SEGMENT_CHARS: Final = 80
 _MAX_DEPTH: Final = 12
@@ -58,18 +59,9 @@ def clean_path(path: str) -> str:
     return "/".join(segments[-_MAX_DEPTH:]) or "index"
 
 
-def unused(path: str, taken: Collection[str]) -> str:
-    """Return the path, with a number behind it when it is taken."""
-    found, number = path, 1
-    while found in taken:
-        number += 1
-        found = f"{path}-{number}"
-    return found
-
-
-def slug(text: str, max_chars: int = _MAX_SEGMENT_CHARS) -> str:
-    """Return the text in lower-case letters, digits and dashes; "" when nothing is left."""
-    return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")[:max_chars].strip("-")
+def titled_path(title: str) -> str:
+    """Return the path of a page that has only a title."""
+    return slug(title, _MAX_SEGMENT_CHARS) or "page"
 
 
 def corpus_name(source: str, reserved: Collection[str]) -> str:

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-from docs_index.importing.addresses import clean_path, unused
+from docs_index.importing.addresses import clean_path
 from docs_index.importing.decoding import decode
 from docs_index.importing.fetching import MAX_PAGE_BYTES, MAX_SOURCE_BYTES
 from docs_index.importing.mojibake import repair
 from docs_index.importing.page import ImportedPage, make_page
 from docs_index.importing.reading import MAX_PAGES, LeftOut
+from docs_index.naming import unused
+from docs_index.walking import files_below
 
 _EXTENSIONS: Final = (".md", ".mdx", ".markdown")
-_OTHERS_FILES: Final = frozenset({"node_modules", "__pycache__", "venv"})
 
 
 def read(root: Path) -> tuple[list[ImportedPage], list[LeftOut]]:
@@ -28,7 +27,12 @@ def read(root: Path) -> tuple[list[ImportedPage], list[LeftOut]]:
     left_out: list[LeftOut] = []
     taken: set[str] = set()
     size = 0
-    for file in sorted(_files(root, left_out)):
+    found = files_below(
+        root,
+        lambda name: name.lower().endswith(_EXTENSIONS),
+        left_out=lambda name, why: left_out.append(LeftOut(name, why)),
+    )
+    for file in sorted(root / name for name, _ in found):
         name = file.relative_to(root).as_posix()
         if len(pages) == MAX_PAGES:
             left_out.append(LeftOut(name, f"and all after it: more than {MAX_PAGES:,} pages"))
@@ -46,36 +50,6 @@ def read(root: Path) -> tuple[list[ImportedPage], list[LeftOut]]:
         elif not left_out or left_out[-1].what != name:
             left_out.append(LeftOut(name, "there is no text in it"))
     return pages, left_out
-
-
-def _files(root: Path, left_out: list[LeftOut]) -> Iterator[Path]:
-    limit = root.resolve()
-    pending = [root]
-    while pending:
-        folder = pending.pop()
-        try:
-            entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
-        except OSError as error:
-            if folder == root:
-                raise
-            left_out.append(LeftOut(folder.relative_to(root).as_posix(), error.strerror or str(error)))
-            continue
-        for entry in entries:
-            path = Path(entry.path)
-            if entry.name.startswith(".") or entry.name in _OTHERS_FILES:
-                continue
-            if entry.is_dir():
-                # A link back into the folder would be walked for ever.
-                if not entry.is_symlink():
-                    pending.append(path)
-            elif entry.name.lower().endswith(_EXTENSIONS) and entry.is_file():
-                # A link out of the folder would take in a file that its owner never put there.
-                if entry.is_symlink() and not path.resolve().is_relative_to(limit):
-                    left_out.append(
-                        LeftOut(path.relative_to(root).as_posix(), "it is a link out of the folder")
-                    )
-                else:
-                    yield path
 
 
 def _text(file: Path, name: str, left_out: list[LeftOut]) -> str:

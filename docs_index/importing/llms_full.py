@@ -7,10 +7,11 @@ from collections.abc import Iterator
 from typing import Final
 
 from docs_index import front_matter
-from docs_index.importing.addresses import page_path, slug, unused
+from docs_index.importing.addresses import page_path, titled_path
 from docs_index.importing.fetching import is_url, location
 from docs_index.importing.mdx import headings_outside_code
 from docs_index.importing.page import ImportedPage, make_page, plain
+from docs_index.naming import unused
 
 _START: Final = re.compile(
     r"^#[ \t]+(?P<title>\S.*)\n(?:[ \t]*\n)?(?:Source|URL|Url):[ \t]*<?(?P<url>https?://[^\s>]+)>?[ \t]*\n?"
@@ -97,7 +98,7 @@ def _by_front_matter(text: str) -> Iterator[ImportedPage | None]:
         part = text[start:end]
         matter, _ = front_matter.split(part)
         url = next((url for key in _ADDRESSES if is_url(url := matter.text(key))), "")
-        path = page_path(url) if url else slug(matter.text("title")) or "page"
+        path = page_path(url) if url else titled_path(matter.text("title"))
         yield _page(part, taken, path, order, url=url)
 
 
@@ -110,5 +111,5 @@ def _by_headings(text: str, source: str) -> Iterator[ImportedPage | None]:
         yield _page(preface, taken, "index", 0, url=url)
     for order, (start, end) in enumerate(zip(starts, [*starts[1:], len(text)], strict=False), start=1):
         part = text[start:end]
-        path = slug(plain(part.split("\n", 1)[0].lstrip("# "))) or "page"
+        path = titled_path(plain(part.split("\n", 1)[0].lstrip("# ")))
         yield _page(part, taken, path, order, url=url)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
+from docs_index import fences
 from docs_index.importing.code import MARK, Code
 from docs_index.importing.components import CALLOUTS
 from docs_index.importing.flow import tidy
@@ -144,17 +145,10 @@ def _shown(text: str, start: int, end: int) -> str:
 
 def headings_outside_code(text: str) -> list[int]:
     """Return where the headings of the first level begin that are not code."""
-    fence = ""
     starts = []
     position = 0
-    for line in text.splitlines(keepends=True):
-        mark = re.match(r"\s*(`{3,}|~{3,})", line)
-        if fence:
-            if mark and line.strip().startswith(fence) and not line.strip().strip(fence[0]):
-                fence = ""
-        elif mark:
-            fence = mark[1]
-        elif re.match(r"#[ \t]+\S", line):
+    for line, kind, _ in fences.kinds(text.splitlines(keepends=True)):
+        if kind == "text" and re.match(r"#[ \t]+\S", line):
             starts.append(position)
         position += len(line)
     return starts

@@ -128,8 +128,7 @@ def _category(named: str, path: str) -> str:
 
 
 def _sdks(lines: list[str], path: str, title: str) -> tuple[str, ...]:
-    by_folder = sdks.in_order({sdk for part in path.split("/")[:-1] if (sdk := sdks.named(part))})
-    parts = sections.split(lines, path=path, title=title, category="", page_sdks=by_folder)
+    parts = sections.split(lines, path=path, title=title, category="", page_sdks=sdks.in_path(path))
     return sdks.in_order({sdk for part in parts for sdk in part.sdks})
 
 

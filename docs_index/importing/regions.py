@@ -7,12 +7,12 @@ first heading, would be read as the end of the last section of the first.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Final
 
+from docs_index import fences
 from docs_index.sections import without_closing
 
-_FENCE: Final = re.compile(r"\s*(`{3,}|~{3,})")
 _HEADING: Final = re.compile(r"\s{0,3}(#{1,6})[ \t]+(\S.*)$")
 _OPEN: Final = re.compile(r"<!-- sdk: (\w+) -->")
 _CLOSE: Final = "<!-- /sdk -->"
@@ -26,7 +26,8 @@ def with_headings(lines: Sequence[str]) -> list[str]:
     inner = 0  # the highest level of the headings within regions since then, 0 for none
     sdk = ""
     is_begun = True  # whether the region, or the text behind it, has its heading or needs none
-    for line, is_code in _classified(lines):
+    for line, kind, _ in fences.kinds(lines):
+        is_code = kind == "code"
         opened = None if is_code else _OPEN.fullmatch(line.strip())
         heading = None if is_code else _HEADING.match(line)
         if opened or (not is_code and line.strip() == _CLOSE):
@@ -43,19 +44,3 @@ def with_headings(lines: Sequence[str]) -> list[str]:
             result += [f"{'#' * inner} {above} ({_NAMES.get(sdk, 'all SDKs')})", ""]
         result.append(line)
     return result
-
-
-def _classified(lines: Sequence[str]) -> Iterator[tuple[str, bool]]:
-    """Yield each line, and whether it lies within code; the fences are not."""
-    fence = ""
-    for line in lines:
-        mark = _FENCE.match(line)
-        if fence:
-            if mark and line.strip().startswith(fence) and not line.strip().strip(fence[0]):
-                fence = ""
-                yield line, False
-            else:
-                yield line, True
-            continue
-        fence = mark[1] if mark else ""
-        yield line, False

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 from docs_index.errors import quote
 from docs_index.importing import folder, llms_full, llms_txt
-from docs_index.importing.addresses import page_path, unused
+from docs_index.importing.addresses import page_path
 from docs_index.importing.decoding import decode
 from docs_index.importing.errors import SourceError
 from docs_index.importing.fetching import (
@@ -29,6 +29,7 @@ from docs_index.importing.llms_txt import Link
 from docs_index.importing.mojibake import repair
 from docs_index.importing.page import ImportedPage, make_page
 from docs_index.importing.reading import MAX_PAGES, LeftOut, Reading
+from docs_index.naming import unused
 
 _KINDS_HINT: Final = "Give an llms-full.txt or llms.txt, as a file or an address, or a folder of .md files."
 

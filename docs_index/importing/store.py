@@ -21,7 +21,18 @@ from filelock import FileLock, Timeout
 
 from docs_index.errors import quote
 from docs_index.importing.errors import LibraryError
-from docs_index.library_layout import CORPUS_FILE, LIBRARY_FILE, PAGES_FOLDER, SHIPPED, VERSION, is_name
+from docs_index.library_layout import (
+    CORPUS_FILE,
+    LIBRARY_FILE,
+    PAGES_FOLDER,
+    SHIPPED,
+    VERSION,
+    DamagedError,
+    is_name,
+    preferred,
+    read_json,
+    read_order,
+)
 
 LOCK_FILE: Final = ".lock"
 _NEW: Final = ".new-"
@@ -40,6 +51,17 @@ class CorpusRecord:
     imported_at: str
     pages: int
 
+    def as_json(self) -> dict[str, Any]:
+        """Return the fields by their names in corpus.json."""
+        return {
+            "name": self.name,
+            "title": self.title,
+            "source": self.source,
+            "kind": self.kind,
+            "importedAt": self.imported_at,
+            "pages": self.pages,
+        }
+
 
 class Store:
     """The corpora in one library folder, which need not exist yet."""
@@ -52,13 +74,14 @@ class Store:
         self.mend()
         names = [entry.name for entry in _entries(self.folder) if is_name(entry.name)]
         records = {name: record for name in names if (record := self._record(name))}
-        order = [name for name in self.order() if name in records]
-        return [records[name] for name in dict.fromkeys([*order, *sorted(records)])]
+        return [records[name] for name in preferred(records, self.order())]
 
     def order(self) -> list[str]:
-        """Return the order of preference as it is written down; names in it may be gone."""
-        order = _read_json(self.folder / LIBRARY_FILE).get("order")
-        return [name for name in order if isinstance(name, str)] if isinstance(order, list) else []
+        """Return the order of preference as it is written down, [] when it cannot be read."""
+        try:
+            return read_order(self.folder)
+        except DamagedError:
+            return []
 
     def files(self, name: str) -> dict[str, bytes]:
         """Return the content of the pages of a corpus, by path with extension, as far as they can be read."""
@@ -122,9 +145,7 @@ class Store:
             for name in names:
                 if name not in known:
                     raise LibraryError(f"No documentation is called {quote(name)}.", hint=self._names_hint())
-            before = [name for name in self.order() if name in known]
-            rest = [SHIPPED, *sorted(known - {SHIPPED})]
-            order = list(dict.fromkeys([*names, *before, *rest]))
+            order = preferred(known, [*names, *self.order()])
             self._write_order(order)
             return order
 
@@ -169,7 +190,10 @@ class Store:
         return FileLock(self.folder / LOCK_FILE, timeout=0, is_singleton=True)
 
     def _record(self, name: str) -> CorpusRecord | None:
-        about = _read_json(self.folder / name / CORPUS_FILE)
+        try:
+            about = read_json(self.folder / name / CORPUS_FILE)
+        except DamagedError:
+            about = {}
         if not about:
             return None
         pages = about.get("pages")
@@ -197,18 +221,8 @@ def _write_corpus(folder: Path, record: CorpusRecord, files: Mapping[str, str]) 
         path = folder / PAGES_FOLDER / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="utf-8", newline="\n")
-    about = {
-        "version": VERSION,
-        "name": record.name,
-        "title": record.title,
-        "source": record.source,
-        "kind": record.kind,
-        "importedAt": record.imported_at,
-        "pages": record.pages,
-    }
-    (folder / CORPUS_FILE).write_text(
-        json.dumps(about, indent=2, ensure_ascii=False) + "\n", encoding="utf-8"
-    )
+    about = json.dumps({"version": VERSION, **record.as_json()}, indent=2, ensure_ascii=False)
+    (folder / CORPUS_FILE).write_text(about + "\n", encoding="utf-8")
 
 
 def _entries(folder: Path) -> list[Path]:
@@ -216,11 +230,3 @@ def _entries(folder: Path) -> list[Path]:
         return sorted(Path(entry.path) for entry in os.scandir(folder))
     except OSError:
         return []
-
-
-def _read_json(path: Path) -> dict[str, Any]:
-    try:
-        value = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError):
-        return {}
-    return value if isinstance(value, dict) else {}

@@ -23,6 +23,7 @@ from docs_index import (
 )
 from mcp_server.clean import in_json, one_line
 from mcp_server.render.budget import first_fit, reply
+from mcp_server.render.numbers import counted
 from mcp_server.results.docs import (
     CorpusInfo,
     GrepDocsResult,
@@ -53,7 +54,7 @@ def _search(found: SearchResult, rows: int) -> CallToolResult:
     query = one_line(found.query, 80)
     result = SearchDocsResult(
         message=(
-            f"{len(hits)} of {_number(found.total, 'section')} for {query!r}, best page first."
+            f"{len(hits)} of {counted(found.total, 'section')} for {query!r}, best page first."
             f"{_shipped(hit.provenance for hit in found.results[:rows])}"
             if hits
             else f"No section of the documentation fits {query!r}."
@@ -107,8 +108,8 @@ def _grep(found: GrepResult, rows: int) -> CallToolResult:
     is_cut = found.truncated or len(matches) < found.total_matches
     result = GrepDocsResult(
         message=(
-            f"{len(matches)} of {_number(found.total_matches, 'line')} "
-            f"on {_number(found.total_pages, 'page')} for {pattern!r}."
+            f"{len(matches)} of {counted(found.total_matches, 'line')} "
+            f"on {counted(found.total_pages, 'page')} for {pattern!r}."
             f"{_shipped(match.provenance for match in found.matches[:rows])}"
             if matches
             else f"No line of the documentation matches {pattern!r}."
@@ -226,7 +227,7 @@ def _list(found: ListResult, *, with_descriptions: bool) -> CallToolResult:
     shipped = _shipped(page.provenance for page in found.pages) if len(corpora) == 1 else ""
     of_all = f"; the documentation has {total}" if total != found.total else ""
     result = ListDocsResult(
-        message=f"{len(pages)} of {_number(found.total, 'page')} shown{of_all}.{shipped}",
+        message=f"{len(pages)} of {counted(found.total, 'page')} shown{of_all}.{shipped}",
         total_docs=total,
         matching=found.total,
         categories=dict(list(found.categories.items())[:_MAX_CATEGORIES]),
@@ -259,10 +260,6 @@ def _shipped(origins: Iterable[Provenance]) -> str:
         return ""
     which = "Pages without a source: docs" if any(origin.source for origin in all_origins) else "Docs"
     return f" {which} of {shipped.title} {shipped.as_of}."
-
-
-def _number(count: int, noun: str) -> str:
-    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
 
 
 def _hints(suggestions: Sequence[Suggestion]) -> list[PageHint] | None:

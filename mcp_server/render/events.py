@@ -13,6 +13,7 @@ from durable_engine import EventReceipt, Inventory, NotStarted, RunStatus, RunVi
 from mcp_server.clean import as_one_line_json, in_json, one_line
 from mcp_server.connect import how_to_connect
 from mcp_server.render.budget import first_fit, reply
+from mcp_server.render.numbers import counted
 from mcp_server.render.payload import Cutter
 from mcp_server.render.runs import run_facts
 from mcp_server.render.sentences import run_next
@@ -153,22 +154,22 @@ def _message(receipt: EventReceipt, runs: Mapping[str, RunView], unmatched: Unma
         return f"Event {name!r} was accepted, but {why}."
     parts = []
     if receipt.is_known:
-        runs_then = _count(len(receipt.started), "run")
+        runs_then = counted(len(receipt.started), "run")
         return (
             f"Nothing was sent: this seed was used before, for the event {name!r}, which started {runs_then}."
         )
     if receipt.started:
-        parts.append(f"started {_count(len(receipt.started), 'run')}")
+        parts.append(f"started {counted(len(receipt.started), 'run')}")
     if receipt.resumed:
-        parts.append(f"resumed {_count(len(receipt.resumed), 'waiting run')}")
+        parts.append(f"resumed {counted(len(receipt.resumed), 'waiting run')}")
     if receipt.cancelled:
-        parts.append(f"cancelled {_count(len(receipt.cancelled), 'run')}")
+        parts.append(f"cancelled {counted(len(receipt.cancelled), 'run')}")
     later = [missed for missed in receipt.not_started if missed.decision != "drop"]
     if later:
-        parts.append(f"will start {_count(len(later), 'function')} later (see notStarted)")
+        parts.append(f"will start {counted(len(later), 'function')} later (see notStarted)")
     dropped = len(receipt.not_started) - len(later)
     if dropped:
-        parts.append(f"did not start {_count(dropped, 'function')} (see notStarted)")
+        parts.append(f"did not start {counted(dropped, 'function')} (see notStarted)")
     if receipt.unmet and not parts:
         return f"Event {name!r} was accepted and did nothing: {_unmet(receipt.unmet[0])} (see unmet)."
     text = f"Event {name!r} was accepted and {' and '.join(parts)}."
@@ -253,7 +254,3 @@ def _truncated(receipt: EventReceipt, cut: Cutter, rows: int, ids: int, origin: 
             f"{cut.cuts} values are cut at {cut.limit:,} characters, get_run_status shows more of them"
         )
     return f"{'; '.join(parts)}." if parts else None
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}" + ("" if number == 1 else "s")

@@ -228,6 +228,8 @@ async def test_batches_throttles_rate_limits_and_invokes_obey_too() -> None:
         advance = await it.engine.time.advance(by_ms=4 * HOUR_MS, patience_s=20)
 
         ended = [entry[0] for entry in _named(advance) if entry[1] == "run.completed"]
-        assert ended == ["lab-batched", "lab-throttled", "lab-throttled", "lab-caller"]
+        # The batch and the second throttled run are due within one moment of real time: either may end first.
+        assert sorted(ended[:2]) == ["lab-batched", "lab-throttled"]
+        assert ended[2:] == ["lab-throttled", "lab-caller"]
         assert (await it.engine.get_run(called)).output == "InngestInvokeTimeoutError"
         await it.start("t/limited")
