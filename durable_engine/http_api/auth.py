@@ -17,7 +17,7 @@ from durable_engine.http_api.refusals import Refusal
 from durable_engine.http_api.token import AccessToken, bearer_of, token_refusal
 from durable_engine.sdk.signing import Signer
 
-GUARDED: Final = ("/fn/register", "/fn/remove", "/v0/", "/v1/", "/v2/", "/api/v2/", "/stepcue/")
+GUARDED: Final = ("/fn/register", "/fn/remove", "/invoke/", "/v0/", "/v1/", "/v2/", "/api/v2/", "/stepcue/")
 """Events, `/health`, `/dev`, `/mcp` and `/` stay open: an Inngest server asks for no signing key there."""
 _WITH_TOKEN: Final = re.compile(r"/v1/(?:checkpoint|http/runs)/[^/]+/output")
 """Where an endpoint sends its clients, who know no signing key: the token in the query is checked there."""

@@ -1,4 +1,6 @@
-"""Refuse what a web page in a browser could send: foreign Host (DNS rebinding) or foreign Origin."""
+"""Refuse what a web page in a browser could send: foreign Host (DNS rebinding), foreign Origin, or what
+browsers send without an Origin and mark as of another site (images, scripts, frames; Fetch Metadata of W3C).
+"""
 
 from __future__ import annotations
 
@@ -29,10 +31,19 @@ _NO_ORIGIN_HINT: Final = (
 )
 
 
-class Callers:
-    """Who is served, by the two headers that a web page cannot choose.
+_EMBEDDED: Final = Refusal(
+    403,
+    "Requests that a page of another site makes for a part of itself are refused.",
+    f"Let the page ask with fetch, which names its origin. {_ORIGIN_HINT}",
+    "foreign_page",
+)
 
-    SDKs and command line tools send no `Origin`; a page served from this machine has a loopback one.
+
+class Callers:
+    """Who is served, by the headers that a web page cannot choose.
+
+    SDKs and command line tools send no `Origin` and no `Sec-Fetch-Site`; a page served from this machine has
+    a loopback origin.
 
     Args:
         hosts: names besides the loopback ones, with a port or for every port, such as
@@ -51,7 +62,9 @@ class Callers:
         if not self._is_served(host):
             return Refusal(421, f"Host {host[:_SHOWN]!r} is not served here.", _HOST_HINT, "foreign_host")
         origin = headers.get("origin")
-        if origin is None or self._may_call(origin):
+        if origin is None:
+            return _EMBEDDED if _is_embedded_elsewhere(headers, host) else None
+        if self._may_call(origin):
             return None
         hint = _NO_ORIGIN_HINT if origin == "null" else _ORIGIN_HINT
         error = f"Requests from pages of {origin[:_SHOWN]!r} are refused."
@@ -64,6 +77,20 @@ class Callers:
     def _may_call(self, origin: str) -> bool:
         scheme, mark, host = origin.lower().partition("://")
         return origin.lower() in self._origins or bool(mark and scheme in _WEB and self._is_served(host))
+
+
+def _is_embedded_elsewhere(headers: Headers, host: str) -> bool:
+    """Whether a page of another site asks for an image, a script, a frame or the like: no `Origin` tells.
+
+    A link that somebody follows to a page of ours is no such request. Ports are no part of a site, so
+    "same-site" of a loopback name is this machine, and of any other name it may be a neighbour.
+    """
+    site = headers.get("sec-fetch-site", "none")
+    is_followed = headers.get("sec-fetch-mode") == "navigate" and headers.get("sec-fetch-dest") == "document"
+    place = name_and_port(host)
+    is_loopback = place is not None and place[0] in LOOPBACK_HOSTS
+    own = {"none", "same-origin", "same-site"} if is_loopback else {"none", "same-origin"}
+    return site not in own and not is_followed
 
 
 def name_and_port(host: str) -> tuple[str, int | None] | None:
@@ -97,7 +124,8 @@ class HostGuard:
         self._app = app
         self._callers = callers
         self._with_own_door = frozenset(with_own_door)
-        self._kind_header = (SERVER_KIND_HEADER, server_kind.encode())
+        # No answer is ever a script or a style of somebody's page, whatever it looks like.
+        self._marks = ((SERVER_KIND_HEADER, server_kind.encode()), (b"x-content-type-options", b"nosniff"))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve or refuse one connection."""
@@ -112,11 +140,11 @@ class HostGuard:
             await refusal.response()(scope, receive, send)
 
     def _marking(self, send: Send) -> Send:
-        """Add the header by which SDKs recognise the server's kind."""
+        """Add the header by which SDKs recognise the server's kind, and one for browsers."""
 
         async def marked(message: Message) -> None:
             if message["type"] == "http.response.start":
-                message["headers"] = [*message.get("headers", ()), self._kind_header]
+                message["headers"] = [*message.get("headers", ()), *self._marks]
             await send(message)
 
         return marked

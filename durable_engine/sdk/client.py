@@ -63,6 +63,7 @@ APP_FAULTS: Final = (
 )
 """All that `SDKClient.sync` and `SDKClient.introspect` raise."""
 _CALL_FAULTS: Final = (
+    TimeoutError,
     httpx.HTTPError,
     httpx.InvalidURL,
     UnicodeError,
@@ -129,17 +130,19 @@ class SDKClient:
         """Send one call request and read the answer; every failure is a `Failed`.
 
         `now` returns the engine's time: a call may take hours, and dates in the answer count from its end.
+        An answer that has begun in time is read for as long again, then the call is given up.
         """
         ends_ms = now() + CALL_TIMEOUT_S * 1_000
         try:
             request = build_call_request(call, request_id=new_ulid(now()))
-            answer = await self._send(
-                request.method,
-                request.url,
-                headers=request.headers,
-                content=request.body,
-                is_late=lambda: now() > ends_ms,
-            )
+            async with asyncio.timeout(2 * CALL_TIMEOUT_S):
+                answer = await self._send(
+                    request.method,
+                    request.url,
+                    headers=request.headers,
+                    content=request.body,
+                    is_late=lambda: now() > ends_ms,
+                )
         except _CALL_FAULTS as fault:
             return _failed_call(call.url, fault)
         return read_reply(answer.status, answer.headers, answer.body, now_ms=now(), signer=self._signer)
@@ -268,7 +271,7 @@ def in_words(fault: Exception) -> str:
 
 def _failed_call(url: str, fault: Exception) -> Failed:
     """Say what kept a call from being answered."""
-    if isinstance(fault, httpx.TimeoutException):
+    if isinstance(fault, TimeoutError | httpx.TimeoutException):
         return failure("TimeoutError", f"The app at {_origin(url)} did not answer in time.")
     if isinstance(fault, httpx.InvalidURL):
         text = redacted_about(url, f"The app's URL {url!r} cannot be called: {fault}.")

@@ -77,6 +77,7 @@ LIMITS = {
     "answer to `step.fetch` or `step.ai.infer`": mib(faults.MAX_BODY_BYTES),
     "reply of the app": mib(client.MAX_REPLY_BYTES),
     "duration of one call of the app": span(client.CALL_TIMEOUT_S * SECOND),
+    "reading an answer that began in time": f"{span(client.CALL_TIMEOUT_S * SECOND)} more",
     "time to connect to the app": span(client.CONNECT_TIMEOUT_S * SECOND),
     "redirects of one call of the app": str(client.MAX_REDIRECTS),
     "redirects of a `step.fetch`": str(faults.MAX_REDIRECTS),

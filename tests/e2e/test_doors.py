@@ -114,6 +114,49 @@ async def test_a_foreign_page_is_refused_and_told_which_option_allows_it(
     assert "--allow-origin" in answer.text
 
 
+NAVIGATION = {"Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "document"}
+
+
+@pytest.mark.parametrize("path", PATHS)
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "no-cors", "Sec-Fetch-Dest": "image"},
+        {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "no-cors", "Sec-Fetch-Dest": "script"},
+        {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "iframe"},
+        {"Sec-Fetch-Site": "cross-site"},
+        {"Sec-Fetch-Site": "anything-new"},
+    ],
+)
+async def test_what_a_page_of_another_site_embeds_is_refused_though_it_has_no_origin(
+    server: Stepcue, headers: dict[str, str], path: str
+) -> None:
+    assert (await _ask(server, path, headers)).status_code == 403
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({"Sec-Fetch-Site": "cross-site", **NAVIGATION}, 200),
+        ({"Sec-Fetch-Site": "none", **NAVIGATION}, 200),
+        ({"Sec-Fetch-Site": "same-origin", "Sec-Fetch-Mode": "no-cors"}, 200),
+        ({"Sec-Fetch-Site": "same-site", "Sec-Fetch-Mode": "no-cors"}, 200),
+        ({"Sec-Fetch-Site": "cross-site", "Origin": "http://localhost:3000"}, 200),
+        ({"Sec-Fetch-Site": "same-site", "Host": "host.docker.internal"}, 403),
+        ({"Sec-Fetch-Site": "same-origin", "Host": "host.docker.internal"}, 200),
+        ({"Sec-Fetch-Mode": "cors"}, 200),
+    ],
+)
+async def test_a_link_a_page_of_this_machine_and_programs_are_served(
+    container: Stepcue, headers: dict[str, str], status: int
+) -> None:
+    answer = await _ask(container, "/health", headers)
+
+    assert answer.status_code == status
+    if status == 200:
+        assert answer.headers["x-content-type-options"] == "nosniff"
+
+
 @pytest.mark.parametrize("path", ["/mcp", "/mcp/", "/health", "/v2/runs"])
 @pytest.mark.parametrize(
     "headers",

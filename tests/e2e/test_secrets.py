@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import socket
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -33,6 +34,18 @@ PLANTED = {
     "query key": "planted-query-key",
     "bearer of a caller": "planted-bearer",
 }
+
+
+# Runs before the first line of Stepcue; a name that is looked up would leave the machine, too.
+LISTENER = """
+import sys
+def note(event, given):
+    if event == "socket.connect" and isinstance(given[1], tuple):
+        sys.stderr.write(f"REACHES {given[1][0]}\\n")
+    if event in {"socket.getaddrinfo", "socket.gethostbyname", "socket.sendto"}:
+        sys.stderr.write(f"REACHES {given[0] if isinstance(given[0], str) else given[1][0]}\\n")
+sys.addaudithook(note)
+"""
 
 
 def _leaks(text: str) -> dict[str, str]:
@@ -83,9 +96,14 @@ async def _assistant(server: Stepcue) -> AsyncIterator[Client]:
         yield client
 
 
-async def test_no_answer_and_no_log_has_a_secret_while_apps_work_fail_and_are_gone(tmp_path: Path) -> None:
+async def test_no_answer_no_log_and_no_stranger_gets_a_secret_while_apps_work_fail_and_are_gone(
+    tmp_path: Path,
+) -> None:
     port, nowhere = _free_port(), _free_port()
+    (tmp_path / "hook").mkdir()
+    (tmp_path / "hook" / "sitecustomize.py").write_text(LISTENER)
     env = {
+        "PYTHONPATH": str(tmp_path / "hook"),
         "INNGEST_SIGNING_KEY": SIGNING_KEY,
         "INNGEST_SIGNING_KEY_FALLBACK": FALLBACK_KEY,
         "INNGEST_EVENT_KEY": PLANTED["event key"],
@@ -119,6 +137,9 @@ async def test_no_answer_and_no_log_has_a_secret_while_apps_work_fail_and_are_go
         logs = "\n".join(server.process.lines)
 
     assert "DEBUG" in logs or "INFO" in logs
+    reached = set(re.findall(r"REACHES (\S+)", logs))
+    assert "127.0.0.1" in reached
+    assert reached <= {"127.0.0.1", "::1", "localhost"}, "it speaks to apps of this machine, and nobody else"
     assert _leaks("\n".join(asked.texts)) == {}
     assert _leaks("\n".join(texts)) == {}
     assert _leaks(logs) == {}

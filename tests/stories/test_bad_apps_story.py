@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import gzip
 import json
 from collections import Counter
@@ -217,6 +218,24 @@ async def test_an_app_may_think_for_two_hours_and_not_longer() -> None:
         assert (await it.settle(await it.start("t/fine"))).output == 1
         assert asked[0]["read"] == CALL_TIMEOUT_S == 7_200
         assert asked[0]["connect"] <= 10
+
+
+async def test_an_app_that_never_ends_its_answer_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def endless() -> AsyncIterator[bytes]:
+        while True:
+            yield b"1"
+            await asyncio.sleep(0)
+
+    monkeypatch.setattr("durable_engine.sdk.client.MAX_REPLY_BYTES", 10**12)
+    monkeypatch.setattr("durable_engine.sdk.client.CALL_TIMEOUT_S", 0.05)
+    client = new_client()
+    async with lab(client, [_fine(client, retries=0)]) as it:
+        it.network.answer = lambda _: httpx.Response(200, headers=SDK, content=endless())
+        run = await it.settle(await it.start("t/fine"))
+
+    assert run.status is RunStatus.FAILED
+    assert run.error is not None
+    assert run.error["name"] == "TimeoutError"
 
 
 def _streams_for(it: Lab, minutes: int) -> Answer:

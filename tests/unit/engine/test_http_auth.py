@@ -27,6 +27,7 @@ HASH = hashlib.sha256(bytes.fromhex(HEX)).hexdigest()
 GUARDED = [
     ("POST", "/fn/register"),
     ("DELETE", "/fn/remove?url=http://x"),
+    ("POST", "/invoke/lab-job"),
     ("GET", "/v0/runs/nobody/actions"),
     ("POST", "/v0/connect/start"),
     ("POST", "/v1/realtime/token"),
@@ -40,7 +41,6 @@ OPEN = [
     ("GET", "/dev"),
     ("POST", "/dev/traces"),
     ("POST", "/e/any-key"),
-    ("POST", "/invoke/lab-job"),
     ("POST", "/mcp"),
     ("GET", "/"),
 ]
@@ -217,7 +217,7 @@ async def test_what_apps_call_needs_no_token(method: str, path: str) -> None:
         ("POST", "/stepcue/v1/test", {HASH, TOKEN}),
         ("POST", "/fn/register", {HASH}),
         ("POST", "/v1/checkpoint/nobody/async", {HASH}),
-        ("POST", "/invoke/lab-job", {TOKEN}),
+        ("POST", "/invoke/lab-job", {HASH, TOKEN}),
         ("POST", "/e/any-key", {HASH, TOKEN, None}),
     ],
 )
@@ -256,3 +256,14 @@ async def test_the_log_of_a_fault_of_ours_names_the_route_and_not_the_key_in_its
     assert answer.status_code == 500
     assert "/faulty/{key}" in caplog.text
     assert "planted" not in caplog.text
+
+
+@pytest.mark.parametrize(("path", "bearer"), [("/v2/runs", HASH), ("/v2/runs", HEX), ("/v2/runs", TOKEN)])
+async def test_keys_and_tokens_are_compared_by_what_takes_as_long_for_any_wrong_one(
+    monkeypatch: pytest.MonkeyPatch, path: str, bearer: str
+) -> None:
+    assert await _status("GET", path, signing_key=KEY, bearer=bearer) != 401
+
+    monkeypatch.setattr("hmac.compare_digest", lambda *_: False)
+
+    assert await _status("GET", path, signing_key=KEY, bearer=bearer) == 401
