@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
@@ -69,7 +70,7 @@ def of_section(
         if skipped[offset]:
             continue
         window = frozenset[str]().union(*held[offset : _end_of_window(offset, blocks, len(own))])
-        value = sum(weights[term] for term in window)
+        value = math.fsum(weights[term] for term in window)  # whatever the order of a set
         # Of windows that hold the same, prefer the one whose first line holds something.
         if value > score and (held[offset] or offset == 1):
             start, score = offset, value
