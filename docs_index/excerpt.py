@@ -126,7 +126,7 @@ def _as_good(
 ) -> list[int]:
     """Return the rows from `start` on that hold as much as that one."""
     following = range(start + 1, block.end)
-    return [start, *(row for row in following if sum(weights[term] for term in held[row]) >= score > 0)]
+    return [start, *(row for row in following if math.fsum(weights[term] for term in held[row]) >= score > 0)]
 
 
 def _prose(lines: Sequence[str], weights: Mapping[str, float]) -> str:
