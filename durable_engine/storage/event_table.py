@@ -9,6 +9,7 @@ from typing import Any, Final
 from durable_engine.model.event import INTERNAL_PREFIX, Event, EventSender
 from durable_engine.model.json_value import parse_json, to_json
 from durable_engine.model.records import EventFilter
+from durable_engine.storage.retention_table import RetentionTable
 
 _INSERT: Final = """
 INSERT INTO event (id, name, payload, ts_ms, received_ms, source) VALUES (?, ?, ?, ?, ?, ?)
@@ -43,6 +44,7 @@ class EventTable:
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
+        self._retention = RetentionTable(connection)
 
     def insert(self, event: Event) -> bool:
         """Store an event; False when one with its id is there already."""
@@ -72,9 +74,10 @@ class EventTable:
         end: tuple[int, int] = (_ALWAYS_MS if wanted.until_ms is None else wanted.until_ms, 0)
         if after is not None:
             row = self._connection.execute(_POSITION, (after,)).fetchone()
-            if row is None:
+            pruned_ms = self._retention.pruned_ms(after) if row is None else None
+            if row is None and pruned_ms is None:
                 raise LookupError(after)
-            end = min(end, (row[0], row[1]))
+            end = min(end, (pruned_ms, 0) if row is None else (row[0], row[1]))
         is_hidden = wanted.name is not None and wanted.name.startswith(INTERNAL_PREFIX)
         if is_hidden and not wanted.with_internal:
             return []
