@@ -1,4 +1,4 @@
-"""Sizes on the command line: `512KB`, `3MB`, `1GB`, or plain bytes; a KB is 1,024 bytes, as Inngest counts."""
+"""Sizes on the command line: `512KB`, `3MB`, `1GB`, or bytes; a KB is 1,024 bytes, as Inngest counts."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ _SIZE: Final = re.compile(r"(\d{1,12})(?:\.(\d{1,3}))?\s*(?:([kmg])(?:i?b)?|b)?"
 
 def reading_size(least: int, most: int) -> Callable[[click.Context, click.Parameter, str], int]:
     """Return the callback of an option that takes a size between two bounds, in bytes."""
-    allowed = f"{show_size(least)} to {show_size(most)} are allowed, such as 512KB."
+    example = show_size(max(least, 512 * _UNITS["k"]))
+    allowed = f"{show_size(least)} to {show_size(most)} are allowed, such as {example}."
 
     def read(_: click.Context, __: click.Parameter, text: str) -> int:
         match = _SIZE.fullmatch(text.strip())

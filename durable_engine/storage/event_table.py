@@ -75,9 +75,11 @@ class EventTable:
         if after is not None:
             row = self._connection.execute(_POSITION, (after,)).fetchone()
             pruned_ms = self._retention.pruned_ms(after) if row is None else None
-            if row is None and pruned_ms is None:
+            if pruned_ms is not None:
+                row = (pruned_ms, 0)
+            if row is None:
                 raise LookupError(after)
-            end = min(end, (pruned_ms, 0) if row is None else (row[0], row[1]))
+            end = min(end, (row[0], row[1]))
         is_hidden = wanted.name is not None and wanted.name.startswith(INTERNAL_PREFIX)
         if is_hidden and not wanted.with_internal:
             return []

@@ -46,8 +46,8 @@ class Pages:
         if not self.can_shrink():
             return False
         surplus = self._number("freelist_count") - max(_LEAST_FREE, self._number("page_count") // _FREE_SHARE)
-        if surplus > 0:
-            self._connection.execute(f"PRAGMA incremental_vacuum({min(surplus, _AT_ONCE)})").fetchall()
+        for _ in range(min(surplus, _AT_ONCE)):  # one by one: the module `sqlite3` stops after the first
+            self._connection.execute("PRAGMA incremental_vacuum(1)")
         return surplus > _AT_ONCE
 
     @contextmanager

@@ -100,7 +100,7 @@ _DELETE_GATE: Final = """
 DELETE FROM gate WHERE id = :id AND id < (SELECT max(id) FROM gate)
     AND NOT EXISTS (SELECT 1 FROM lane_gate WHERE lane_gate.gate_id = :id)
 """
-_MOST_ROWS: Final = 400
+_MOST_ROWS: Final = 200
 _MOST_BYTES: Final = 4 * 1024 * 1024
 _ROW_BYTES: Final = 128
 _DAY_MS: Final = 86_400_000
