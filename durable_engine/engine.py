@@ -75,9 +75,7 @@ class Engine:
         executor = Executor(database, client, self._gateway, clock, self._registry)
         self._dispatcher = Dispatcher(database, executor, clock, self._signals, self._registry)
         self._transactions = transactions = Transactions(database, clock, self._signals, self._registry)
-        self._reception = Reception(
-            clock, transactions, self._registry, max_event_bytes=config.max_event_bytes
-        )
+        self._reception = Reception(clock, transactions, self._registry, max_bytes=config.max_event_bytes)
         self.control = RunControl(database, clock, transactions)
         """Changes runs: cancels, repeats, signals them."""
         self.time = TimeControl(database, clock, transactions, self._signals, self._registry)

@@ -38,12 +38,12 @@ class Reception:
         transactions: Transactions,
         registry: Callable[[], Registry],
         *,
-        max_event_bytes: int,
+        max_bytes: int,
     ) -> None:
         self._clock = clock
         self._transactions = transactions
         self._registry = registry
-        self._max_bytes = max_event_bytes
+        self._max_bytes = max_bytes
 
     async def send(
         self,

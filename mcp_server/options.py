@@ -137,11 +137,13 @@ OFFER_OPTIONS: Final = (
 """Which tools there are."""
 
 NONE: Final = "none"
+KEEP_RUNS: Final = "7d"
+"""A week: what ran before a weekend is there after it."""
 _LEAST_KEPT_MS: Final = 60_000
 _MOST_KEPT_MS: Final = 10 * 365 * 86_400_000
 _MOST_DATA_BYTES: Final = 1_024**4
-_DATA_ON_DISK: Final = 1_024**3
-_DATA_IN_MEMORY: Final = 128 * 1_024**2
+DATA_ON_DISK: Final = 1_024**3
+DATA_IN_MEMORY: Final = 128 * 1_024**2
 
 
 def _kept_s(_: click.Context, __: click.Parameter, text: str) -> float | None:
@@ -150,7 +152,7 @@ def _kept_s(_: click.Context, __: click.Parameter, text: str) -> float | None:
     try:
         kept_ms = parse_duration_ms(text)
     except InvalidDurationError as fault:
-        raise click.BadParameter(f"{fault} Or say {NONE}, to keep all.") from None
+        raise click.BadParameter(str(fault)) from None
     if not _LEAST_KEPT_MS <= kept_ms <= _MOST_KEPT_MS:
         raise click.BadParameter(f"{text!r} is out of range; 1m to 3650d are allowed, or {NONE}.")
     return kept_ms / 1_000
@@ -158,7 +160,7 @@ def _kept_s(_: click.Context, __: click.Parameter, text: str) -> float | None:
 
 def _data_bytes(context: click.Context, option: click.Parameter, text: str | None) -> int | None:
     if text is None:
-        return _DATA_IN_MEMORY if context.params.get("in_memory") else _DATA_ON_DISK
+        return DATA_IN_MEMORY if context.params.get("in_memory") else DATA_ON_DISK
     if text.strip().lower() == NONE:
         return None
     return reading_size(LEAST_DATA_BYTES, _MOST_DATA_BYTES)(context, option, text)
@@ -171,7 +173,7 @@ RETENTION_OPTIONS: Final = (
         envvar="STEPCUE_KEEP_RUNS",
         show_envvar=True,
         metavar="TIME",
-        default="7d",
+        default=KEEP_RUNS,
         show_default=True,
         help=f"Prune ended runs that long after their end, such as 12h or 30d; {NONE} keeps them.",
     ),
@@ -181,7 +183,7 @@ RETENTION_OPTIONS: Final = (
         envvar="STEPCUE_MAX_DATA_SIZE",
         show_envvar=True,
         metavar="SIZE",
-        show_default=f"{show_size(_DATA_ON_DISK)}, in memory {show_size(_DATA_IN_MEMORY)}",
+        show_default=f"{show_size(DATA_ON_DISK)}, in memory {show_size(DATA_IN_MEMORY)}",
         help=f"Prune the oldest ended runs when all data takes more, such as 512MB; {NONE} for no limit.",
     ),
 )
