@@ -169,9 +169,9 @@ class Pruning:
         now_ms = self._clock.now_ms()
         while await self._database.transact(lambda tables: tables.pruning.prune_keys(now_ms=now_ms)):
             pass
-        lane_id: int | None = 0
+        lane_id: int | None = _ALL
         while lane_id is not None:
-            lane_id = await self._database.transact(_lanes_after(lane_id, now_ms=now_ms))
+            lane_id = await self._database.transact(_lanes_before(lane_id, now_ms=now_ms))
 
     async def _wait(self, due_ms: int | None, *, is_marked: bool) -> None:
         waits: list[Coroutine[Any, Any, None]] = [self._signals.changed(much=True)]
@@ -193,8 +193,8 @@ def limits_of(config: EngineConfig) -> Limits:
     return Limits(keep_ms=keep_ms, max_bytes=config.max_data_bytes)
 
 
-def _lanes_after(lane_id: int, *, now_ms: int) -> Callable[[Tables], int | None]:
-    return lambda tables: tables.pruning.prune_lanes(after=lane_id, now_ms=now_ms)
+def _lanes_before(lane_id: int, *, now_ms: int) -> Callable[[Tables], int | None]:
+    return lambda tables: tables.pruning.prune_lanes(before=lane_id, now_ms=now_ms)
 
 
 def _all_but_newest(tables: Tables) -> Reach:

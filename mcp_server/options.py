@@ -143,7 +143,7 @@ _LEAST_KEPT_MS: Final = 60_000
 _MOST_KEPT_MS: Final = 10 * 365 * 86_400_000
 _MOST_DATA_BYTES: Final = 1_024**4
 DATA_ON_DISK: Final = 1_024**3
-DATA_IN_MEMORY: Final = 128 * 1_024**2
+DATA_IN_MEMORY: Final = 64 * 1_024**2
 
 
 def _kept_s(_: click.Context, __: click.Parameter, text: str) -> float | None:

@@ -83,16 +83,19 @@ DELETE FROM rate_limit WHERE (function_id, key) IN (
     SELECT function_id, key FROM rate_limit WHERE slot_us < ? ORDER BY slot_us LIMIT ?)
 """
 # Nobody stands in it or is called from it, and the state of its gates is that of new ones.
-_IDLE_LANES: Final = f"""
-SELECT lane.id, is_waiting = 0 AND parked_at IS NULL AND id < (SELECT max(id) FROM lane)
+_IS_IDLE: Final = f"""
+SELECT 1 FROM lane WHERE id = :id AND is_waiting = 0 AND parked_at IS NULL
     AND NOT EXISTS (SELECT 1 FROM run WHERE run.lane_id = lane.id AND run.{_IS_OPEN})
     AND NOT EXISTS (SELECT 1 FROM run WHERE run.lane_id = lane.work_lane_id AND run.{_IS_OPEN})
     AND NOT EXISTS (SELECT 1 FROM lane AS first WHERE first.work_lane_id = lane.id)
     AND NOT EXISTS (
         SELECT 1 FROM lane_gate JOIN gate ON gate.id = lane_gate.gate_id WHERE lane_gate.lane_id = lane.id
-            AND (gate.running > 0 OR gate.slot_us + coalesce(lane_gate.interval_us, 0) > :now_us)) AS is_idle
-FROM lane WHERE lane.id > :after ORDER BY lane.id LIMIT :limit
+            AND (gate.running > 0 OR gate.slot_us + coalesce(lane_gate.interval_us, 0) > :now_us))
 """  # noqa: S608
+# The newest first: a lane of starts came after the lane of work behind it.
+_LANES: Final = """
+SELECT id FROM lane WHERE id < ? AND id < (SELECT max(id) FROM lane) ORDER BY id DESC LIMIT ?
+"""
 _GATES_OF: Final = "SELECT gate_id FROM lane_gate WHERE lane_id = ?"
 _UNLINK: Final = "DELETE FROM lane_gate WHERE lane_id = ?"
 _DELETE_LANE: Final = "DELETE FROM lane WHERE id = ?"
@@ -182,13 +185,16 @@ class PruningTable:
         )
         return max(counts) == _MOST_ROWS
 
-    def prune_lanes(self, *, after: int, now_ms: int) -> int | None:
-        """Delete some lanes in which nothing can be, and gates that no lane passes; returns as for events."""
+    def prune_lanes(self, *, before: int, now_ms: int) -> int | None:
+        """Delete some lanes in which nothing can be, and gates that no lane passes.
+
+        Returns the lane before which the next look goes on, None when there is none left.
+        """
         reached = None
-        named = {"after": after, "limit": _MOST_ROWS, "now_us": now_ms * 1_000}
-        for lane_id, is_idle in self._connection.execute(_IDLE_LANES, named).fetchall():
+        for (lane_id,) in self._connection.execute(_LANES, (before, _MOST_ROWS)).fetchall():
             reached = lane_id
-            if not is_idle:
+            idle = self._connection.execute(_IS_IDLE, {"id": lane_id, "now_us": now_ms * 1_000}).fetchone()
+            if idle is None:
                 continue
             gates = [row[0] for row in self._connection.execute(_GATES_OF, (lane_id,))]
             self._connection.execute(_UNLINK, (lane_id,))

@@ -120,10 +120,9 @@ LIMITS = {
     "size of a test file": mib(files.MAX_FILE_BYTES),
     "cells of one `run_fault_matrix`": str(matrix.MAX_CELLS),
     "snapshots": str(snapshot.MAX_SNAPSHOTS),
-    "time for which ended runs are kept": f"{span(parse_duration_ms(options.KEEP_RUNS))}, or what `--keep-runs`",
+    "time for which ended runs are kept": f"{span(parse_duration_ms(options.KEEP_RUNS))}, or what",
     "size of all data": (
-        f"{options.DATA_ON_DISK // KB**3} GB, in memory {options.DATA_IN_MEMORY // KB**2} MB, "
-        "or what `--max-data-size`"
+        f"{options.DATA_ON_DISK // KB**3} GB, in memory {options.DATA_IN_MEMORY // KB**2} MB, or what"
     ),
     "ended runs that are kept in any case": str(retention.KEPT_IN_ANY_CASE),
     "waiting in one tool call": f"{arguments.MAX_WAIT_S} seconds",

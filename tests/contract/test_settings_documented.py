@@ -36,7 +36,7 @@ UNSAID = (
     "loopback names and `--host`",
     "pages of allowed hosts",
     "all of the toolsets",
-    "1GB, in memory 128MB",
+    "1GB, in memory 64MB",
 )
 """What stands for no default."""
 TABLES: dict[str, type[BaseModel]] = {

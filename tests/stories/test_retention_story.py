@@ -64,7 +64,7 @@ async def _quick(it: Lab, count: int, **data: Any) -> list[str]:
 async def _counts(it: Lab) -> dict[str, int]:
     def count(tables: Tables) -> dict[str, int]:
         execute = tables.runs._connection.execute
-        return {table: execute(f"SELECT count(*) FROM {table}").fetchone()[0] for table in TABLES}
+        return {table: execute(f"SELECT count(*) FROM {table}").fetchone()[0] for table in TABLES}  # noqa: S608
 
     return await it.engine._database.transact(count)
 
