@@ -182,13 +182,6 @@ def test_an_event_that_was_pruned_is_known_for_a_day() -> None:
 # --- lanes, gates, rates -----------------------------------------------------------------------------
 
 
-def _forget_lanes(world: World) -> None:
-    with world.transaction():
-        lane_id: int | None = ALL
-        while lane_id is not None:
-            lane_id = world.tables.pruning.prune_lanes(before=lane_id, now_ms=world.now_ms)
-
-
 def test_lanes_and_gates_of_keys_that_nobody_uses_go() -> None:
     flow = FlowControl(
         concurrency=(Concurrency(limit=1, key="event.data.u"),),
@@ -201,11 +194,11 @@ def test_lanes_and_gates_of_keys_that_nobody_uses_go() -> None:
     assert len(taken) == 20
     for work in taken[1:]:
         world.answer(work, Returned(data="done"))
-    _forget_lanes(world)
+    world.forget_lanes()
     assert _count(world, "lane") == 40, "a throttle's period is not over"
 
     world.now_ms += 60_000
-    _forget_lanes(world)
+    world.forget_lanes()
     # Those of the key whose call is open; and the newest lane stays, with the one behind it.
     assert _count(world, "lane") == 4
     assert _count(world, "gate") <= 4
@@ -320,15 +313,15 @@ async def test_a_death_in_the_middle_leaves_whole_runs_and_the_next_start_goes_o
         await engine.send_events([NewEvent(name="t/job")] * 100)
         await settle(engine)
 
-    copies = [tmp_path / f"copy-{number}" for number in range(6)]
+    copies = [tmp_path / f"copy-{number}" for number in range(5)]
     statements = 0
 
     def look(sql: str) -> None:
         """Keep the files as a kill at this moment would leave them."""
         nonlocal statements
         statements += sql.startswith("DELETE")
-        if statements and statements % 97 == 0 and statements // 97 <= len(copies):
-            folder = copies[statements // 97 - 1]
+        if statements and statements % 190 == 0 and statements // 190 <= len(copies):
+            folder = copies[statements // 190 - 1]
             if not folder.exists():
                 folder.mkdir()
                 for file in (path, path.with_name("engine.db-wal")):
