@@ -13,6 +13,8 @@ LEAST_EVENT_BYTES = 256 * 1024
 MAX_EVENT_BYTES = 3 * 1024 * 1024
 """Largest event that an Inngest server takes; in the cloud it depends on the plan, 512 KiB at first."""
 
+LEAST_DATA_BYTES = 1024 * 1024
+
 
 class EngineConfig(BaseModel):
     """How an engine keeps its state and finds its apps."""
@@ -47,3 +49,14 @@ class EngineConfig(BaseModel):
     discovers: Annotated[
         bool, Field(description="Whether the usual ports are searched while no app is known.")
     ] = True
+    keep_runs_s: Annotated[
+        float | None,
+        Field(ge=1, description="Seconds, in the real time, for which ended runs are kept; none keeps them."),
+    ] = None
+    max_data_bytes: Annotated[
+        int | None,
+        Field(
+            ge=LEAST_DATA_BYTES,
+            description="Bytes of data from which on the oldest ended runs are pruned; none for no limit.",
+        ),
+    ] = None

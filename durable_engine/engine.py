@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any, Final, Self
 
 from durable_engine.clock import Clock, RealClock
@@ -32,6 +33,7 @@ from durable_engine.model.plan import AS_USUAL, Conditions
 from durable_engine.model.views import Inventory, RunView
 from durable_engine.pausing import Pausing
 from durable_engine.probing import Probing
+from durable_engine.pruning import Pruning, limits_of
 from durable_engine.reception import Reception
 from durable_engine.recordings import Recordings
 from durable_engine.records import Records
@@ -55,6 +57,7 @@ logger = logging.getLogger(__name__)
 
 _DRAIN_S: Final = 0.5
 _RECENT: Final = 200
+_WHENCE: Final = "Run ids come from send_event and invoke_function; list_runs finds them."
 
 
 class Engine:
@@ -72,9 +75,7 @@ class Engine:
         executor = Executor(database, client, self._gateway, clock, self._registry)
         self._dispatcher = Dispatcher(database, executor, clock, self._signals, self._registry)
         self._transactions = transactions = Transactions(database, clock, self._signals, self._registry)
-        self._reception = Reception(
-            clock, transactions, self._registry, max_event_bytes=config.max_event_bytes
-        )
+        self._reception = Reception(clock, transactions, self._registry, max_bytes=config.max_event_bytes)
         self.control = RunControl(database, clock, transactions)
         """Changes runs: cancels, repeats, signals them."""
         self.time = TimeControl(database, clock, transactions, self._signals, self._registry)
@@ -109,6 +110,8 @@ class Engine:
         """Says why a run is where it is, and what an event did."""
         self.probing = Probing(client)
         """Looks at who answers at an address."""
+        self.pruning = Pruning(database, clock, signals, limits_of(config))
+        """Deletes ended runs that are old or too many."""
         self._duties: list[asyncio.Task[None]] = []
 
     @classmethod
@@ -135,6 +138,7 @@ class Engine:
         # The first expression loads the grammar; no event should wait for that.
         engine._start(asyncio.to_thread(_warm_up))
         engine._start(engine._dispatcher.run())
+        engine._start(engine.pruning.run())
         return engine
 
     def keep_apps_in_sync(self, *, own_port: int | None = None) -> None:
@@ -270,12 +274,7 @@ class Engine:
         views = await self._view_runs([run_id])
         if run_id in views:
             return views[run_id]
-        recent = await self._database.read(lambda tables: tables.runs.recent_ids(_RECENT))
-        raise RunNotFoundError(
-            f"No run {run_id!r}.",
-            nearest=closest(run_id, recent),
-            hint="Run ids come from send_event and invoke_function; list_runs finds them.",
-        )
+        raise await self._database.read(partial(_missing_run, run_id=run_id))
 
     async def wait_for_runs(
         self, run_ids: Sequence[str], *, timeout_s: float, or_idle: bool = False
@@ -369,6 +368,11 @@ def _take_back(tables: Tables) -> int:
     tables.lanes.count_anew()
     tables.queue.let_all_go()
     return tables.queue.release_all()
+
+
+def _missing_run(tables: Tables, run_id: str) -> RunNotFoundError:
+    nearest = closest(run_id, tables.runs.recent_ids(_RECENT))
+    return tables.runs.missing(run_id, nearest=nearest, hint=_WHENCE)
 
 
 async def _first_of(waits: Sequence[Coroutine[Any, Any, None]]) -> None:

@@ -12,6 +12,7 @@ Failures of user code are values (`Reply`, `StepError`), never exceptions. The t
     │  └─ InvalidCronError
     ├─ NotFoundError                   .nearest: valid names close to the one asked for
     │  ├─ RunNotFoundError
+    │  │  └─ RunPrunedError
     │  ├─ EventNotFoundError
     │  ├─ FunctionNotFoundError
     │  ├─ SnapshotNotFoundError
@@ -88,6 +89,10 @@ class NotFoundError(DurableEngineError):
 
 class RunNotFoundError(NotFoundError):
     """No run has this id."""
+
+
+class RunPrunedError(RunNotFoundError):
+    """The run had ended and is not kept any more."""
 
 
 class EventNotFoundError(NotFoundError):

@@ -6,7 +6,6 @@ from collections.abc import Callable, Sequence
 from typing import Final
 
 from durable_engine.clock import Clock
-from durable_engine.errors import RunNotFoundError
 from durable_engine.explain.events import explain_event
 from durable_engine.explain.facts import EventFacts, RunFacts
 from durable_engine.explain.runs import explain_run
@@ -48,8 +47,8 @@ class Explainer:
         def load(tables: Tables) -> RunFacts:
             run = tables.runs.find(run_id)
             if run is None:
-                raise RunNotFoundError(
-                    f"No run {run_id[:_LONGEST]!r}.",
+                raise tables.runs.missing(
+                    run_id,
                     nearest=closest(run_id, tables.runs.recent_ids(_RECENT)),
                     hint=_hint(tables, run_id),
                 )

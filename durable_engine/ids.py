@@ -62,6 +62,11 @@ def is_ulid(text: str) -> bool:
     return True
 
 
+def ulid_ms(text: str) -> int:
+    """Return the time that is part of a well-formed ULID."""
+    return int(ULID.from_str(text).milliseconds)
+
+
 def _ulid(at_ms: int, entropy: bytes) -> str:
     return str(ULID(at_ms.to_bytes(6, "big") + entropy))
 

@@ -38,12 +38,12 @@ class Reception:
         transactions: Transactions,
         registry: Callable[[], Registry],
         *,
-        max_event_bytes: int,
+        max_bytes: int,
     ) -> None:
         self._clock = clock
         self._transactions = transactions
         self._registry = registry
-        self._max_bytes = max_event_bytes
+        self._max_bytes = max_bytes
 
     async def send(
         self,
@@ -173,6 +173,8 @@ def _ingest(
         started = existing_runs(tables, registry, event.id)
         missed = not_started(tables, event.id)
         return Settled(), EventReceipt(event=known, is_known=True, started=started, not_started=missed)
+    if tables.runs.started_by_key("", event.id, now_ms=now_ms) is not None:  # it was pruned meanwhile
+        return Settled(), EventReceipt(event=event, is_known=True)
     settled = Settlement(tables, registry, now_ms=now_ms).ingest(event, under=under)
     _prepare(tables, settled, under)
     receipt = _receipt(event, settled)

@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterator
 from typing import Final
 
 from durable_engine.clock import Clock
-from durable_engine.errors import RunNotFoundError
 from durable_engine.inspection import view_run
 from durable_engine.model.double import Double
 from durable_engine.model.event import Event, sent_ids
@@ -42,9 +41,7 @@ class Recordings:
 
 
 def _recording(tables: Tables, registry: Registry, run_id: str, now_ms: int) -> Recording:
-    stored = tables.runs.find(run_id)
-    if stored is None:
-        raise RunNotFoundError(f"No run {run_id!r}.")
+    stored = tables.runs.known(run_id)
     run = view_run(tables, registry, stored, now_ms=now_ms)
     children = tuple(_children(tables, registry, run, now_ms))
     given = (double for scope in (run.id, run.event.id) for double in tables.doubles.of_scope(scope))

@@ -6,7 +6,10 @@ import asyncio
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager
-from typing import Protocol
+from typing import Final, Protocol
+
+MUCH: Final = 256
+"""Changes after which it is worth a look how much there is of everything."""
 
 
 class Observer(Protocol):
@@ -35,6 +38,9 @@ class Signals:
     def __init__(self) -> None:
         self._work = asyncio.Event()
         self._idle = asyncio.Event()
+        self._changed = asyncio.Event()
+        self._much_changed = asyncio.Event()
+        self._changes = 0
         self._is_stopping = False
         self._watchers: dict[str, set[RunWatch]] = defaultdict(set)
         self._rests: dict[str, asyncio.Event] = {}
@@ -50,6 +56,19 @@ class Signals:
         if not self._is_stopping:
             self._idle.clear()
         self._work.set()
+        self._count_change()
+
+    async def changed(self, *, much: bool = False) -> None:
+        """Return when something was committed since the last return; `much`: when data may have grown."""
+        event = self._much_changed if much else self._changed
+        await event.wait()
+        event.clear()
+
+    def _count_change(self) -> None:
+        self._changes += 1
+        self._changed.set()
+        if self._changes % MUCH == 0:
+            self._much_changed.set()
 
     async def wait_for_work(self) -> None:
         """Return when work changed since the last return."""
@@ -87,6 +106,7 @@ class Signals:
     def runs_changed(self, run_ids: Collection[str]) -> None:
         """Tell who observes that these runs are otherwise now."""
         if run_ids:
+            self._count_change()
             for observer in list(self._observers.values()):
                 observer.runs_changed(run_ids)
 

@@ -27,6 +27,7 @@ from durable_engine import (
 )
 from durable_engine.model.recording import Recording
 from durable_engine.probing import Probing
+from durable_engine.pruning import Pruning
 from durable_engine.records import Records
 
 
@@ -196,6 +197,11 @@ class Backend(Protocol):
     @property
     def snapshots(self) -> Snapshots:
         """Keeps the whole state, and comes back to it."""
+        ...
+
+    @property
+    def pruning(self) -> Pruning:
+        """Knows how much is kept, and for how long."""
         ...
 
     def observe(self, observer: Observer) -> Callable[[], None]:

@@ -27,6 +27,7 @@ from mcp_server.options import (
     ACCESS_OPTIONS,
     DOCS_OPTIONS,
     OFFER_OPTIONS,
+    RETENTION_OPTIONS,
     read_offer,
     read_token,
     show_offer,
@@ -65,7 +66,8 @@ _OPTIONS: Final = (
         show_default=True,
         help="File that keeps events and runs.",
     ),
-    click.option("--in-memory", is_flag=True, help="Keep nothing after the end."),
+    click.option("--in-memory", is_flag=True, is_eager=True, help="Keep nothing after the end."),
+    *RETENTION_OPTIONS,
     click.option("--no-discovery", is_flag=True, help="Do not look for apps on the usual ports."),
     click.option("--no-poll", is_flag=True, help="Do not sync known apps again and again."),
     click.option(
@@ -198,6 +200,8 @@ def _serve_options(options: Mapping[str, Any]) -> ServeOptions:
             discovers=not options["no_discovery"],
             signing_key=options["signing_key"] or None,
             max_event_bytes=options["max_event_size"],
+            keep_runs_s=options["keep_runs"],
+            max_data_bytes=options["max_data_size"],
         )
     except ValidationError as error:
         raise click.UsageError(error.errors()[0]["msg"]) from None

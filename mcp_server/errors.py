@@ -30,6 +30,7 @@ WHAT_TO_DO: Final[Mapping[type[Exception], str]] = {
     engine.InvalidCronError: 'A schedule has five fields, as in "0 9 * * MON-FRI" (at 9:00 UTC on weekdays).',
     engine.NotFoundError: "Call list_functions to see what exists.",
     engine.RunNotFoundError: "Run ids are in the answers of send_event; list_runs finds them.",
+    engine.RunPrunedError: "list_runs shows the runs that are kept.",
     engine.EventNotFoundError: "Event ids are in the answers of send_event; list_events finds them.",
     engine.FunctionNotFoundError: "Call list_functions for the ids of all functions.",
     engine.AppNotFoundError: "Call list_functions for the synced apps.",

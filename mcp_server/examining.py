@@ -85,6 +85,7 @@ class Examiner:
             polls=settings.polls,
             docs_pages=pages,
             docs_error=fault,
+            kept=await self._backend.pruning.kept(),
             is_in_container=_CONTAINER_MARK.exists(),
         )
 

@@ -11,12 +11,15 @@ from typing import Any, Final
 import click
 from pydantic import SecretStr
 
-from durable_engine.errors import ConfigError
+from durable_engine.config import LEAST_DATA_BYTES
+from durable_engine.durations import parse_duration_ms
+from durable_engine.errors import ConfigError, InvalidDurationError
 from durable_engine.http_api.guard import name_and_port
 from durable_engine.http_api.token import AccessToken
 from mcp_server.config import ServerConfig, Toolset
 from mcp_server.nearest import did_you_mean
 from mcp_server.offer import TOOLSETS, OfferError, check_offer, count_tools, offered_names
+from mcp_server.sizes import reading_size, show_size
 
 _ALL: Final = "all"
 _ORIGIN: Final = re.compile(r"[a-z][a-z0-9+.-]*://[^/\s*@]+/?", re.IGNORECASE)
@@ -132,6 +135,59 @@ OFFER_OPTIONS: Final = (
     ),
 )
 """Which tools there are."""
+
+NONE: Final = "none"
+KEEP_RUNS: Final = "7d"
+"""A week: what ran before a weekend is there after it."""
+_LEAST_KEPT_MS: Final = 60_000
+_MOST_KEPT_MS: Final = 10 * 365 * 86_400_000
+_MOST_DATA_BYTES: Final = 1_024**4
+DATA_ON_DISK: Final = 1_024**3
+DATA_IN_MEMORY: Final = 64 * 1_024**2
+
+
+def _kept_s(_: click.Context, __: click.Parameter, text: str) -> float | None:
+    if text.strip().lower() == NONE:
+        return None
+    try:
+        kept_ms = parse_duration_ms(text)
+    except InvalidDurationError as fault:
+        raise click.BadParameter(str(fault)) from None
+    if not _LEAST_KEPT_MS <= kept_ms <= _MOST_KEPT_MS:
+        raise click.BadParameter(f"{text!r} is out of range; 1m to 3650d are allowed, or {NONE}.")
+    return kept_ms / 1_000
+
+
+def _data_bytes(context: click.Context, option: click.Parameter, text: str | None) -> int | None:
+    if text is None:
+        return DATA_IN_MEMORY if context.params.get("in_memory") else DATA_ON_DISK
+    if text.strip().lower() == NONE:
+        return None
+    return reading_size(LEAST_DATA_BYTES, _MOST_DATA_BYTES)(context, option, text)
+
+
+RETENTION_OPTIONS: Final = (
+    click.option(
+        "--keep-runs",
+        callback=_kept_s,
+        envvar="STEPCUE_KEEP_RUNS",
+        show_envvar=True,
+        metavar="TIME",
+        default=KEEP_RUNS,
+        show_default=True,
+        help=f"Prune ended runs that long after their end, such as 12h or 30d; {NONE} keeps them.",
+    ),
+    click.option(
+        "--max-data-size",
+        callback=_data_bytes,
+        envvar="STEPCUE_MAX_DATA_SIZE",
+        show_envvar=True,
+        metavar="SIZE",
+        show_default=f"{show_size(DATA_ON_DISK)}, in memory {show_size(DATA_IN_MEMORY)}",
+        help=f"Prune the oldest ended runs when all data takes more, such as 512MB; {NONE} for no limit.",
+    ),
+)
+"""How long the past is kept. They come behind `--in-memory`, on which a default depends."""
 
 TOKEN_OPTIONS: Final = (
     click.option(

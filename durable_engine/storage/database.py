@@ -24,6 +24,7 @@ from typing import Any, Final, TypeVar
 from filelock import FileLock, Timeout
 
 from durable_engine.errors import DataFileBusyError, EngineClosedError, StorageError
+from durable_engine.storage.pages import let_shrink
 from durable_engine.storage.schema import check, migrate
 from durable_engine.storage.tables import Tables
 
@@ -49,6 +50,7 @@ _PRAGMAS: Final = (
     "synchronous = NORMAL",
     "foreign_keys = ON",
     "temp_store = MEMORY",
+    "journal_size_limit = 16777216",  # the log of a burst does not stay
     "secure_delete = ON",  # keys of requests are deleted when their step ends; not all builds overwrite them
 )
 
@@ -307,6 +309,7 @@ def _connect(path: str) -> sqlite3.Connection:
 def _prepare(connection: sqlite3.Connection) -> None:
     connection.row_factory = sqlite3.Row
     check(connection)
+    let_shrink(connection)
     for pragma in _PRAGMAS:
         connection.execute(f"PRAGMA {pragma}")
     migrate(connection)

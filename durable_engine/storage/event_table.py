@@ -9,6 +9,7 @@ from typing import Any, Final
 from durable_engine.model.event import INTERNAL_PREFIX, Event, EventSender
 from durable_engine.model.json_value import parse_json, to_json
 from durable_engine.model.records import EventFilter
+from durable_engine.storage.retention_table import RetentionTable
 
 _INSERT: Final = """
 INSERT INTO event (id, name, payload, ts_ms, received_ms, source) VALUES (?, ?, ?, ?, ?, ?)
@@ -43,6 +44,7 @@ class EventTable:
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
+        self._retention = RetentionTable(connection)
 
     def insert(self, event: Event) -> bool:
         """Store an event; False when one with its id is there already."""
@@ -72,6 +74,9 @@ class EventTable:
         end: tuple[int, int] = (_ALWAYS_MS if wanted.until_ms is None else wanted.until_ms, 0)
         if after is not None:
             row = self._connection.execute(_POSITION, (after,)).fetchone()
+            pruned_ms = self._retention.pruned_ms(after) if row is None else None
+            if pruned_ms is not None:
+                row = (pruned_ms, 0)
             if row is None:
                 raise LookupError(after)
             end = min(end, (row[0], row[1]))

@@ -16,6 +16,7 @@ from typing import Any, Final, TypeAlias
 from durable_engine.model.json_value import to_json
 from durable_engine.model.records import RunFilter, RunMoment
 from durable_engine.model.status import RunStatus
+from durable_engine.storage.retention_table import RetentionTable
 
 _Position: TypeAlias = tuple[int, int]
 """Where a run is in a list: the milliseconds of the moment, and its row."""
@@ -63,6 +64,7 @@ class RunListTable:
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
+        self._retention = RetentionTable(connection)
 
     def ids(
         self, wanted: RunFilter, *, functions: Collection[str] | None, after: str | None, limit: int
@@ -70,7 +72,8 @@ class RunListTable:
         """Return up to `limit` ids in the order that the filter asks for.
 
         Raises:
-            LookupError: `after` is no run, or has not come to the moment that the filter is about.
+            LookupError: `after` is no run, or has not come to the moment that the filter is about. One that
+                was pruned since counts as of the time that is part of its id.
         """
         start: _Position = (wanted.from_ms or 0, 0)
         end: _Position = (_ALWAYS_MS if wanted.until_ms is None else wanted.until_ms, 0)
@@ -89,6 +92,8 @@ class RunListTable:
 
     def _position(self, run_id: str, moment: RunMoment) -> _Position:
         row = self._connection.execute(_MOMENTS, (run_id,)).fetchone()
+        if row is None and (pruned_ms := self._retention.pruned_ms(run_id)) is not None:
+            return pruned_ms, 0
         at_ms: int | None = None if row is None else row[f"{moment}_ms"]
         if at_ms is None:
             raise LookupError(run_id)

@@ -11,6 +11,7 @@ from durable_engine.ids import is_ulid
 from durable_engine.model.changes import RunEnd, RunMode
 from durable_engine.model.run import Run
 from durable_engine.model.status import RunStatus
+from durable_engine.storage.retention_table import RetentionTable, pruned_run
 
 _COLUMNS: Final = (
     "id, function_id, event_id, status, queued_ms, started_ms, ended_ms, output, error, "
@@ -43,7 +44,8 @@ UPDATE run SET status = 'RUNNING', started_ms = ?,
 WHERE id = ? AND status = 'QUEUED'
 """
 _END: Final = """
-UPDATE run SET status = ?, ended_ms = ?, output = ?, error = ?
+UPDATE run SET status = ?, ended_ms = ?, output = ?, error = ?,
+    ended_order = (SELECT coalesce(max(ended_order), 0) + 1 FROM run WHERE ended_order IS NOT NULL)
 WHERE id = ? AND (status = 'RUNNING' OR (status = 'QUEUED' AND ? = 'CANCELLED'))
 """
 _STALLED: Final = f"""
@@ -130,8 +132,16 @@ class RunTable:
         """
         run = self.find(text)
         if run is None:
-            raise RunNotFoundError(f"No run {text[:100]!r}.", hint="list_runs finds runs.")
+            raise self.missing(text)
         return run
+
+    def missing(self, text: str, *, nearest: Sequence[str] = (), hint: str = "") -> RunNotFoundError:
+        """Return the error that says that there is no such run, or that it was pruned."""
+        retention = RetentionTable(self._connection)
+        if retention.pruned_ms(text) is not None:
+            return pruned_run(text, retention.past())
+        hint = hint or "list_runs finds runs."
+        return RunNotFoundError(f"No run {text[:100]!r}.", nearest=nearest, hint=hint)
 
     def known_open(self, text: str) -> Run:
         """Return the run with an id that a caller gave, which has not ended.

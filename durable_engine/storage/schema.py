@@ -12,6 +12,7 @@ from typing import Final
 from durable_engine.errors import SchemaVersionError, StorageError
 from durable_engine.storage.version_4 import VERSION_4
 from durable_engine.storage.version_5 import VERSION_5
+from durable_engine.storage.version_6 import VERSION_6
 
 MIN_SQLITE: Final = (3, 37, 0)  # STRICT tables
 APPLICATION_ID: Final = 0x53746570
@@ -349,7 +350,7 @@ ALTER TABLE cancel_trigger ADD COLUMN match_key TEXT NOT NULL DEFAULT '';
 CREATE INDEX cancel_trigger_by_match ON cancel_trigger (event_name, match_path, match_key);
 """
 
-MIGRATIONS: Final = (_VERSION_1, _VERSION_2, _VERSION_3 + _VERSION_3_WAITS, VERSION_4, VERSION_5)
+MIGRATIONS: Final = (_VERSION_1, _VERSION_2, _VERSION_3 + _VERSION_3_WAITS, VERSION_4, VERSION_5, VERSION_6)
 """The script at position n takes a file from version n to n + 1; a published one is never edited."""
 
 

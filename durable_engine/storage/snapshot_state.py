@@ -13,6 +13,7 @@ from typing import Final
 from durable_engine.errors import SchemaVersionError, StorageError
 from durable_engine.model.event import HTTP_REQUEST
 from durable_engine.model.snapshot import SnapshotView, StateSummary
+from durable_engine.storage.pages import let_shrink
 from durable_engine.storage.schema import APPLICATION_ID, check, migrate
 from durable_engine.storage.setting_table import CLOCK_SHIFT_MS
 from durable_engine.storage.snapshot_store import SnapshotStore
@@ -28,6 +29,8 @@ _LEASES: Final = 2**32
 _NUMBERED: Final = ("queue_item", "double")
 _FENCE: Final = "UPDATE queue_item SET lease = ?"
 _SET_SEQUENCE: Final = "INSERT INTO sqlite_sequence (name, seq) VALUES (?, ?)"
+_AGE_ANEW: Final = "DELETE FROM retention_mark"
+"""What ended long ago was not brought back to be pruned at once."""
 # The request that began the run of a durable endpoint went on meanwhile, and what it reports is of another
 # past: the engine calls the endpoint itself.
 _TAKE_OVER: Final = """
@@ -77,6 +80,7 @@ def copy_whole(store: SnapshotStore, name: str, into: sqlite3.Connection) -> Non
             _times(source)
             source.backup(into)
         _check_pages(into)
+        let_shrink(into)
         migrate(into)
     except SchemaVersionError:
         raise SchemaVersionError(
@@ -94,6 +98,7 @@ def copy_whole(store: SnapshotStore, name: str, into: sqlite3.Connection) -> Non
 
 def copy_registry(live: sqlite3.Connection, into: sqlite3.Connection) -> None:
     """Give a new database the apps and functions that are known, none of them paused."""
+    let_shrink(into)
     migrate(into)
     known = Tables(live).registry
     functions = [function for function in known.functions() if not function.is_archived]
@@ -109,6 +114,7 @@ def make_ready(live: sqlite3.Connection, copy: sqlite3.Connection, *, now_ms: in
     settings.set_number(_RESTORES, restores)
     settings.set_number(CLOCK_SHIFT_MS, now_ms - wall_ms)
     copy.execute(_FENCE, (restores * _LEASES,))
+    copy.execute(_AGE_ANEW)
     copy.execute(_TAKE_OVER, {"now_ms": now_ms, "name": HTTP_REQUEST})
     for table in _NUMBERED:
         number = max(_sequence(live, table), _sequence(copy, table))

@@ -20,9 +20,12 @@ from durable_engine.storage.effect_table import EffectTable
 from durable_engine.storage.event_table import EventTable
 from durable_engine.storage.history_table import HistoryTable
 from durable_engine.storage.lane_table import LaneTable
+from durable_engine.storage.pages import Pages
 from durable_engine.storage.pause_table import PauseTable
+from durable_engine.storage.pruning_table import PruningTable
 from durable_engine.storage.queue_table import QueueTable
 from durable_engine.storage.registry_table import RegistryTable
+from durable_engine.storage.retention_table import RetentionTable
 from durable_engine.storage.run_list_table import RunListTable
 from durable_engine.storage.run_table import RunTable
 from durable_engine.storage.setting_table import SettingTable
@@ -50,6 +53,9 @@ class Tables:
         self.settings = SettingTable(connection)
         self.doubles = DoubleTable(connection)
         self.effects = EffectTable(connection)
+        self.retention = RetentionTable(connection)
+        self.pruning = PruningTable(connection)
+        self.pages = Pages(connection)
 
     @contextmanager
     def all_or_nothing(self) -> Iterator[None]:

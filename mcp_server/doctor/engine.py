@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import UTC, datetime
 
 from durable_engine.durations import format_duration
+from durable_engine.model.retention import Kept
 from mcp_server.clean import one_line
 from mcp_server.doctor.check import Check, ok, problem, warning
 from mcp_server.doctor.endpoint import WILDCARDS
@@ -29,6 +31,8 @@ def engine_checks(facts: Facts) -> Iterator[Check]:
             "reset_engine begins anew with the real time; otherwise nothing needs to be done.",
         )
     yield _docs(facts.engine)
+    if facts.engine.kept is not None:
+        yield _data(facts.engine.kept)
 
 
 def _engine(engine: EngineFacts) -> Check:
@@ -40,6 +44,34 @@ def _engine(engine: EngineFacts) -> Check:
         f"Stepcue {engine.version} listens on {where if engine.host in WILDCARDS else engine.origin}, {key}, "
         f"and keeps its data {kept}.",
     )
+
+
+def _data(kept: Kept) -> Check:
+    limits, rules = kept.limits, []
+    if limits.keep_ms is not None:
+        rules.append(f"{format_duration(limits.keep_ms)} after their end")
+    if limits.max_bytes is not None:
+        rules.append(f"when all data takes more than {_megabytes(limits.max_bytes)}, the oldest first")
+    rule = f"Ended runs are pruned {', and '.join(rules)}" if rules else "No run is ever pruned"
+    gone = f", {kept.pruned} so far, the last ones at {_day(kept.pruned_ms)}" if kept.pruned_ms else ""
+    oldest = f", the oldest run is of {_day(kept.oldest_ms)}" if kept.oldest_ms is not None else ""
+    found = f"All data takes {_megabytes(kept.used_bytes)}{oldest}. {rule}{gone}."
+    if limits.max_bytes is not None and kept.used_bytes > limits.max_bytes:
+        return warning(
+            "data",
+            found,
+            "What is left belongs to open runs, or ended just now: cancel runs that nobody needs, or start "
+            "Stepcue with a larger --max-data-size.",
+        )
+    return ok("data", found)
+
+
+def _megabytes(size: int) -> str:
+    return f"{size / 1_024**2:.1f} MB"
+
+
+def _day(ms: int) -> str:
+    return f"{datetime.fromtimestamp(ms / 1_000, UTC):%Y-%m-%d %H:%M} UTC"
 
 
 def _docs(engine: EngineFacts) -> Check:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from durable_engine import AppView, Function, Inventory
+from durable_engine.model.retention import Kept
 from durable_engine.probing import Probe
 
 
@@ -23,6 +24,7 @@ class EngineFacts:
     polls: bool
     docs_pages: int | None
     docs_error: str | None = None
+    kept: Kept | None = None
     is_in_container: bool = False
 
 

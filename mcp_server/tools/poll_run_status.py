@@ -12,12 +12,12 @@ from mcp.types import CallToolResult
 from pydantic import Field
 
 from durable_engine import RunView
-from durable_engine.errors import RunNotFoundError
+from durable_engine.errors import RunNotFoundError, RunPrunedError
 from mcp_server.arguments import Timeout
 from mcp_server.backend import Backend
 from mcp_server.clean import one_line
 from mcp_server.config import ServerConfig
-from mcp_server.errors import as_tool_errors
+from mcp_server.errors import as_tool_errors, describe
 from mcp_server.kinds import READ_ONLY
 from mcp_server.render.polls import poll_answer
 from mcp_server.render.sentences import event_hint
@@ -98,6 +98,10 @@ async def _complete(
             continue
         try:
             runs[run_id] = await backend.get_run(run_id)
+        except RunPrunedError as error:
+            if len(ids) == 1:
+                raise ToolError(describe(error)) from error
+            unknown.append(UnknownRun(run_id=run_id))
         except RunNotFoundError as error:
             unknown.append(
                 UnknownRun(run_id=one_line(run_id, 64), nearest=list(error.nearest[:_MAX_NEAREST]) or None)

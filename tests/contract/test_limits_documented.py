@@ -23,6 +23,7 @@ from durable_engine import (
     time_control,
 )
 from durable_engine.doubles import checks
+from durable_engine.durations import parse_duration_ms
 from durable_engine.flow_control import batching, priority
 from durable_engine.gateway import faults
 from durable_engine.http_api import bodies
@@ -30,11 +31,11 @@ from durable_engine.http_api import endpoints as endpoint_routes
 from durable_engine.http_api.v1 import events as events_v1
 from durable_engine.http_api.v2 import run_fields
 from durable_engine.lifecycle import decide, ops, waits
-from durable_engine.model import double, snapshot
+from durable_engine.model import double, retention, snapshot
 from durable_engine.scenarios import document, matrix
 from durable_engine.schedules import schedule
 from durable_engine.sdk import client, flow_config, function_config, registration
-from mcp_server import arguments, strict
+from mcp_server import arguments, options, strict
 from mcp_server.render import budget, run_detail
 from mcp_server.testing import files
 from mcp_server.tools import poll_run_status
@@ -120,6 +121,11 @@ LIMITS = {
     "size of a test file": mib(files.MAX_FILE_BYTES),
     "cells of one `run_fault_matrix`": str(matrix.MAX_CELLS),
     "snapshots": str(snapshot.MAX_SNAPSHOTS),
+    "time for which ended runs are kept": f"{span(parse_duration_ms(options.KEEP_RUNS))}, or what",
+    "size of all data": (
+        f"{options.DATA_ON_DISK // KB**3} GB, in memory {options.DATA_IN_MEMORY // KB**2} MB, or what"
+    ),
+    "ended runs that are kept in any case": str(retention.KEPT_IN_ANY_CASE),
     "waiting in one tool call": f"{arguments.MAX_WAIT_S} seconds",
     "waiting for the response of a durable endpoint": span(endpoint_routes.OUTPUT_WAIT_S * SECOND),
     "silence of an app before its durable endpoint is called again": span(endpoints.SILENCE_MS),

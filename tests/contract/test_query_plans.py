@@ -39,8 +39,11 @@ def _statements() -> Iterator[tuple[str, str]]:
             continue
         names = vars(importlib.import_module(f"{storage.__name__}.{module.name}"))
         for name, value in names.items():
-            if name.isupper() and isinstance(value, str) and _STATEMENT.match(value):
-                yield f"{module.name}.{name}", value.replace("%s", "?, ?")
+            several = value if isinstance(value, tuple) else (value,)
+            for number, sql in enumerate(several):
+                if name.isupper() and isinstance(sql, str) and _STATEMENT.match(sql):
+                    suffix = f"[{number}]" if several is value else ""
+                    yield f"{module.name}.{name}{suffix}", sql.replace("%s", "?, ?")
 
 
 STATEMENTS = dict(_statements())

@@ -30,7 +30,14 @@ VARIABLE = re.compile(r"(?:STEPCUE|INNGEST|XDG)_[A-Z_]+|CODEX_HOME|APPDATA|PORT"
 CONFIGURATION = text_of("reference/configuration")
 PLUGIN = text_of("reference/pytest-plugin")
 OPTIONS = [option for option in main.commands["dev"].params if isinstance(option, click.Option)]
-UNSAID = ("none", "off", "loopback names and `--host`", "pages of allowed hosts", "all of the toolsets")
+UNSAID = (
+    "none",
+    "off",
+    "loopback names and `--host`",
+    "pages of allowed hosts",
+    "all of the toolsets",
+    "1GB, in memory 64MB",
+)
 """What stands for no default."""
 TABLES: dict[str, type[BaseModel]] = {
     "fields-of-a-test": document.ScenarioDocument,

@@ -96,14 +96,18 @@ async def lab(
     signing_key: str | None = None,
     syncs: bool = True,
     wrap: Callable[[ASGIApp], ASGIApp] = lambda app: app,
+    **settings: Any,
 ) -> AsyncIterator[Lab]:
-    """Serve `functions` with the real SDK and run an engine on them; `wrap` puts middleware around."""
+    """Serve `functions` with the real SDK and run an engine on them; `wrap` puts middleware around.
+
+    `settings` are more of the engine's.
+    """
     app = fastapi.FastAPI()
     inngest.fast_api.serve(app, client, functions)
     network = Network(wrap(app))
     # The Python SDK turns a sleep into a date of its own, real clock: start the engine's clock there.
     clock = clock or ManualClock(wall_ms())
-    config = EngineConfig(data_file=data_file, signing_key=signing_key)
+    config = EngineConfig(data_file=data_file, signing_key=signing_key, **settings)
     async with await Engine.open(
         config, clock=clock, client=SDKClient(network, signing_key=signing_key)
     ) as engine:

@@ -22,7 +22,7 @@ from durable_engine.model.function import Function
 
 USER, ALL = "event.data.u", '"all"'
 NAMES = ("one", "two")
-MOVES = ("send", "send", "send", "take", "take one", "answer", "answer", "answer", "lose", "cancel")
+MOVES = ("send", "send", "send", "take", "take one", "answer", "answer", "answer", "lose", "cancel", "forget")
 _MOST_RUNS = 25
 Group: TypeAlias = tuple[str, ...]
 
@@ -100,6 +100,8 @@ class FlowDrive(Drive):
                 self.sync(pick)
             case "pause" | "resume":
                 self.pause(NAMES[pick % 2], is_paused=move == "pause")
+            case "forget":
+                self.world.forget_lanes()
             case "wait":
                 self.world.now_ms += pick * 457
             case "send":

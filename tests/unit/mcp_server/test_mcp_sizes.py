@@ -38,17 +38,19 @@ def test_a_size_is_a_number_with_a_unit_or_plain_bytes(text, size):
     assert read(text) == size
 
 
-@pytest.mark.parametrize("text", ["", "MB", "big", "-1MB", "1e6", "5GB", "1,5MB", "3MBs", "٣MB", "1" * 13])
+@pytest.mark.parametrize("text", ["", "MB", "big", "-1MB", "1e6", "5TB", "1,5MB", "3MBs", "٣MB", "1" * 13])
 def test_what_is_no_size_is_refused_with_what_is_allowed(text):
     assert f"{text!r} is not a size; 256KB to 3MB are allowed, such as 512KB." in read(text)
 
 
-@pytest.mark.parametrize("text", ["0", "255KB", "262143", "3.001MB", "4MB", "999999999999"])
+@pytest.mark.parametrize("text", ["0", "255KB", "262143", "3.001MB", "4MB", "5GB", "999999999999"])
 def test_a_size_out_of_bounds_is_refused_with_what_is_allowed(text):
     assert f"{text!r} is out of range; 256KB to 3MB are allowed" in read(text)
 
 
-@pytest.mark.parametrize(("size", "text"), [(3 * MB, "3MB"), (512 * KB, "512KB"), (1_000, "1000B")])
+@pytest.mark.parametrize(
+    ("size", "text"), [(3 * MB, "3MB"), (512 * KB, "512KB"), (2 * 1_024 * MB, "2GB"), (1_000, "1000B")]
+)
 def test_a_size_is_shown_in_the_largest_unit_that_leaves_no_rest(size, text):
     assert show_size(size) == text
 
