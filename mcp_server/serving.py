@@ -26,12 +26,18 @@ from docs_index import DocsIndex, library_layout
 from durable_engine import Engine, EngineConfig, build_app
 from durable_engine.errors import ConfigError
 from durable_engine.http_api.token import AccessToken
+from durable_engine.patience import first_of
 from mcp_server.attach import serve_stdio
 from mcp_server.config import ServerConfig
 from mcp_server.http import MCP_PATH, MCP_PATHS, mount_mcp
 from mcp_server.server import build_server
 
 _GRACE_S: Final = 1
+"""For requests that are open when the server stops."""
+_CALLS_GRACE_S: Final = 3.0
+"""For calls to apps that are open when a signal comes."""
+_STDIN_GRACE_S: Final = 1.5
+"""For those that are open when stdin closes: assistants send SIGTERM, some SIGKILL, after two seconds."""
 _LOOPBACK_NAMES: Final = frozenset({"127.0.0.1", "localhost"})
 _OPEN_TO_OTHERS: Final = (
     "Whoever reaches this address can start functions and read every run: ask for a token with "
@@ -65,9 +71,10 @@ async def serve(options: ServeOptions, *, on_ready: Callable[[str], None]) -> No
         StorageError: the data file cannot be used.
     """
     async with _running(options, open_docs(options)) as (engine, config, server):
-        with _stopping_on_signals(engine, server):
+        with _signals() as stop:
             on_ready(config.engine_url)
-            await server.ended.wait()
+            await first_of([server.ended.wait(), stop.asked.wait()])
+            await _wind_down(engine, stop, _CALLS_GRACE_S)
 
 
 async def serve_with_stdio(options: ServeOptions) -> None:
@@ -75,11 +82,9 @@ async def serve_with_stdio(options: ServeOptions) -> None:
     docs = open_docs(options)
     async with _running(options, docs) as (engine, config, server):
         stdio = asyncio.create_task(serve_stdio(build_server(engine, docs, config=config)))
-        ended = asyncio.create_task(server.ended.wait())
-        with _stopping_on_signals(engine, server):
-            await asyncio.wait({stdio, ended}, return_when=asyncio.FIRST_COMPLETED)
-        engine.release_waiters()
-        ended.cancel()
+        with _signals() as stop:
+            await first_of([asyncio.wait({stdio}), server.ended.wait(), stop.asked.wait()])
+            await _wind_down(engine, stop, _CALLS_GRACE_S if stop.asked.is_set() else _STDIN_GRACE_S)
     if not stdio.done():
         # A thread of the SDK reads stdin, and nothing but a line or its close would end that.
         logging.shutdown()
@@ -192,7 +197,8 @@ def _prepare_folder(data_file: Path | None) -> None:
         return
     ignore = data_file.parent / ".gitignore"
     with contextlib.suppress(OSError):  # the engine says what is wrong with the folder
-        data_file.parent.mkdir(parents=True, exist_ok=True)
+        data_file.parent.parent.mkdir(parents=True, exist_ok=True)
+        data_file.parent.mkdir(mode=0o700, exist_ok=True)
         if not ignore.exists():
             ignore.write_text("*\n", encoding="utf-8")
 
@@ -219,7 +225,7 @@ class _HTTPServer(uvicorn.Server):
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
-        """Leave signals to `_stopping_on_signals`: uvicorn would raise them again in our loop."""
+        """Leave signals to `_signals`: uvicorn would raise them again in our loop."""
         yield
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
@@ -263,24 +269,43 @@ def _is_no_cancelled_stream(record: logging.LogRecord) -> bool:
     )
 
 
+class _Stop:
+    """What signals ask for: the first to stop, the next to wait for nothing."""
+
+    def __init__(self) -> None:
+        self.asked = asyncio.Event()
+        self.hurried = asyncio.Event()
+
+    def ask(self) -> None:
+        """Take one more signal."""
+        (self.hurried if self.asked.is_set() else self.asked).set()
+
+
 @contextmanager
-def _stopping_on_signals(engine: Engine, server: uvicorn.Server) -> Iterator[None]:
-    """Stop on SIGINT or SIGTERM; more of them change nothing, as stopping is quick."""
-    loop = asyncio.get_running_loop()
-
-    def stop() -> None:
-        engine.release_waiters()
-        server.should_exit = True
-
+def _signals() -> Iterator[_Stop]:
+    """Take SIGINT and SIGTERM while entered."""
+    loop, stop = asyncio.get_running_loop(), _Stop()
     names = (signal.SIGINT, signal.SIGTERM)
     for name in names:
         try:
-            loop.add_signal_handler(name, stop)
+            loop.add_signal_handler(name, stop.ask)
         except NotImplementedError:  # Windows
-            signal.signal(name, lambda *_: loop.call_soon_threadsafe(stop))
+            signal.signal(name, lambda *_: loop.call_soon_threadsafe(stop.ask))
     try:
-        yield
+        yield stop
     finally:
         for name in names:
             with contextlib.suppress(NotImplementedError):
                 loop.remove_signal_handler(name)
+
+
+async def _wind_down(engine: Engine, stop: _Stop, grace_s: float) -> None:
+    """Let calls end that are open, while everything is still served; who waits is answered at once."""
+    if engine.open_calls:
+        logger.info(
+            "stopping: %d open calls to apps have %g s to end; press Ctrl-C again to stop at once",
+            engine.open_calls,
+            grace_s,
+        )
+    stop.asked.set()  # whatever ended it, a signal from now on is one more
+    await first_of([engine.wind_down(grace_s), stop.hurried.wait()])

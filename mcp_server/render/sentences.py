@@ -48,8 +48,12 @@ def run_next(run: RunView, *, origin: str = "") -> str | None:
     """
     if run.status is RunStatus.FAILED:
         return f"{failed_next(run)} {_explain(run)} names the cause."
-    if run.status.is_terminal:
-        return None
+    return None if run.status.is_terminal else _open_next(run, origin)
+
+
+def _open_next(run: RunView, origin: str) -> str:
+    if run.is_engine_stopping:
+        return f"Stepcue is stopping. All is kept, and goes on once it is started again; then {_poll(run)}"
     for wait in waits_of(run):
         if wait.kind == "event" and wait.event_name:
             return _send_awaited(run, wait)

@@ -28,7 +28,7 @@ from durable_engine.model.step import Step
 from durable_engine.placing import place_anew
 from durable_engine.registry import Registry
 from durable_engine.settle import Settled, Settlement
-from durable_engine.storage.database import _connect
+from durable_engine.storage.data_file import open_database
 from durable_engine.storage.tables import Tables
 from durable_engine.timers import fire_timer
 
@@ -85,7 +85,7 @@ class World:
     def __init__(self, *functions: Function) -> None:
         functions = functions or (a_function(),)
         self.now_ms = NOW_MS
-        self.connection = _connect(":memory:")
+        self.connection = open_database(":memory:")
         weakref.finalize(self, self.connection.close)
         self.tables = Tables(self.connection)
         self.registry = Registry([an_app()], functions)
