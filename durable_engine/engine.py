@@ -6,7 +6,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import Final, Self
+from typing import Any, Final, Self
 
 from durable_engine.clock import Clock, RealClock
 from durable_engine.config import EngineConfig
@@ -183,7 +183,7 @@ class Engine:
         fault = self._database.outage.fault
         if left:
             why = "" if fault is None else f", as what was answered could not be stored: {fault}"
-            logger.info("handed back %d open calls; the next start makes them again%s", left, why)
+            logger.info("handed back %d open call(s); the next start makes them again%s", left, why)
         await self._client.close()
         await self._gateway.close()
         await self._database.close()
@@ -372,16 +372,17 @@ class Engine:
         return app is not None
 
     async def _view_runs(self, run_ids: Sequence[str]) -> dict[str, RunView]:
-        now_ms, shift_ms = self._clock.now_ms(), self.time.shift_ms
-        is_stopping = self._signals.is_stopping
+        now_ms = self._clock.now_ms()
+        around: dict[str, Any] = {
+            "clock_shift_ms": self.time.shift_ms,
+            "is_engine_stopping": self._signals.is_stopping,
+            "storage_fault": self._database.outage.fault,
+        }
 
         def load(tables: Tables) -> dict[str, RunView]:
             runs = filter(None, map(tables.runs.find, run_ids))
             views = (view_run(tables, self._registry(), run, now_ms=now_ms) for run in runs)
-            return {
-                view.id: replace(view, clock_shift_ms=shift_ms, is_engine_stopping=is_stopping)
-                for view in views
-            }
+            return {view.id: replace(view, **around) for view in views}
 
         return await self._database.read(load)
 

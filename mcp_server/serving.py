@@ -7,7 +7,6 @@ import contextlib
 import errno
 import logging
 import os
-import signal
 import socket
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
@@ -31,12 +30,13 @@ from mcp_server.attach import serve_stdio
 from mcp_server.config import ServerConfig
 from mcp_server.http import MCP_PATH, MCP_PATHS, mount_mcp
 from mcp_server.server import build_server
+from mcp_server.stopping import Stop, taking_signals
 
 _GRACE_S: Final = 1
 """For requests that are open when the server stops."""
 _CALLS_GRACE_S: Final = 3.0
 """For calls to apps that are open when a signal comes."""
-_STDIN_GRACE_S: Final = 1.5
+_STDIN_GRACE_S: Final = 1.0
 """For those that are open when stdin closes: assistants send SIGTERM, some SIGKILL, after two seconds."""
 _LOOPBACK_NAMES: Final = frozenset({"127.0.0.1", "localhost"})
 _OPEN_TO_OTHERS: Final = (
@@ -70,8 +70,8 @@ async def serve(options: ServeOptions, *, on_ready: Callable[[str], None]) -> No
         ConfigError: the port, the address or the token cannot be used.
         StorageError: the data file cannot be used.
     """
-    async with _running(options, open_docs(options)) as (engine, config, server):
-        with _signals() as stop:
+    with taking_signals() as stop:
+        async with _running(options, open_docs(options)) as (engine, config, server):
             on_ready(config.engine_url)
             await first_of([server.ended.wait(), stop.asked.wait()])
             await _wind_down(engine, stop, _CALLS_GRACE_S)
@@ -80,9 +80,9 @@ async def serve(options: ServeOptions, *, on_ready: Callable[[str], None]) -> No
 async def serve_with_stdio(options: ServeOptions) -> None:
     """Serve over HTTP, and MCP over stdio, until stdin closes or a signal comes; raises as `serve`."""
     docs = open_docs(options)
-    async with _running(options, docs) as (engine, config, server):
-        stdio = asyncio.create_task(serve_stdio(build_server(engine, docs, config=config)))
-        with _signals() as stop:
+    with taking_signals() as stop:
+        async with _running(options, docs) as (engine, config, server):
+            stdio = asyncio.create_task(serve_stdio(build_server(engine, docs, config=config)))
             await first_of([asyncio.wait({stdio}), server.ended.wait(), stop.asked.wait()])
             await _wind_down(engine, stop, _CALLS_GRACE_S if stop.asked.is_set() else _STDIN_GRACE_S)
     if not stdio.done():
@@ -225,7 +225,7 @@ class _HTTPServer(uvicorn.Server):
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
-        """Leave signals to `_signals`: uvicorn would raise them again in our loop."""
+        """Leave signals to `taking_signals`: uvicorn would raise them again in our loop."""
         yield
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
@@ -269,43 +269,11 @@ def _is_no_cancelled_stream(record: logging.LogRecord) -> bool:
     )
 
 
-class _Stop:
-    """What signals ask for: the first to stop, the next to wait for nothing."""
-
-    def __init__(self) -> None:
-        self.asked = asyncio.Event()
-        self.hurried = asyncio.Event()
-
-    def ask(self) -> None:
-        """Take one more signal."""
-        (self.hurried if self.asked.is_set() else self.asked).set()
-
-
-@contextmanager
-def _signals() -> Iterator[_Stop]:
-    """Take SIGINT and SIGTERM while entered."""
-    loop, stop = asyncio.get_running_loop(), _Stop()
-    names = (signal.SIGINT, signal.SIGTERM)
-    for name in names:
-        try:
-            loop.add_signal_handler(name, stop.ask)
-        except NotImplementedError:  # Windows
-            signal.signal(name, lambda *_: loop.call_soon_threadsafe(stop.ask))
-    try:
-        yield stop
-    finally:
-        for name in names:
-            with contextlib.suppress(NotImplementedError):
-                loop.remove_signal_handler(name)
-
-
-async def _wind_down(engine: Engine, stop: _Stop, grace_s: float) -> None:
+async def _wind_down(engine: Engine, stop: Stop, grace_s: float) -> None:
     """Let calls end that are open, while everything is still served; who waits is answered at once."""
-    if engine.open_calls:
-        logger.info(
-            "stopping: %d open calls to apps have %g s to end; press Ctrl-C again to stop at once",
-            engine.open_calls,
-            grace_s,
-        )
+    count = engine.open_calls
+    if count:
+        calls = "1 open call to an app has" if count == 1 else f"{count} open calls to apps have"
+        logger.info("stopping: %s %g s to end; Ctrl-C again stops at once", calls, grace_s)
     stop.asked.set()  # whatever ended it, a signal from now on is one more
     await first_of([engine.wind_down(grace_s), stop.hurried.wait()])

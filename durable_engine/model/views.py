@@ -157,6 +157,8 @@ class RunView:
     """How much of its time was skipped, so that its times are that much ahead of real ones."""
     clock_shift_ms: int = field(default=0, compare=False)
     is_engine_stopping: bool = field(default=False, compare=False)
+    storage_fault: StorageError | None = field(default=None, compare=False)
+    """What keeps the engine from storing how the run goes on."""
     """How far the engine's clock is ahead of the real one, because somebody has moved it."""
     doubles: tuple[DoubleUse, ...] = ()
     """Each use of a mock or a fault in this run, in order."""
