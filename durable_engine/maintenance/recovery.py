@@ -23,9 +23,9 @@ class Recovery:
         self._signals = signals
 
     async def run(self) -> None:
-        """Watch until cancelled."""
+        """Watch until cancelled, or until there is damage, which does not go away."""
         outage = self._database.outage
-        while True:
+        while outage.damage is None:
             await outage.begun()
             await self._clock.patience(_RETRY_S)
             count = outage.met_count

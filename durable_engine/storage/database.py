@@ -219,6 +219,8 @@ class Database:
     async def transact(self, work: Callable[[Tables], T]) -> T:
         """Run `work` in a transaction; it is committed when this returns, undone when it raises."""
         await self.ready()
+        if self.outage.damage is not None:
+            raise copy(self.outage.damage)
         return await self._writer.submit(work)
 
     async def read(self, work: Callable[[Tables], T]) -> T:

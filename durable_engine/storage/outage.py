@@ -25,10 +25,14 @@ class Outage:
         self.met_count += 1
         if self.fault is None or type(self.fault) is not type(fault):
             logger.error("%s %s", fault, fault.hint)
-        # Damage stays until somebody mends it, whatever else is met or can be written meanwhile.
-        if not isinstance(self.fault, DataFileDamagedError):
+        if self.damage is None:
             self.fault = fault
         self._begun.set()
+
+    @property
+    def damage(self) -> DataFileDamagedError | None:
+        """What damage was met. It stays until somebody mends the file, and nothing more is written to it."""
+        return self.fault if isinstance(self.fault, DataFileDamagedError) else None
 
     async def begun(self) -> None:
         """Return when there is a fault."""
@@ -46,6 +50,6 @@ class Outage:
     def end(self) -> None:
         """Note that what could not be stored could be stored now."""
         self._begun.clear()
-        if self.fault is not None and not isinstance(self.fault, DataFileDamagedError):
+        if self.fault is not None and self.damage is None:
             self.fault = None
             logger.warning("the data file can be used again; all goes on")

@@ -55,8 +55,8 @@ def _open_next(run: RunView, origin: str) -> str | None:
     if run.is_engine_stopping:
         return f"Stepcue is stopping. All is kept, and goes on once it is started again; then {_poll(run)}"
     if run.storage_fault is not None:
-        fault = f"{one_line(str(run.storage_fault), 400)} {run.storage_fault.hint}".rstrip()
-        return f"Nothing can be stored at the moment, so no run goes on. {fault} Then {_poll(run)}"
+        why = f"{one_line(str(run.storage_fault), 400)} {run.storage_fault.hint}".rstrip()
+        return f"Nothing can be stored at the moment, so no run goes on. {why} Then {_poll(run)}"
     for wait in waits_of(run):
         if wait.kind == "event" and wait.event_name:
             return _send_awaited(run, wait)

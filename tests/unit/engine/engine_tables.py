@@ -12,7 +12,6 @@ from durable_engine.answers import commit_answer, commit_checkpoint
 from durable_engine.appointments import keep_due
 from durable_engine.cancelling import cancellation
 from durable_engine.crons import plan_crons
-from durable_engine.engine import _take_back
 from durable_engine.executor import Work, next_due_ms, take_due
 from durable_engine.ids import new_ulid, uuid_for
 from durable_engine.lifecycle.resume import signal_arrived
@@ -230,7 +229,7 @@ class World:
     def crash(self) -> None:
         """Lose all calls that are open, and do what opening the data file again does."""
         self._calls.clear()
-        self._do(lambda: _take_back(self.tables))
+        self._do(self.tables.take_back)
 
     def advance_to_next(self) -> bool:
         """Move the clock to the next due time; False when there is none."""
