@@ -15,7 +15,7 @@ from typing import Final
 
 from durable_engine.appointments import keep_due
 from durable_engine.clock import Clock
-from durable_engine.errors import EngineClosedError
+from durable_engine.errors import EngineClosedError, StorageError
 from durable_engine.executor import Executor, Work, next_due_ms, take_due
 from durable_engine.registry import Registry
 from durable_engine.settle import Settled, repair_stalled
@@ -60,6 +60,8 @@ class Dispatcher:
                 due_ms = await self.run_once()
             except EngineClosedError:
                 return
+            except StorageError:  # said where it was met
+                due_ms = self._clock.now_ms() + _RETRY_MS
             except Exception:
                 logger.exception("cannot take work from the queue; trying again soon")
                 due_ms = self._clock.now_ms() + _RETRY_MS
@@ -80,15 +82,27 @@ class Dispatcher:
             try:
                 yield
             finally:
-                self._executor.goes_on = True
+                self._executor.goes_on = not self._is_stopping
                 self._signals.work_changed()
 
+    @property
+    def open_count(self) -> int:
+        """How many items are being worked on."""
+        return len(self._open)
+
+    def take_no_more(self) -> None:
+        """Start nothing any more; what is open goes on."""
+        self._is_stopping = True
+        self._executor.goes_on = False
+
     async def no_calls(self) -> None:
-        """Return when no call is open; for whoever holds the dispatcher."""
+        """Return when no call is open; for whoever holds the dispatcher, or has stopped it."""
         while self._open:
             await asyncio.wait(set(self._open))
 
     async def _take(self) -> int | None:
+        if self._is_stopping:
+            return None
         now_ms = self._clock.now_ms()
         free = MAX_OPEN_CALLS - len(self._open)
         # With all slots taken calls wait, and each call that ends takes the next one itself. Timers never
@@ -120,7 +134,7 @@ class Dispatcher:
 
         What a finished call took next is not started any more; the next start finds it.
         """
-        self._is_stopping = True
+        self.take_no_more()
         if self._open:
             await asyncio.wait(self._open, timeout=patience_s)
         left = list(self._open)

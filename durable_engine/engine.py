@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any, Final, Self
@@ -15,6 +15,7 @@ from durable_engine.control import RunControl
 from durable_engine.covering import Covering
 from durable_engine.dispatcher import Dispatcher
 from durable_engine.doubling import Doubling
+from durable_engine.duties import Duties
 from durable_engine.endpoints import Endpoints
 from durable_engine.errors import InvalidFunctionError, RunNotFoundError
 from durable_engine.executor import Executor
@@ -24,6 +25,7 @@ from durable_engine.gateway.client import GatewayClient
 from durable_engine.inspection import view_run
 from durable_engine.maintenance.app_sync import AppSync
 from durable_engine.maintenance.discovery import Discovery
+from durable_engine.maintenance.recovery import Recovery
 from durable_engine.model.appointment import AppointmentKind
 from durable_engine.model.double import NewDouble
 from durable_engine.model.event import EventReceipt, NewEvent
@@ -31,6 +33,7 @@ from durable_engine.model.function import Function
 from durable_engine.model.json_value import JSONValue
 from durable_engine.model.plan import AS_USUAL, Conditions
 from durable_engine.model.views import Inventory, RunView
+from durable_engine.patience import first_of
 from durable_engine.pausing import Pausing
 from durable_engine.probing import Probing
 from durable_engine.pruning import Pruning, limits_of
@@ -112,7 +115,7 @@ class Engine:
         """Looks at who answers at an address."""
         self.pruning = Pruning(database, clock, signals, limits_of(config))
         """Deletes ended runs that are old or too many."""
-        self._duties: list[asyncio.Task[None]] = []
+        self._duties = Duties()
 
     @classmethod
     async def open(
@@ -127,18 +130,23 @@ class Engine:
         key = config.signing_key.get_secret_value() if config.signing_key else None
         client = client or SDKClient(signing_key=key)
         database = await Database.open(config.data_file)
-        engine = cls(config, database, clock or RealClock(), client)
-        released = await database.transact(_take_back)
-        if released:
-            logger.info("took back %d calls that were open when the engine stopped", released)
-        await engine.time.restore()
-        await engine._keeper.load()
-        # Each is looked at, as after any change, in case it was left with nothing to do.
-        await engine._transactions.commit(lambda tables, *_: Settled(resumed=tables.runs.open_ids()))
+        try:
+            engine = cls(config, database, clock or RealClock(), client)
+            released = await database.transact(Tables.take_back)
+            if released:
+                logger.info("took back %d calls that were open when the engine stopped", released)
+            await engine.time.restore()
+            await engine._keeper.load()
+            # Each is looked at, as after any change, in case it was left with nothing to do.
+            await engine._transactions.commit(lambda tables, *_: Settled(resumed=tables.runs.open_ids()))
+        except BaseException:
+            await database.close()
+            raise
         # The first expression loads the grammar; no event should wait for that.
-        engine._start(asyncio.to_thread(_warm_up))
-        engine._start(engine._dispatcher.run())
-        engine._start(engine.pruning.run())
+        engine._duties.start(asyncio.to_thread(compile_expression, "true"))
+        engine._duties.start(engine._dispatcher.run())
+        engine._duties.start(Recovery(database, engine._clock, engine._signals).run())
+        engine._duties.start(engine.pruning.run())
         return engine
 
     def keep_apps_in_sync(self, *, own_port: int | None = None) -> None:
@@ -148,21 +156,38 @@ class Engine:
         """
         for url in self.config.app_urls:
             self._apps.add(url, lasts=True)
+        if own_port is not None:
+            self._database.say_where(own_port)
         interval_s = self.config.poll_interval_s
-        self._start(self._apps.run(interval_s, polls=self.config.polls))
+        self._duties.start(self._apps.run(interval_s, polls=self.config.polls))
         if self.config.discovers and not self.config.app_urls:
             discovery = Discovery(self._client, self._apps, self._keeper, self._clock, own_port=own_port)
-            self._start(discovery.run(interval_s))
+            self._duties.start(discovery.run(interval_s))
+
+    @property
+    def open_calls(self) -> int:
+        """How many calls to apps are open, or have been answered and cannot be stored yet."""
+        return self._dispatcher.open_count
+
+    async def wind_down(self, patience_s: float) -> None:
+        """Answer who waits, make no more calls, and let those that are open end for `patience_s` seconds.
+
+        Everything else goes on until `close`: events are taken, reports of apps stored.
+        """
+        self.release_waiters()
+        self._dispatcher.take_no_more()
+        self._database.outage.try_again()  # for the last time
+        await first_of([self._dispatcher.no_calls(), self._clock.patience(patience_s)])
 
     async def close(self) -> None:
         """Answer who waits, let open calls end for half a second, hand back the rest, close the file."""
         self.release_waiters()
-        for duty in self._duties:
-            duty.cancel()
-        await asyncio.gather(*self._duties, return_exceptions=True)
+        await self._duties.end()
         left = await self._dispatcher.drain(_DRAIN_S)
+        fault = self._database.outage.fault
         if left:
-            logger.info("handed back %d open calls; the next start makes them again", left)
+            why = "" if fault is None else f", as what was answered could not be stored: {fault}"
+            logger.info("handed back %d open call(s); the next start makes them again%s", left, why)
         await self._client.close()
         await self._gateway.close()
         await self._database.close()
@@ -259,6 +284,7 @@ class Engine:
             ticks={(cron.function_id, cron.key): cron.due_ms for cron in crons},
             functions=self._keeper.registry.functions,
             apps=self._apps.views(),
+            storage_fault=self._database.outage.fault,
             unsupported=self.unsupported.uses,
             doubles=await self.doubles.standing(),
             now_ms=self._clock.now_ms(),
@@ -293,7 +319,7 @@ class Engine:
                 if run_id not in views or views[run_id].status.is_terminal:
                     watch.note_end(run_id)
             idle = [self.settle(), self.time.rested(wanted)] if or_idle else []
-            await _first_of([watch.over(), self._clock.patience(timeout_s), *idle])
+            await first_of([watch.over(), self._clock.patience(timeout_s), *idle])
         return await self._view_runs(wanted)
 
     def release_waiters(self) -> None:
@@ -345,50 +371,24 @@ class Engine:
         return app is not None
 
     async def _view_runs(self, run_ids: Sequence[str]) -> dict[str, RunView]:
-        now_ms, shift_ms = self._clock.now_ms(), self.time.shift_ms
+        now_ms = self._clock.now_ms()
+        around: dict[str, Any] = {
+            "clock_shift_ms": self.time.shift_ms,
+            "is_engine_stopping": self._signals.is_stopping,
+            "storage_fault": self._database.outage.fault,
+        }
 
         def load(tables: Tables) -> dict[str, RunView]:
             runs = filter(None, map(tables.runs.find, run_ids))
             views = (view_run(tables, self._registry(), run, now_ms=now_ms) for run in runs)
-            return {view.id: replace(view, clock_shift_ms=shift_ms) for view in views}
+            return {view.id: replace(view, **around) for view in views}
 
         return await self._database.read(load)
 
     def _registry(self) -> Registry:
         return self._keeper.registry
 
-    def _start(self, duty: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.create_task(duty)
-        task.add_done_callback(_log_failure)
-        self._duties.append(task)
-
-
-def _take_back(tables: Tables) -> int:
-    """Free what a process that died had taken; returns how many calls were open."""
-    tables.lanes.count_anew()
-    tables.queue.let_all_go()
-    return tables.queue.release_all()
-
 
 def _missing_run(tables: Tables, run_id: str) -> RunNotFoundError:
     nearest = closest(run_id, tables.runs.recent_ids(_RECENT))
     return tables.runs.missing(run_id, nearest=nearest, hint=_WHENCE)
-
-
-async def _first_of(waits: Sequence[Coroutine[Any, Any, None]]) -> None:
-    """Return when the first of them does."""
-    tasks = [asyncio.create_task(wait) for wait in waits]
-    try:
-        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-    finally:
-        for task in tasks:
-            task.cancel()
-
-
-def _warm_up() -> None:
-    compile_expression("true")
-
-
-def _log_failure(duty: asyncio.Task[None]) -> None:
-    if not duty.cancelled() and duty.exception() is not None:
-        logger.critical("a duty of the engine ended; restart it", exc_info=duty.exception())

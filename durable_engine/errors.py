@@ -27,6 +27,8 @@ Failures of user code are values (`Reply`, `StepError`), never exceptions. The t
     ├─ ReplayError                     an app did not answer a replay as it should
     ├─ StorageError
     │  ├─ DataFileBusyError            another engine holds the data file
+    │  ├─ DataFileDamagedError         the data file is damaged
+    │  ├─ DiskFullError                there is no room for more
     │  └─ SchemaVersionError           the data file is newer than this program
     └─ EngineClosedError
 """
@@ -153,6 +155,14 @@ class StorageError(DurableEngineError):
 
 class DataFileBusyError(StorageError):
     """Another engine holds the data file."""
+
+
+class DataFileDamagedError(StorageError):
+    """The data file is damaged, or no database at all; it is left as it is."""
+
+
+class DiskFullError(StorageError):
+    """There is no room for more on the disk; what was to be stored is not."""
 
 
 class SchemaVersionError(StorageError):

@@ -6,6 +6,7 @@ free: a run of sequential steps costs one transaction a step.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, replace
@@ -37,13 +38,13 @@ from durable_engine.settle import Settled, repair_stalled
 from durable_engine.skipping import skip_ahead
 from durable_engine.standing import note_held
 from durable_engine.storage.database import Database
+from durable_engine.storage.file_faults import is_damage, is_file_fault
 from durable_engine.storage.tables import Tables
 from durable_engine.timers import fire_timer
 
 logger = logging.getLogger(__name__)
 T = TypeVar("T")
 
-_STORAGE_RETRY_S: Final = 5.0
 _MENDED_MS: Final = 60_000
 
 
@@ -126,6 +127,7 @@ class Executor:
         self._clock = clock
         self._registry = registry
         self._stand_ins = StandIns()
+        self._storing = asyncio.Lock()
         self.goes_on = True
         """Whether a commit takes the item that is due next."""
 
@@ -222,12 +224,22 @@ class Executor:
         return await self._store(commit)
 
     async def _store(self, work: Callable[[Tables], T]) -> T:
+        """Run `work` in a transaction, again and again as long as the data file fails.
+
+        At first like everybody, then one after the other: one that finds no room must not take others along.
+        """
+        try:
+            return await self._database.transact(work)
+        except StorageError as fault:
+            outage = self._database.outage
+            outage.met(fault)
         while True:
-            try:
-                return await self._database.transact(work)
-            except StorageError:
-                logger.exception("an answer could not be stored; trying again soon")
-                await self._clock.patience(_STORAGE_RETRY_S)
+            await outage.may_try()
+            async with self._storing:
+                try:
+                    return await self._database.transact(work)
+                except StorageError as fault:
+                    outage.met(fault)
 
 
 def _is_made(tables: Tables, registry: Registry, now_ms: int, item: QueueItem) -> bool:
@@ -249,7 +261,9 @@ def _load(tables: Tables, registry: Registry, item: QueueItem, *, now_ms: int) -
         return Work(item=item)
     try:
         return _load_work(tables, registry, item, now_ms=now_ms)
-    except Exception as fault:  # noqa: BLE001 - an item that cannot be loaded must not hold up the others
+    except Exception as fault:
+        if is_file_fault(fault) and not is_damage(fault):
+            raise  # the run is not to blame
         return Work(item=item, fault=fault)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Sequence
 from typing import Any, TypeVar
 
 T = TypeVar("T")
@@ -29,3 +29,13 @@ async def within(patience: Coroutine[Any, Any, None], work: Coroutine[Any, Any, 
     finally:
         over.cancel()
         await asyncio.gather(over, return_exceptions=True)
+
+
+async def first_of(waits: Sequence[Coroutine[Any, Any, object]]) -> None:
+    """Return when the first of them does; the others are cancelled."""
+    tasks = [asyncio.create_task(wait) for wait in waits]
+    try:
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in tasks:
+            task.cancel()

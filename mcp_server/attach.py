@@ -6,7 +6,9 @@ nothing here prints. Both protocol eras work on the stdio side, whatever the era
 
 from __future__ import annotations
 
+import asyncio
 import logging
+import os
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from typing import Any, Final
@@ -34,6 +36,7 @@ from mcp.types import (
 )
 from pydantic import SecretStr
 
+from durable_engine.patience import first_of
 from mcp_server.advice import without_hidden
 from mcp_server.aliases import tool_meant
 from mcp_server.config import ServerConfig
@@ -41,6 +44,7 @@ from mcp_server.errors import REFUSED
 from mcp_server.instructions import instructions
 from mcp_server.offer import offered_names
 from mcp_server.passing_on import R, handlers
+from mcp_server.stopping import taking_signals
 from mcp_server.strict import StrictServer, no_such_tool
 
 logger = logging.getLogger(__name__)
@@ -75,7 +79,15 @@ async def attach(url: str, *, token: SecretStr | None = None, narrowed: ServerCo
             await upstream.narrow(narrowed)
         bridge = build_bridge(upstream)
         async with stdio_server() as (read_stream, write_stream):
-            await bridge.run(read_stream, write_stream, bridge.create_initialization_options())
+            options = bridge.create_initialization_options()
+            bridging = asyncio.create_task(bridge.run(read_stream, write_stream, options))
+            with taking_signals() as stop:
+                await first_of([asyncio.wait({bridging}), stop.asked.wait()])
+            if not bridging.done():
+                # A thread of the SDK reads stdin, and nothing but a line or its close would end that.
+                logging.shutdown()
+                os._exit(0)
+            bridging.result()
 
 
 class Upstream:

@@ -44,6 +44,8 @@ WHAT_TO_DO: Final[Mapping[type[Exception], str]] = {
     engine.SyncError: "Check that the app runs with INNGEST_DEV=1, then call list_functions.",
     engine.ReplayError: "Check that the app runs, then call again.",
     engine.StorageError: "Check the disk and the data file of Stepcue, then start it again.",
+    engine.DataFileDamagedError: "Stop Stepcue, move the data file away or save what is in it.",
+    engine.DiskFullError: "Free some room on the disk, then call again.",
     engine.DataFileBusyError: "Stop the other Stepcue, or start this one with another data file.",
     engine.SchemaVersionError: "Use a newer Stepcue, or start with another data file.",
     engine.EngineClosedError: "Stepcue is stopping; start it again with `stepcue dev`.",

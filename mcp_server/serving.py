@@ -7,7 +7,6 @@ import contextlib
 import errno
 import logging
 import os
-import signal
 import socket
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
@@ -26,12 +25,19 @@ from docs_index import DocsIndex, library_layout
 from durable_engine import Engine, EngineConfig, build_app
 from durable_engine.errors import ConfigError
 from durable_engine.http_api.token import AccessToken
+from durable_engine.patience import first_of
 from mcp_server.attach import serve_stdio
 from mcp_server.config import ServerConfig
 from mcp_server.http import MCP_PATH, MCP_PATHS, mount_mcp
 from mcp_server.server import build_server
+from mcp_server.stopping import Stop, taking_signals
 
 _GRACE_S: Final = 1
+"""For requests that are open when the server stops."""
+_CALLS_GRACE_S: Final = 3.0
+"""For calls to apps that are open when a signal comes."""
+_STDIN_GRACE_S: Final = 1.0
+"""For those that are open when stdin closes: assistants send SIGTERM, some SIGKILL, after two seconds."""
 _LOOPBACK_NAMES: Final = frozenset({"127.0.0.1", "localhost"})
 _OPEN_TO_OTHERS: Final = (
     "Whoever reaches this address can start functions and read every run: ask for a token with "
@@ -64,22 +70,21 @@ async def serve(options: ServeOptions, *, on_ready: Callable[[str], None]) -> No
         ConfigError: the port, the address or the token cannot be used.
         StorageError: the data file cannot be used.
     """
-    async with _running(options, open_docs(options)) as (engine, config, server):
-        with _stopping_on_signals(engine, server):
+    with taking_signals() as stop:
+        async with _running(options, open_docs(options)) as (engine, config, server):
             on_ready(config.engine_url)
-            await server.ended.wait()
+            await first_of([server.ended.wait(), stop.asked.wait()])
+            await _wind_down(engine, stop, _CALLS_GRACE_S)
 
 
 async def serve_with_stdio(options: ServeOptions) -> None:
     """Serve over HTTP, and MCP over stdio, until stdin closes or a signal comes; raises as `serve`."""
     docs = open_docs(options)
-    async with _running(options, docs) as (engine, config, server):
-        stdio = asyncio.create_task(serve_stdio(build_server(engine, docs, config=config)))
-        ended = asyncio.create_task(server.ended.wait())
-        with _stopping_on_signals(engine, server):
-            await asyncio.wait({stdio, ended}, return_when=asyncio.FIRST_COMPLETED)
-        engine.release_waiters()
-        ended.cancel()
+    with taking_signals() as stop:
+        async with _running(options, docs) as (engine, config, server):
+            stdio = asyncio.create_task(serve_stdio(build_server(engine, docs, config=config)))
+            await first_of([asyncio.wait({stdio}), server.ended.wait(), stop.asked.wait()])
+            await _wind_down(engine, stop, _CALLS_GRACE_S if stop.asked.is_set() else _STDIN_GRACE_S)
     if not stdio.done():
         # A thread of the SDK reads stdin, and nothing but a line or its close would end that.
         logging.shutdown()
@@ -192,7 +197,8 @@ def _prepare_folder(data_file: Path | None) -> None:
         return
     ignore = data_file.parent / ".gitignore"
     with contextlib.suppress(OSError):  # the engine says what is wrong with the folder
-        data_file.parent.mkdir(parents=True, exist_ok=True)
+        data_file.parent.parent.mkdir(parents=True, exist_ok=True)
+        data_file.parent.mkdir(mode=0o700, exist_ok=True)
         if not ignore.exists():
             ignore.write_text("*\n", encoding="utf-8")
 
@@ -219,7 +225,7 @@ class _HTTPServer(uvicorn.Server):
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
-        """Leave signals to `_stopping_on_signals`: uvicorn would raise them again in our loop."""
+        """Leave signals to `taking_signals`: uvicorn would raise them again in our loop."""
         yield
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
@@ -263,24 +269,11 @@ def _is_no_cancelled_stream(record: logging.LogRecord) -> bool:
     )
 
 
-@contextmanager
-def _stopping_on_signals(engine: Engine, server: uvicorn.Server) -> Iterator[None]:
-    """Stop on SIGINT or SIGTERM; more of them change nothing, as stopping is quick."""
-    loop = asyncio.get_running_loop()
-
-    def stop() -> None:
-        engine.release_waiters()
-        server.should_exit = True
-
-    names = (signal.SIGINT, signal.SIGTERM)
-    for name in names:
-        try:
-            loop.add_signal_handler(name, stop)
-        except NotImplementedError:  # Windows
-            signal.signal(name, lambda *_: loop.call_soon_threadsafe(stop))
-    try:
-        yield
-    finally:
-        for name in names:
-            with contextlib.suppress(NotImplementedError):
-                loop.remove_signal_handler(name)
+async def _wind_down(engine: Engine, stop: Stop, grace_s: float) -> None:
+    """Let calls end that are open, while everything is still served; who waits is answered at once."""
+    count = engine.open_calls
+    if count:
+        calls = "1 open call to an app has" if count == 1 else f"{count} open calls to apps have"
+        logger.info("stopping: %s %g s to end; Ctrl-C again stops at once", calls, grace_s)
+    stop.asked.set()  # whatever ended it, a signal from now on is one more
+    await first_of([engine.wind_down(grace_s), stop.hurried.wait()])

@@ -49,6 +49,8 @@ _CODES: Final[Mapping[int, str]] = {
 }
 """What API v2 calls an answer of this status, where the error has no name of its own."""
 _INTERNAL: Final = "internal_error"
+RETRY_AFTER_S: Final = 5
+"""When to try again what the disk or a stop of the engine kept from being taken."""
 
 
 def status_of(error: DurableEngineError) -> int:
@@ -62,6 +64,8 @@ def _answer(request: Request, status: int, sentence: str, *, code: str, more: JS
     if path.startswith(("/v2/", "/api/v2/")):
         return JSONAnswer({"errors": [{"code": code, "message": sentence, **more}]}, status_code=status)
     body: JSONObject = {"error": sentence, "status": status, **more}
+    if path.startswith("/e/"):
+        body["ids"] = []  # which the SDKs read also from an error
     if path.startswith(("/v1/", "/v0/")):
         body["data"] = None
     return JSONAnswer(body, status_code=status)
@@ -77,7 +81,10 @@ async def engine_error(request: Request, error: Exception) -> Response:
     if isinstance(error, NotFoundError) and error.nearest:
         more["nearest"] = list(error.nearest)
     status = status_of(error)
-    return _answer(request, status, str(error), code=_CODES.get(status, _INTERNAL), more=more)
+    response = _answer(request, status, str(error), code=_CODES.get(status, _INTERNAL), more=more)
+    if status == 503:
+        response.headers["Retry-After"] = str(RETRY_AFTER_S)
+    return response
 
 
 async def http_error(request: Request, error: Exception) -> Response:

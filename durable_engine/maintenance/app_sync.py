@@ -129,7 +129,7 @@ class AppSync:
         except SyncError:
             return  # noted
         except StorageError:
-            logger.exception("the sync of %s could not be stored", redacted_url(url))
+            logger.debug("the sync of %s could not be stored", redacted_url(url), exc_info=True)
 
     async def run(self, interval_s: float, *, polls: bool) -> None:
         """Sync at once, then every `interval_s` seconds; without `polls` only what failed last."""

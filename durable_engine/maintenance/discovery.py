@@ -7,7 +7,7 @@ import os
 from typing import Final
 
 from durable_engine.clock import Clock
-from durable_engine.errors import SyncError
+from durable_engine.errors import StorageError, SyncError
 from durable_engine.maintenance.app_sync import AppSync
 from durable_engine.registry_keeper import RegistryKeeper
 from durable_engine.sdk.client import APP_FAULTS, SDKClient
@@ -54,7 +54,7 @@ class Discovery:
         for url in filter(None, found):
             try:
                 await self._apps.sync(url)
-            except SyncError:
+            except (StorageError, SyncError):
                 continue
             return url
         return None

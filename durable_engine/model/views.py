@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from durable_engine.errors import StorageError
 from durable_engine.model.double import Double, DoubleUse
 from durable_engine.model.event import Event, StartedRun
 from durable_engine.model.function import Function
@@ -155,6 +156,9 @@ class RunView:
     skipped_ms: int = 0
     """How much of its time was skipped, so that its times are that much ahead of real ones."""
     clock_shift_ms: int = field(default=0, compare=False)
+    is_engine_stopping: bool = field(default=False, compare=False)
+    storage_fault: StorageError | None = field(default=None, compare=False)
+    """What keeps the engine from storing how the run goes on."""
     """How far the engine's clock is ahead of the real one, because somebody has moved it."""
     doubles: tuple[DoubleUse, ...] = ()
     """Each use of a mock or a fault in this run, in order."""
@@ -203,3 +207,5 @@ class Inventory:
     now_ms: int = 0
     clock_shift_ms: int = 0
     """How far the engine's clock is ahead of the real one."""
+    storage_fault: StorageError | None = None
+    """What keeps the data file from being used at the moment."""

@@ -17,42 +17,21 @@ import queue
 import sqlite3
 import threading
 from collections.abc import Awaitable, Callable
+from copy import copy
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
-from filelock import FileLock, Timeout
-
-from durable_engine.errors import DataFileBusyError, EngineClosedError, StorageError
-from durable_engine.storage.pages import let_shrink
-from durable_engine.storage.schema import check, migrate
+from durable_engine.errors import EngineClosedError, StorageError
+from durable_engine.storage.data_file import DataFile, open_database
+from durable_engine.storage.file_faults import in_words, is_file_fault
+from durable_engine.storage.outage import Outage
 from durable_engine.storage.tables import Tables
 
 T = TypeVar("T")
 logger = logging.getLogger(__name__)
 
 _MAX_GROUP: Final = 128
-_FILE_FAULTS: Final = frozenset(
-    {
-        sqlite3.SQLITE_BUSY,
-        sqlite3.SQLITE_LOCKED,
-        sqlite3.SQLITE_NOMEM,
-        sqlite3.SQLITE_READONLY,
-        sqlite3.SQLITE_IOERR,
-        sqlite3.SQLITE_CORRUPT,
-        sqlite3.SQLITE_FULL,
-        sqlite3.SQLITE_CANTOPEN,
-    }
-)
-"""Primary result codes that speak of the disk or the file; the others speak of our SQL."""
-_PRAGMAS: Final = (
-    "journal_mode = WAL",
-    "synchronous = NORMAL",
-    "foreign_keys = ON",
-    "temp_store = MEMORY",
-    "journal_size_limit = 16777216",  # the log of a burst does not stay
-    "secure_delete = ON",  # keys of requests are deleted when their step ends; not all builds overwrite them
-)
 
 
 @dataclass(slots=True)
@@ -65,14 +44,24 @@ class _Unit:
     """Whether it gets the connection itself, outside of any transaction, and may replace all data."""
     result: Any = None
     error: BaseException | None = field(default=None)
+    fault: StorageError | None = None
+    """What is wrong with the disk or the file, if that is the error."""
 
 
 class _Worker:
     """A thread that owns a connection and runs units of work on it, in order."""
 
     def __init__(
-        self, connection: sqlite3.Connection, loop: asyncio.AbstractEventLoop, *, writes: bool
+        self,
+        connection: sqlite3.Connection,
+        loop: asyncio.AbstractEventLoop,
+        file: DataFile | None,
+        outage: Outage,
+        *,
+        writes: bool,
     ) -> None:
+        self._file = file
+        self._outage = outage
         self._connection = connection
         self._tables = Tables(connection)
         self._loop = loop
@@ -113,30 +102,42 @@ class _Worker:
             alone = group.pop() if group and group[-1].is_alone else None
             if group:
                 self._work(group)
-                self._loop.call_soon_threadsafe(_settle, group)
+                self._loop.call_soon_threadsafe(_settle, group, self._outage)
             if alone is not None:
                 self._work_alone(alone)
-                self._loop.call_soon_threadsafe(_settle, [alone])
+                self._loop.call_soon_threadsafe(_settle, [alone], self._outage)
         self._connection.close()
 
     def _work(self, group: list[_Unit]) -> None:
         try:
+            if self._file is not None and self._writes:
+                self._file.check_in_place()
             self._connection.execute("BEGIN IMMEDIATE" if self._writes else "BEGIN")
             for unit in group:
                 self._run_unit(unit)
             self._connection.execute("COMMIT")
-        except sqlite3.Error as error:
+        except Exception as error:  # noqa: BLE001 - handed to all: this thread must go on
+            self._undo()
+            # What made SQLite end the transaction says more than what it says of its end.
+            fault = next((unit.fault for unit in group if unit.fault), None) or self._in_words(error)
+            for unit in group:
+                if unit.error is None:
+                    unit.fault = copy(fault)
+                    unit.error = unit.fault or error
+
+    def _undo(self) -> None:
+        try:
             if self._connection.in_transaction:
                 self._connection.execute("ROLLBACK")
-            for unit in group:
-                unit.error = unit.error or _unusable(error)
+        except sqlite3.Error:
+            logger.exception("a transaction could not be undone; the next one will fail")
 
     def _run_unit(self, unit: _Unit) -> None:
         self._connection.execute("SAVEPOINT unit")
         try:
             unit.result = unit.work(self._tables)
         except Exception as error:  # noqa: BLE001 - handed to whoever asked
-            unit.error = _in_words(error)
+            self._note(unit, error)
             self._connection.execute("ROLLBACK TO unit")
         self._connection.execute("RELEASE unit")
 
@@ -144,26 +145,24 @@ class _Worker:
         try:
             unit.result = unit.work(self._connection)
         except Exception as error:  # noqa: BLE001 - handed to whoever asked
-            unit.error = _in_words(error)
+            self._note(unit, error)
         self._tables = Tables(self._connection)  # what they remember may not be so any more
 
+    def _note(self, unit: _Unit, error: Exception) -> None:
+        """Keep what a unit failed with, in words if it speaks of the disk or the file."""
+        unit.fault = self._in_words(error) if is_file_fault(error) else None
+        unit.error = unit.fault or error
 
-def _in_words(error: Exception) -> Exception:
-    is_fault_of_file = isinstance(error, sqlite3.Error) and _primary_code(error) in _FILE_FAULTS
-    return _unusable(error) if is_fault_of_file else error
-
-
-def _primary_code(error: sqlite3.Error) -> int:
-    return int(getattr(error, "sqlite_errorcode", 0)) & 0xFF
-
-
-def _unusable(error: Exception) -> StorageError:
-    """Name what SQLite says of the disk or the file."""
-    return StorageError(f"The data file cannot be used at the moment: {error}.")
+    def _in_words(self, error: Exception) -> StorageError | None:
+        if isinstance(error, sqlite3.Error):
+            return in_words(error, None if self._file is None else self._file.path)
+        return error if isinstance(error, StorageError) else None
 
 
-def _settle(group: list[_Unit]) -> None:
+def _settle(group: list[_Unit], outage: Outage) -> None:
     for unit in group:
+        if unit.fault is not None:
+            outage.met(unit.fault)
         if unit.future.cancelled():
             continue
         if unit.error is None:
@@ -175,10 +174,14 @@ def _settle(group: list[_Unit]) -> None:
 class Database:
     """Runs units of work against the tables; `transact` changes them, `read` does not."""
 
-    def __init__(self, writer: _Worker, reader: _Worker | None, lock: FileLock | None) -> None:
+    def __init__(
+        self, writer: _Worker, reader: _Worker | None, file: DataFile | None, outage: Outage
+    ) -> None:
+        self.outage = outage
+        """Whether the file can be used at the moment."""
         self._writer = writer
         self._reader = reader
-        self._lock = lock
+        self._file = file
         self._is_closed = False
         self._is_ready = asyncio.Event()
         self._is_ready.set()
@@ -190,25 +193,34 @@ class Database:
 
         Raises:
             DataFileBusyError: another engine holds the file.
-            SchemaVersionError: the file is newer than this program.
-            StorageError: the file cannot be opened.
+            DataFileDamagedError: it is damaged, or no database.
+            SchemaVersionError: it is newer than this program.
+            StorageError: it cannot be opened, or belongs to another program.
         """
-        loop = asyncio.get_running_loop()
+        loop, outage = asyncio.get_running_loop(), Outage()
         if path is None:
-            return cls(_Worker(_connect(":memory:"), loop, writes=True), None, None)
-        lock = _take_lock(path)
+            return cls(
+                _Worker(open_database(":memory:"), loop, None, outage, writes=True), None, None, outage
+            )
+        file = DataFile.take(path)
         try:
-            for_writes = _connect(str(path))
-            for_reads = _connect(str(path))
-            for_reads.execute("PRAGMA query_only = ON")
+            for_writes, for_reads = file.connect()
         except BaseException:
-            lock.release()
+            file.release()
             raise
-        return cls(_Worker(for_writes, loop, writes=True), _Worker(for_reads, loop, writes=False), lock)
+        writer = _Worker(for_writes, loop, file, outage, writes=True)
+        return cls(writer, _Worker(for_reads, loop, file, outage, writes=False), file, outage)
+
+    def say_where(self, port: int) -> None:
+        """Let others who want the file know on which port of this machine its engine listens."""
+        if self._file is not None:
+            self._file.say_where(port)
 
     async def transact(self, work: Callable[[Tables], T]) -> T:
         """Run `work` in a transaction; it is committed when this returns, undone when it raises."""
         await self.ready()
+        if self.outage.damage is not None:
+            raise copy(self.outage.damage)
         return await self._writer.submit(work)
 
     async def read(self, work: Callable[[Tables], T]) -> T:
@@ -262,54 +274,9 @@ class Database:
                 if worker is not None:
                     await asyncio.to_thread(worker.stop)
         await asyncio.sleep(0)  # lets the results that the workers handed over reach their callers
-        if self._lock is not None:
-            self._lock.release()
+        if self._file is not None:
+            self._file.release()
 
 
 def _nothing(_: object) -> None:
     """No work, but its turn."""
-
-
-def _take_lock(path: Path) -> FileLock:
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(f"{path}.lock")
-        lock.acquire(blocking=False)
-    except Timeout:
-        raise DataFileBusyError(
-            f"The data file {path} is in use by another Stepcue.",
-            hint="Stop the other one, or start this one with --data FILE or --in-memory.",
-        ) from None
-    except OSError as error:
-        raise StorageError(
-            f"The data file {path} cannot be written: {error.strerror or error}.",
-            hint="Start with --data FILE somewhere else, or with --in-memory.",
-        ) from None
-    return lock
-
-
-def _connect(path: str) -> sqlite3.Connection:
-    try:
-        connection = sqlite3.connect(
-            path, isolation_level=None, check_same_thread=False, cached_statements=256
-        )
-        try:
-            _prepare(connection)
-        except BaseException:
-            connection.close()
-            raise
-    except sqlite3.Error as error:
-        raise StorageError(
-            f"The data file {path} cannot be opened: {error}.",
-            hint="Move it away to start afresh, or start with --in-memory.",
-        ) from None
-    return connection
-
-
-def _prepare(connection: sqlite3.Connection) -> None:
-    connection.row_factory = sqlite3.Row
-    check(connection)
-    let_shrink(connection)
-    for pragma in _PRAGMAS:
-        connection.execute(f"PRAGMA {pragma}")
-    migrate(connection)

@@ -9,7 +9,6 @@ from __future__ import annotations
 import sqlite3
 from typing import Final
 
-from durable_engine.errors import SchemaVersionError, StorageError
 from durable_engine.storage.version_4 import VERSION_4
 from durable_engine.storage.version_5 import VERSION_5
 from durable_engine.storage.version_6 import VERSION_6
@@ -354,38 +353,11 @@ MIGRATIONS: Final = (_VERSION_1, _VERSION_2, _VERSION_3 + _VERSION_3_WAITS, VERS
 """The script at position n takes a file from version n to n + 1; a published one is never edited."""
 
 
-def check(connection: sqlite3.Connection) -> None:
-    """Look whether the file is ours and not too new, without changing anything.
-
-    Raises:
-        StorageError: this Python's SQLite is too old, or the file belongs to another program.
-        SchemaVersionError: the file was written by a newer version of this program.
-    """
-    if sqlite3.sqlite_version_info < MIN_SQLITE:
-        wanted = ".".join(map(str, MIN_SQLITE))
-        raise StorageError(f"SQLite {sqlite3.sqlite_version} is too old; {wanted} or newer is needed.")
-    has_tables = connection.execute("SELECT 1 FROM sqlite_master LIMIT 1").fetchone() is not None
-    if has_tables and _pragma(connection, "application_id") != APPLICATION_ID:
-        raise StorageError(
-            "The data file is a database of another program.", hint="Start with another --data file."
-        )
-    version = _pragma(connection, "user_version")
-    if version > len(MIGRATIONS):
-        raise SchemaVersionError(
-            f"The data file has version {version}; this program knows versions up to {len(MIGRATIONS)}.",
-            hint="Update Stepcue, or start with another --data file.",
-        )
-
-
 def migrate(connection: sqlite3.Connection) -> None:
     """Bring a checked file to the current version; a new one is given its tables."""
-    version = _pragma(connection, "user_version")
+    version = int(connection.execute("PRAGMA user_version").fetchone()[0])
     for number, script in enumerate(MIGRATIONS[version:], start=version + 1):
         connection.executescript(
             f"BEGIN IMMEDIATE; {script} PRAGMA application_id = {APPLICATION_ID};"
             f" PRAGMA user_version = {number}; COMMIT;"
         )
-
-
-def _pragma(connection: sqlite3.Connection, name: str) -> int:
-    return int(connection.execute(f"PRAGMA {name}").fetchone()[0])

@@ -13,8 +13,9 @@ from typing import Final
 from durable_engine.errors import SchemaVersionError, StorageError
 from durable_engine.model.event import HTTP_REQUEST
 from durable_engine.model.snapshot import SnapshotView, StateSummary
+from durable_engine.storage.belonging import check
 from durable_engine.storage.pages import let_shrink
-from durable_engine.storage.schema import APPLICATION_ID, check, migrate
+from durable_engine.storage.schema import APPLICATION_ID, migrate
 from durable_engine.storage.setting_table import CLOCK_SHIFT_MS
 from durable_engine.storage.snapshot_store import SnapshotStore
 from durable_engine.storage.tables import Tables

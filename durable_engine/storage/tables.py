@@ -57,6 +57,12 @@ class Tables:
         self.pruning = PruningTable(connection)
         self.pages = Pages(connection)
 
+    def take_back(self) -> int:
+        """Free what a process that died had taken; returns how many calls were open."""
+        self.lanes.count_anew()
+        self.queue.let_all_go()
+        return self.queue.release_all()
+
     @contextmanager
     def all_or_nothing(self) -> Iterator[None]:
         """Undo what is done in this block, and nothing else of the transaction, when it raises."""

@@ -20,6 +20,14 @@ def engine_checks(facts: Facts) -> Iterator[Check]:
     if facts.engine is None:
         return
     yield _engine(facts.engine)
+    fault = facts.inventory.storage_fault
+    if fault is not None:
+        yield problem(
+            "data-file",
+            f"Nothing can be stored at the moment: {one_line(str(fault), 400)} Events are refused, and "
+            "answers of apps are kept until they can be stored.",
+            fault.hint or "See whether the disk has room and the data file can be written.",
+        )
     shift_ms = facts.inventory.clock_shift_ms
     if abs(shift_ms) > _NOTABLE_MS:
         shift = format_duration(round(abs(shift_ms), -3))

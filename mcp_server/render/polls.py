@@ -44,7 +44,12 @@ def _answer(
     counts = {status: sum(run.status is status for run in runs) for status in RunStatus}
     is_over = all(run.status.is_terminal for run in runs)
     result = PollResult(
-        message=_message(counts, len(runs), len(unknown), timeout_s, is_over=is_over),
+        message=_message(
+            counts,
+            len(runs),
+            len(unknown),
+            "all ended" if is_over else _not_ended(runs, timeout_s),
+        ),
         all_ended=is_over,
         completed=counts[RunStatus.COMPLETED],
         failed=counts[RunStatus.FAILED],
@@ -84,10 +89,15 @@ def _status(run: RunView) -> RunRow:
     )
 
 
-def _message(counts: dict[RunStatus, int], known: int, unknown: int, timeout_s: int, *, is_over: bool) -> str:
+def _not_ended(runs: Sequence[RunView], timeout_s: int) -> str:
+    if any(run.is_engine_stopping for run in runs):
+        return "not all ended before Stepcue was stopped"
+    return f"not all ended within {timeout_s} s"
+
+
+def _message(counts: dict[RunStatus, int], known: int, unknown: int, end: str) -> str:
     words = ", ".join(f"{number} {status.value}" for status, number in counts.items() if number)
     runs = "1 run" if known == 1 else f"{known} runs"
-    end = "all ended" if is_over else f"not all ended within {timeout_s} s"
     missing = f" Unknown ids: {unknown} (see notFound)." if unknown else ""
     return f"{runs}: {words}; {end}.{missing}"
 
@@ -97,7 +107,7 @@ def _next(runs: Sequence[RunView], origin: str) -> str | None:
     open_runs = [run for run in runs if not run.status.is_terminal]
     if failed is not None:
         return f'explain runId="{failed.id}" says why it failed; get_run_status shows its steps.'
-    if len(open_runs) == 1:
+    if len(open_runs) == 1 or (open_runs and open_runs[0].is_engine_stopping):
         return run_next(open_runs[0], origin=origin)
     if open_runs:
         ids = ", ".join(f'"{one_line(run.id, 64)}"' for run in open_runs[:10])

@@ -48,8 +48,15 @@ def run_next(run: RunView, *, origin: str = "") -> str | None:
     """
     if run.status is RunStatus.FAILED:
         return f"{failed_next(run)} {_explain(run)} names the cause."
-    if run.status.is_terminal:
-        return None
+    return None if run.status.is_terminal else _open_next(run, origin)
+
+
+def _open_next(run: RunView, origin: str) -> str | None:
+    if run.is_engine_stopping:
+        return f"Stepcue is stopping. All is kept, and goes on once it is started again; then {_poll(run)}"
+    if run.storage_fault is not None:
+        why = f"{one_line(str(run.storage_fault), 400)} {run.storage_fault.hint}".rstrip()
+        return f"Nothing can be stored at the moment, so no run goes on. {why} Then {_poll(run)}"
     for wait in waits_of(run):
         if wait.kind == "event" and wait.event_name:
             return _send_awaited(run, wait)

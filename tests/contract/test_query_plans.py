@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import pytest
 
 from durable_engine import storage
-from durable_engine.storage.database import _connect
+from durable_engine.storage.data_file import open_database
 
 _GROWING = (
     "run|step|queue_item|pause|cancel_trigger|history|event|start_key"
@@ -50,7 +50,7 @@ STATEMENTS = dict(_statements())
 
 
 def _plan(sql: str) -> list[str]:
-    connection = _connect(":memory:")
+    connection = open_database(":memory:")
     named = re.findall(r":(\w+)", sql)
     values: object = dict.fromkeys(named) if named else (None,) * sql.count("?")
     try:

@@ -102,7 +102,7 @@ async def test_a_broken_data_file_is_left_alone(tmp_path: Path) -> None:
     data.write_bytes(b"this is not a database" * 1_000)
     said = await _refused(tmp_path, "dev", "--port", "0", "--data", str(data))
 
-    assert "cannot be opened" in said
+    assert "is damaged, or no data file" in said
     assert data.read_bytes() == b"this is not a database" * 1_000
 
 

@@ -12,7 +12,6 @@ from durable_engine.answers import commit_answer, commit_checkpoint
 from durable_engine.appointments import keep_due
 from durable_engine.cancelling import cancellation
 from durable_engine.crons import plan_crons
-from durable_engine.engine import _take_back
 from durable_engine.executor import Work, next_due_ms, take_due
 from durable_engine.ids import new_ulid, uuid_for
 from durable_engine.lifecycle.resume import signal_arrived
@@ -28,7 +27,7 @@ from durable_engine.model.step import Step
 from durable_engine.placing import place_anew
 from durable_engine.registry import Registry
 from durable_engine.settle import Settled, Settlement
-from durable_engine.storage.database import _connect
+from durable_engine.storage.data_file import open_database
 from durable_engine.storage.tables import Tables
 from durable_engine.timers import fire_timer
 
@@ -85,7 +84,7 @@ class World:
     def __init__(self, *functions: Function) -> None:
         functions = functions or (a_function(),)
         self.now_ms = NOW_MS
-        self.connection = _connect(":memory:")
+        self.connection = open_database(":memory:")
         weakref.finalize(self, self.connection.close)
         self.tables = Tables(self.connection)
         self.registry = Registry([an_app()], functions)
@@ -240,7 +239,7 @@ class World:
     def crash(self) -> None:
         """Lose all calls that are open, and do what opening the data file again does."""
         self._calls.clear()
-        self._do(lambda: _take_back(self.tables))
+        self._do(self.tables.take_back)
 
     def advance_to_next(self) -> bool:
         """Move the clock to the next due time; False when there is none."""

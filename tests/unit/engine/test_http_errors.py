@@ -18,6 +18,8 @@ from durable_engine.errors import (
     ConfigError,
     ConflictError,
     DataFileBusyError,
+    DataFileDamagedError,
+    DiskFullError,
     DurableEngineError,
     EngineClosedError,
     EventNotFoundError,
@@ -69,6 +71,8 @@ _EXPECTED: dict[type[DurableEngineError], int] = {
     SyncError: 502,
     StorageError: 503,
     DataFileBusyError: 503,
+    DataFileDamagedError: 503,
+    DiskFullError: 503,
     SchemaVersionError: 503,
     EngineClosedError: 503,
 }

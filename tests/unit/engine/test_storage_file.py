@@ -10,9 +10,16 @@ from pathlib import Path
 import pytest
 from engine_tables import a_function, an_app
 
-from durable_engine.errors import DataFileBusyError, EngineClosedError, SchemaVersionError, StorageError
+from durable_engine.errors import (
+    DataFileBusyError,
+    DataFileDamagedError,
+    EngineClosedError,
+    SchemaVersionError,
+    StorageError,
+)
 from durable_engine.storage import schema
-from durable_engine.storage.database import Database, _connect
+from durable_engine.storage.data_file import open_database
+from durable_engine.storage.database import Database
 from durable_engine.storage.schema import MIGRATIONS
 
 pytestmark = pytest.mark.anyio
@@ -51,11 +58,11 @@ async def test_opening_twice_in_a_row_changes_nothing_and_keeps_what_is_stored(t
 
 def test_each_migration_runs_once_in_order(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "engine.db"
-    _connect(str(path)).close()
+    open_database(str(path)).close()
     more = ("CREATE TABLE two (x INTEGER) STRICT;", "DROP TABLE two; CREATE TABLE three (x INTEGER) STRICT;")
     monkeypatch.setattr(schema, "MIGRATIONS", (*MIGRATIONS, *more))
     for _ in range(2):
-        _connect(str(path)).close()
+        open_database(str(path)).close()
         found = _schema_of(path)
         assert found[0] == ("version", len(MIGRATIONS) + 2)
         names = [row[1] for row in found[1:]]
@@ -85,20 +92,20 @@ async def test_a_file_that_is_no_database_is_refused_with_a_sentence_and_left_al
 ) -> None:
     path = tmp_path / "engine.db"
     path.write_bytes(content)
-    with pytest.raises(StorageError, match=r"engine\.db cannot be opened") as refused:
+    with pytest.raises(DataFileDamagedError, match=r"engine\.db is damaged, or no data file") as refused:
         await Database.open(path)
     assert refused.value.hint
     assert path.read_bytes() == content
 
 
 async def test_a_folder_is_no_data_file(tmp_path: Path) -> None:
-    with pytest.raises(StorageError, match="cannot be opened"):
+    with pytest.raises(StorageError, match="no file that can keep data"):
         await Database.open(tmp_path)
 
 
 async def test_a_place_where_nothing_can_be_written_is_refused_with_a_sentence(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(StorageError, match="cannot be written") as refused:
+    with pytest.raises(StorageError, match="file is no folder") as refused:
         await Database.open(tmp_path / "file" / "engine.db")
     assert "--in-memory" in refused.value.hint
 
