@@ -7,6 +7,7 @@ Memos and events are spliced in as text: a run of a thousand steps never parses 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
@@ -20,6 +21,7 @@ MAX_BODY_BYTES: Final = 4 * 1024 * 1024
 DISCOVERY_STEP: Final = "step"
 NO_ENV: Final = ""
 ACCOUNT_ID: Final = "00000000-0000-4000-a000-000000000000"
+_KNOWN_URLS: Final = 256
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,6 +84,7 @@ def _is_json(text: str) -> bool:
     return True
 
 
+@lru_cache(maxsize=_KNOWN_URLS)
 def url_for_step(url: str, step_id: str) -> str:
     """Set `stepId` in a function's URL, which Go apps spell differently at sync time."""
     parts = urlsplit(url)
