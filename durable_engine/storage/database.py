@@ -72,7 +72,7 @@ class _Worker:
         self, connection: sqlite3.Connection, loop: asyncio.AbstractEventLoop, *, writes: bool
     ) -> None:
         self._connection = connection
-        self._tables = Tables(connection)
+        self._tables = Tables(connection, remembers=writes)
         self._loop = loop
         self._units: queue.SimpleQueue[_Unit | None] = queue.SimpleQueue()
         self._writes = writes
@@ -120,14 +120,30 @@ class _Worker:
     def _work(self, group: list[_Unit]) -> None:
         try:
             self._connection.execute("BEGIN IMMEDIATE" if self._writes else "BEGIN")
+            if len(group) == 1:
+                self._run_whole(group[0])
+                return
             for unit in group:
                 self._run_unit(unit)
             self._connection.execute("COMMIT")
         except sqlite3.Error as error:
+            self._tables.forget()
             if self._connection.in_transaction:
                 self._connection.execute("ROLLBACK")
             for unit in group:
                 unit.error = unit.error or _unusable(error)
+
+    def _run_whole(self, unit: _Unit) -> None:
+        """Run a unit that shares its transaction with no other, which needs no savepoint."""
+        try:
+            unit.result = unit.work(self._tables)
+        except Exception as error:  # noqa: BLE001 - handed to whoever asked
+            unit.error = _in_words(error)
+            self._tables.forget()
+            if self._connection.in_transaction:  # which a fault of the file may have ended
+                self._connection.execute("ROLLBACK")
+        else:
+            self._connection.execute("COMMIT")
 
     def _run_unit(self, unit: _Unit) -> None:
         self._connection.execute("SAVEPOINT unit")
@@ -135,6 +151,7 @@ class _Worker:
             unit.result = unit.work(self._tables)
         except Exception as error:  # noqa: BLE001 - handed to whoever asked
             unit.error = _in_words(error)
+            self._tables.forget()
             self._connection.execute("ROLLBACK TO unit")
         self._connection.execute("RELEASE unit")
 
@@ -143,7 +160,9 @@ class _Worker:
             unit.result = unit.work(self._connection)
         except Exception as error:  # noqa: BLE001 - handed to whoever asked
             unit.error = _in_words(error)
-        self._tables = Tables(self._connection)  # what they remember may not be so any more
+        self._tables = Tables(
+            self._connection, remembers=self._writes
+        )  # what they remember may not be so any more
 
 
 def _in_words(error: Exception) -> Exception:

@@ -31,25 +31,34 @@ from durable_engine.storage.timeline_table import TimelineTable
 
 
 class Tables:
-    """The tables as one transaction sees them."""
+    """The tables as one transaction sees them.
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
+    Those of the one connection that writes may remember what they read (`remembers`).
+    """
+
+    def __init__(self, connection: sqlite3.Connection, *, remembers: bool = False) -> None:
         self._connection = connection
         self.registry = RegistryTable(connection)
-        self.events = EventTable(connection)
+        self.events = EventTable(connection, remembers=remembers)
         self.runs = RunTable(connection)
         self.run_lists = RunListTable(connection)
-        self.steps = StepTable(connection)
+        self.steps = StepTable(connection, remembers=remembers)
         self.queue = QueueTable(connection)
         self.pauses = PauseTable(connection)
         self.history = HistoryTable(connection)
         self.lanes = LaneTable(connection)
-        self.appointments = AppointmentTable(connection)
+        self.appointments = AppointmentTable(connection, remembers=remembers)
         self.decisions = DecisionTable(connection)
         self.timelines = TimelineTable(connection)
         self.settings = SettingTable(connection)
         self.doubles = DoubleTable(connection)
         self.effects = EffectTable(connection)
+
+    def forget(self) -> None:
+        """Let go of what is known from before: something was undone."""
+        self.events.forget()
+        self.steps.forget()
+        self.appointments.forget()
 
     @contextmanager
     def all_or_nothing(self) -> Iterator[None]:
@@ -58,6 +67,7 @@ class Tables:
         try:
             yield
         except BaseException:
+            self.forget()
             if self._connection.in_transaction:  # which a fault of the file may have ended
                 self._connection.execute("ROLLBACK TO block")
                 self._connection.execute("RELEASE block")

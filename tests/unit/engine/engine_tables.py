@@ -87,7 +87,7 @@ class World:
         self.now_ms = NOW_MS
         self.connection = _connect(":memory:")
         weakref.finalize(self, self.connection.close)
-        self.tables = Tables(self.connection)
+        self.tables = Tables(self.connection, remembers=True)
         self.registry = Registry([an_app()], functions)
         self._calls: set[str] = set()
         with self.transaction():
@@ -124,6 +124,7 @@ class World:
             yield
         except BaseException:
             self.connection.execute("ROLLBACK")
+            self.tables.forget()
             raise
         self.connection.execute("COMMIT")
 
