@@ -22,7 +22,7 @@ KEEPALIVE_S: Final = 2.0
 BURST_CALLS: Final = 32
 """With more open calls an app may be busy for seconds, and close a connection as idle before it reads the
 request that came over it: then only those are used again that have not been idle for long."""
-_FRESH_S: Final = 0.25
+_FRESH_S: Final = 1.0
 _MAX_HEAD_BYTES: Final = 100 * 1024
 _SECOND_ADDRESS_S: Final = 0.25
 """How long the first address of a name may keep the next one waiting."""

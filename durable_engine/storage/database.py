@@ -30,7 +30,8 @@ from durable_engine.storage.tables import Tables
 T = TypeVar("T")
 logger = logging.getLogger(__name__)
 
-_MAX_GROUP: Final = 128
+_MAX_GROUP: Final = 32
+"""A commit is cheap when so many share it, and nobody waits long for the others."""
 _FILE_FAULTS: Final = frozenset(
     {
         sqlite3.SQLITE_BUSY,

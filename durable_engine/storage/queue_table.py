@@ -115,8 +115,9 @@ SELECT 1 FROM queue_item WHERE run_id = ? AND is_leased = 1 AND kind IN ('discov
 """
 _IS_OVERDUE: Final = "SELECT 1 FROM queue_item WHERE run_id = ? AND kind = 'deadline' AND due_ms <= ?"
 # A deadline moves nothing forward: it is no work of the run.
-_AT_WORK: Final = """
-SELECT step_id FROM queue_item WHERE run_id = :run_id AND id != :item_id AND kind != 'deadline'
+_AROUND: Final = """
+SELECT count(*) FROM step WHERE run_id = :run_id
+UNION ALL SELECT step_id FROM queue_item WHERE run_id = :run_id AND id != :item_id AND kind != 'deadline'
 UNION ALL SELECT step_id FROM pause WHERE run_id = :run_id
 """
 _BESIDES: Final = """
@@ -253,10 +254,14 @@ class QueueTable:
         """Whether the run has other work than that of this step."""
         return self._connection.execute(_BESIDES, (run_id, step_id)).fetchone() is not None
 
-    def at_work(self, item: QueueItem) -> list[str | None]:
-        """Return what else the run is up to: steps that work or wait, None for calls of the function."""
+    def around(self, item: QueueItem) -> tuple[int, list[str | None]]:
+        """Return how many steps the item's run has, and what else it is up to.
+
+        That are steps that work or wait, and None for each call of the function.
+        """
         named = {"run_id": item.run_id, "item_id": item.id}
-        return [row[0] for row in self._connection.execute(_AT_WORK, named)]
+        (count,), *others = self._connection.execute(_AROUND, named).fetchall()
+        return int(count), [row[0] for row in others]
 
     def of_run(self, run_id: str) -> list[QueueItem]:
         """Return the work of a run in due order."""

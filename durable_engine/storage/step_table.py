@@ -41,7 +41,6 @@ _NAME: Final = "SELECT name FROM step WHERE run_id = ? AND id = ?"
 _OPEN_IN_GROUP: Final = """
 SELECT id FROM step WHERE run_id = ? AND group_id = ? AND status NOT IN ('COMPLETED', 'FAILED', 'CANCELLED')
 """
-_COUNT: Final = "SELECT count(*) FROM step WHERE run_id = ?"
 _ENDED: Final = "SELECT coalesce(max(position), 0) FROM step WHERE run_id = ?"
 _MEMOS: Final = "SELECT id, memo FROM step WHERE run_id = ? AND position IS NOT NULL ORDER BY position"
 _MEMOS_BESIDES: Final = """
@@ -158,10 +157,6 @@ class StepTable:
             return frozenset()
         rows = self._connection.execute(_OPEN_IN_GROUP, (run_id, group_id))
         return frozenset(row[0] for row in rows)
-
-    def count(self, run_id: str) -> int:
-        """Return how many steps a run has."""
-        return int(self._connection.execute(_COUNT, (run_id,)).fetchone()[0])
 
     def ended(self, run_id: str) -> int:
         """Return how many steps of a run have a memo."""
