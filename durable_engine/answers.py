@@ -117,7 +117,7 @@ def _load_facts(
         raise LookupError(f"queue item {item.id} belongs to no run")
     steps = tables.steps.some(run.id, _step_ids(item, reply))
     target = steps.get(item.step_id) if item.step_id else None
-    at_work = tables.queue.steps_at_work(item) | tables.pauses.steps_waiting(run.id)
+    step_count, others = tables.queue.around(item)
     return CallFacts(
         run=run,
         function=registry.by_id(run.function_id),
@@ -125,9 +125,9 @@ def _load_facts(
         item=item,
         steps=steps,
         open_in_group=tables.steps.open_in_group(run.id, target.group_id if target else None),
-        at_work=at_work,
-        step_count=tables.steps.count(run.id),
-        has_other_work=bool(at_work) or tables.queue.has_others(item),
+        at_work=frozenset(step_id for step_id in others if step_id is not None),
+        step_count=step_count,
+        has_other_work=bool(others),
         started_ms=None if started_ms is None else run.at(started_ms),
         sent=None if sent is None else frozenset(sent),
         signal_holders=_signal_holders(tables, reply),

@@ -30,8 +30,10 @@ from durable_engine.model.json_value import parse_json
 from durable_engine.model.queue_item import ItemKind, NewItem, QueueItem
 from durable_engine.model.reply import Reply
 from durable_engine.model.run import Run
+from durable_engine.model.status import RunStatus
 from durable_engine.model.step import Step
 from durable_engine.registry import Registry
+from durable_engine.sdk.call_request import MAX_BODY_BYTES
 from durable_engine.sdk.client import SDKClient
 from durable_engine.sdk.reply import failure
 from durable_engine.settle import Settled, repair_stalled
@@ -210,11 +212,14 @@ class Executor:
             settled = work(tables, registry, now_ms=now_ms)
             leave(tables, item, now_ms=now_ms)
             settled.add(skip_ahead(tables, registry, now_ms=now_ms, of_run=item.run_id))
-            repair_stalled(tables, registry, [item.run_id, *settled.resumed], settled, now_ms=now_ms)
             # With all slots taken, calls with lanes and those without have every other one that becomes free.
             lanes_first = item.lane_id is None
             limit = 1 if self.goes_on else 0
             taken = take_due(tables, registry, now_ms=now_ms, limit=limit, lanes_first=lanes_first)
+            # What was taken goes on. What this repairs is due, which the time below tells.
+            going = {work.item.run_id for work in taken}
+            idle = [run_id for run_id in (item.run_id, *settled.resumed) if run_id not in going]
+            repair_stalled(tables, registry, idle, settled, now_ms=now_ms)
             return Done(
                 settled=settled,
                 taken=taken[0] if taken else None,
@@ -278,7 +283,7 @@ def _load_work(tables: Tables, registry: Registry, item: QueueItem, *, now_ms: i
         tables.queue.hold(item, now_ms=now_ms)
         return None
     _note_wait(tables, item, run, now_ms=now_ms)
-    if tables.runs.start(run.id, now_ms=run.at(now_ms)):
+    if run.status is RunStatus.QUEUED and tables.runs.start(run.id, now_ms=run.at(now_ms)):
         _note_start(tables, run, finish_timeout_ms=function.finish_timeout_ms, now_ms=run.at(now_ms))
     target = None
     if item.step_id is not None:
@@ -287,6 +292,8 @@ def _load_work(tables: Tables, registry: Registry, item: QueueItem, *, now_ms: i
     doubled = prepare(tables, run, item, target, now_ms=now_ms)
     if target is not None and target.kind.is_gateway:
         return Work(item=item, offset_ms=run.offset_ms, gateway=target, double=doubled.chosen)
+    group_id = target.group_id if target else None
+    is_large = run.state_bytes > MAX_BODY_BYTES and group_id is None
     call = Call(
         url=function.url,
         run_id=run.id,
@@ -302,11 +309,17 @@ def _load_work(tables: Tables, registry: Registry, item: QueueItem, *, now_ms: i
         events=[tables.events.payload(event_id) for event_id in tables.runs.event_ids(run)],
         # The step is reached on the way that was taken when it was planned: the results of those planned
         # with it, an error above all, could lead the function elsewhere.
-        memos=tables.steps.memos(run.id, without_group=target.group_id if target else None),
+        memos=_no_memos(tables, run) if is_large else tables.steps.memos(run.id, without_group=group_id),
+        is_large=is_large,
         given={target.ref.id: target.detail} if target is not None and target.detail else {},
         endpoint=_endpoint_call(tables, run) if function.is_endpoint else None,
     )
     return Work(item=item, offset_ms=run.offset_ms, call=call, double=doubled.chosen)
+
+
+def _no_memos(tables: Tables, run: Run) -> dict[str, str]:
+    """Name the steps that have ended, without their memos: what is sent only to be too large is not read."""
+    return dict.fromkeys(tables.steps.memo_ids(run.id), "")
 
 
 def _note_wait(tables: Tables, item: QueueItem, run: Run, *, now_ms: int) -> None:

@@ -32,6 +32,8 @@ class Call:
     events: Sequence[str]
     memos: Mapping[str, str]
     """Memos by hashed step id, in the order in which the steps finished."""
+    is_large: bool = False
+    """The memos are empty, as they do not fit in a request: the SDK fetches them by our API."""
     endpoint: EndpointCall | None = None
     """The request to make again, for a run of a durable endpoint; the SDK fetches the rest by our API."""
     given: Mapping[str, str] = field(default_factory=dict)

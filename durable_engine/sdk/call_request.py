@@ -7,6 +7,7 @@ Memos and events are spliced in as text: a run of a thousand steps never parses 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
@@ -20,6 +21,7 @@ MAX_BODY_BYTES: Final = 4 * 1024 * 1024
 DISCOVERY_STEP: Final = "step"
 NO_ENV: Final = ""
 ACCOUNT_ID: Final = "00000000-0000-4000-a000-000000000000"
+_KNOWN_URLS: Final = 256
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,8 +38,8 @@ def build_call_request(call: Call, *, request_id: str) -> CallRequest:
     """Build the request for `call`; state that does not fit in a body is left to the API."""
     if call.endpoint is not None:
         return _endpoint_request(call, call.endpoint)
-    body = _body(call, request_id=request_id, use_api=False)
-    if len(body) > MAX_BODY_BYTES:
+    body = _body(call, request_id=request_id, use_api=call.is_large)
+    if len(body) > MAX_BODY_BYTES and not call.is_large:
         body = _body(call, request_id=request_id, use_api=True)
     step_id = call.target or DISCOVERY_STEP
     headers = {
@@ -82,6 +84,7 @@ def _is_json(text: str) -> bool:
     return True
 
 
+@lru_cache(maxsize=_KNOWN_URLS)
 def url_for_step(url: str, step_id: str) -> str:
     """Set `stepId` in a function's URL, which Go apps spell differently at sync time."""
     parts = urlsplit(url)
@@ -95,17 +98,16 @@ def _body(call: Call, *, request_id: str, use_api: bool) -> bytes:
     event = call.events[0]
     events = "" if use_api else ",".join(call.events)
     memos = {} if use_api else {**call.memos, **call.given}
-    steps = ",".join(f"{_key(step)}:{memo}" for step, memo in memos.items())
+    if "".join(memos).isalnum():  # which hashes are
+        steps = ",".join([f'"{step}":{memo}' for step, memo in memos.items()])
+    else:
+        steps = ",".join([f"{to_json(step)}:{memo}" for step, memo in memos.items()])
     flag = "true" if use_api else "false"
     context = to_json(_context(call, request_id=request_id, use_api=use_api))
     return (
         f'{{"ctx":{context},"defers":{{}},"event":{event},"events":[{events}],"steps":{{{steps}}},'
         f'"use_api":{flag},"version":{call.execution_version}}}'
     ).encode()
-
-
-def _key(step_id: str) -> str:
-    return f'"{step_id}"' if step_id.isalnum() else to_json(step_id)
 
 
 def _context(call: Call, *, request_id: str, use_api: bool) -> dict[str, object]:

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import ssl
 from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -19,6 +18,7 @@ from durable_engine.model.json_value import InvalidJSONError
 from durable_engine.model.reply import Failed, Reply
 from durable_engine.redaction import redacted_about, redacted_url
 from durable_engine.sdk.call_request import build_call_request
+from durable_engine.sdk.connections import AppConnections
 from durable_engine.sdk.reply import failure, read_reply
 from durable_engine.sdk.signing import SIGNATURE_HEADER, Signer
 
@@ -30,11 +30,7 @@ SYNC_TIMEOUT_S: Final = 10.0
 MAX_REDIRECTS: Final = 20
 _MAX_PORT: Final = 65_535
 """A socket takes no other, and would fail with an error of no kind that is expected."""
-# Shorter than any app server's own limit (uvicorn and Node: 5 s), so we never write to a connection
-# that the app is about to close.
-KEEPALIVE_S: Final = 2.0
-_MAX_IDLE: Final = 32
-"""Warm transports kept between calls; a burst must not leave its hundreds of sockets behind."""
+_KNOWN_URLS: Final = 256
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,10 +75,7 @@ class SDKClient:
         self, transport: httpx.AsyncBaseTransport | None = None, *, signing_key: str | None = None
     ) -> None:
         self._signer = None if signing_key is None else Signer(signing_key)
-        self._shared = transport
-        self._idle: list[httpx.AsyncBaseTransport] = []
-        self._open = 0
-        self._tls: ssl.SSLContext | None = None
+        self._transport = transport or AppConnections()
 
     @property
     def signs(self) -> bool:
@@ -91,40 +84,7 @@ class SDKClient:
 
     async def close(self) -> None:
         """Close all connections."""
-        transports = [self._shared] if self._shared is not None else self._idle
-        for transport in transports:
-            await transport.aclose()
-
-    @asynccontextmanager
-    async def _transport(self) -> AsyncIterator[httpx.AsyncBaseTransport]:
-        """Lend a transport for one call; the one given back last is warm and goes out first.
-
-        While many calls are open none is warm: an app that is busy for seconds, as a burst makes it, closes
-        an idle connection before it reads the request that came over it, and that attempt would be lost.
-
-        A transport of its own per open call, because a pool looks at each of its connections for every
-        request: with hundreds of calls open that costs more than the calls. Transports alone, not
-        clients: cookies, proxies and authentication are nothing that an app call needs.
-        """
-        if self._shared is not None:
-            yield self._shared
-            return
-        is_burst = self._open >= _MAX_IDLE
-        transport = self._idle.pop() if self._idle and not is_burst else self._new_transport()
-        self._open += 1
-        try:
-            yield transport
-        finally:
-            self._open -= 1
-            if len(self._idle) < _MAX_IDLE and not is_burst:
-                self._idle.append(transport)
-            else:
-                await transport.aclose()
-
-    def _new_transport(self) -> httpx.AsyncBaseTransport:
-        self._tls = self._tls or httpx.create_ssl_context(trust_env=False)
-        limits = httpx.Limits(max_keepalive_connections=4, keepalive_expiry=KEEPALIVE_S)
-        return httpx.AsyncHTTPTransport(verify=self._tls, limits=limits, trust_env=False)
+        await self._transport.aclose()
 
     async def call(self, call: Call, *, now: Callable[[], int]) -> Reply:
         """Send one call request and read the answer; every failure is a `Failed`.
@@ -227,23 +187,31 @@ class SDKClient:
             headers[SIGNATURE_HEADER] = self._signer.sign(content or b"")
         for _ in range(MAX_REDIRECTS):
             request = httpx.Request(
-                method, url, headers=headers, content=content, extensions={"timeout": _timeouts(timeout_s)}
+                method,
+                _parsed(url),
+                headers=headers,
+                content=content,
+                extensions={"timeout": _timeouts(timeout_s)},
             )
             if (request.url.port or 0) > _MAX_PORT:
                 raise httpx.InvalidURL(f"there is no port {request.url.port}")
-            async with self._transport() as transport:
-                response = await transport.handle_async_request(request)
-                try:
-                    if response.has_redirect_location and not is_stranger:
-                        url = str(request.url.join(response.headers["location"]))
-                        continue
-                    chunks = _in_time(response.aiter_bytes(), is_late)
-                    body = await read_bounded(chunks, most=most, too_large=ReplyTooLargeError())
-                finally:
-                    await response.aclose()
+            response = await self._transport.handle_async_request(request)
+            try:
+                if response.has_redirect_location and not is_stranger:
+                    url = str(request.url.join(response.headers["location"]))
+                    continue
+                chunks = _in_time(response.aiter_bytes(), is_late)
+                body = await read_bounded(chunks, most=most, too_large=ReplyTooLargeError())
+            finally:
+                await response.aclose()
             lower = {key.lower(): value for key, value in response.headers.items()}
             return AppAnswer(status=response.status_code, headers=lower, body=body)
         raise httpx.TooManyRedirects(f"more than {MAX_REDIRECTS} redirects")
+
+
+@lru_cache(maxsize=_KNOWN_URLS)
+def _parsed(url: str) -> httpx.URL:
+    return httpx.URL(url)
 
 
 def _timeouts(seconds: float | None) -> dict[str, float]:

@@ -32,8 +32,15 @@ _CLOSE_EVENTS: Final = "DELETE FROM appointment_event WHERE appointment_id = ?"
 class AppointmentTable:
     """What is to come at a time and belongs to no run yet."""
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
+    def __init__(self, connection: sqlite3.Connection, *, remembers: bool = False) -> None:
         self._connection = connection
+        self._remembers = remembers
+        self._next_due: tuple[int | None] | None = None
+        """When the next one is due, if that is known."""
+
+    def forget(self) -> None:
+        """Read everything anew: something was undone."""
+        self._next_due = None
 
     def find(self, kind: AppointmentKind, function_id: str, key: str) -> Appointment | None:
         """Return the one appointment of a function for a key."""
@@ -42,6 +49,7 @@ class AppointmentTable:
 
     def save(self, appointment: Appointment) -> None:
         """Make an appointment, or move the one there is."""
+        self._next_due = None
         entry = appointment
         parent_run_id, parent_step_id = entry.parent or (None, None)
         row = (
@@ -70,12 +78,19 @@ class AppointmentTable:
 
     def next_due(self, *, now_ms: int) -> Appointment | None:
         """Return the first appointment that is due."""
+        due_ms = self.next_due_ms()
+        if due_ms is None or due_ms > now_ms:
+            return None
         row = self._connection.execute(_NEXT, (now_ms,)).fetchone()
         return None if row is None else _read(row)
 
     def next_due_ms(self) -> int | None:
         """Return when the next appointment is due."""
+        if self._next_due is not None:
+            return self._next_due[0]
         due: int | None = self._connection.execute(_NEXT_DUE).fetchone()[0]
+        if self._remembers:
+            self._next_due = (due,)
         return due
 
     def of_kind(self, kind: AppointmentKind, function_id: str | None = None) -> list[Appointment]:
@@ -86,6 +101,7 @@ class AppointmentTable:
 
     def close(self, appointment: Appointment) -> None:
         """The appointment is over, or is not kept."""
+        self._next_due = None
         self._connection.execute(_CLOSE, (appointment.id,))
         self._connection.execute(_CLOSE_EVENTS, (appointment.id,))
 

@@ -31,7 +31,8 @@ from durable_engine.storage.tables import Tables
 T = TypeVar("T")
 logger = logging.getLogger(__name__)
 
-_MAX_GROUP: Final = 128
+_MAX_GROUP: Final = 32
+"""A commit is cheap when so many share it, and nobody waits long for the others."""
 
 
 @dataclass(slots=True)
@@ -63,7 +64,7 @@ class _Worker:
         self._file = file
         self._outage = outage
         self._connection = connection
-        self._tables = Tables(connection)
+        self._tables = Tables(connection, remembers=writes)
         self._loop = loop
         self._units: queue.SimpleQueue[_Unit | None] = queue.SimpleQueue()
         self._writes = writes
@@ -113,10 +114,14 @@ class _Worker:
             if self._file is not None and self._writes:
                 self._file.check_in_place()
             self._connection.execute("BEGIN IMMEDIATE" if self._writes else "BEGIN")
+            if len(group) == 1:
+                self._run_whole(group[0])
+                return
             for unit in group:
                 self._run_unit(unit)
             self._connection.execute("COMMIT")
         except Exception as error:  # noqa: BLE001 - handed to all: this thread must go on
+            self._tables.forget()
             self._undo()
             # What made SQLite end the transaction says more than what it says of its end.
             fault = next((unit.fault for unit in group if unit.fault), None) or self._in_words(error)
@@ -132,12 +137,24 @@ class _Worker:
         except sqlite3.Error:
             logger.exception("a transaction could not be undone; the next one will fail")
 
+    def _run_whole(self, unit: _Unit) -> None:
+        """Run a unit that shares its transaction with no other, which needs no savepoint."""
+        try:
+            unit.result = unit.work(self._tables)
+        except Exception as error:  # noqa: BLE001 - handed to whoever asked
+            self._note(unit, error)
+            self._tables.forget()
+            self._undo()
+        else:
+            self._connection.execute("COMMIT")
+
     def _run_unit(self, unit: _Unit) -> None:
         self._connection.execute("SAVEPOINT unit")
         try:
             unit.result = unit.work(self._tables)
         except Exception as error:  # noqa: BLE001 - handed to whoever asked
             self._note(unit, error)
+            self._tables.forget()
             self._connection.execute("ROLLBACK TO unit")
         self._connection.execute("RELEASE unit")
 
@@ -146,7 +163,8 @@ class _Worker:
             unit.result = unit.work(self._connection)
         except Exception as error:  # noqa: BLE001 - handed to whoever asked
             self._note(unit, error)
-        self._tables = Tables(self._connection)  # what they remember may not be so any more
+        # What they remember may not be so any more.
+        self._tables = Tables(self._connection, remembers=self._writes)
 
     def _note(self, unit: _Unit, error: Exception) -> None:
         """Keep what a unit failed with, in words if it speaks of the disk or the file."""

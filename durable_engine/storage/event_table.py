@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Mapping
+from sys import getsizeof
 from typing import Any, Final
 
 from durable_engine.model.event import INTERNAL_PREFIX, Event, EventSender
 from durable_engine.model.json_value import parse_json, to_json
 from durable_engine.model.records import EventFilter
+from durable_engine.storage.recent import Recent
 from durable_engine.storage.retention_table import RetentionTable
 
 _INSERT: Final = """
@@ -37,14 +39,22 @@ WHERE event.id = :event_id AND event.source = 'api' AND event.received_ms >= run
 """
 _SENDER: Final = "SELECT event_id, run_id, step_id FROM event_sender WHERE event_id = ?"
 _ALWAYS_MS: Final = 2**62
+_MOST_KEPT_BYTES: Final = 8 * 1024 * 1024
 
 
 class EventTable:
     """Accepted events. `payload` is the text that functions get."""
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
+    def __init__(self, connection: sqlite3.Connection, *, remembers: bool = False) -> None:
         self._connection = connection
         self._retention = RetentionTable(connection)
+        # Every call of a run carries its event.
+        self._kept: Recent[str] | None = Recent(most_bytes=_MOST_KEPT_BYTES) if remembers else None
+
+    def forget(self) -> None:
+        """Read everything anew: something was undone."""
+        if self._kept is not None:
+            self._kept.clear()
 
     def insert(self, event: Event) -> bool:
         """Store an event; False when one with its id is there already."""
@@ -108,7 +118,13 @@ class EventTable:
 
     def payload(self, event_id: str) -> str:
         """Return the event as JSON text, the way functions see it."""
-        return str(self._connection.execute(_PAYLOAD, (event_id,)).fetchone()[0])
+        kept = None if self._kept is None else self._kept.get(event_id)
+        if kept is not None:
+            return kept
+        payload = str(self._connection.execute(_PAYLOAD, (event_id,)).fetchone()[0])
+        if self._kept is not None:
+            self._kept.put(event_id, payload, size=getsizeof(payload))
+        return payload
 
 
 def _read(row: Mapping[str, Any]) -> Event:

@@ -115,8 +115,11 @@ SELECT 1 FROM queue_item WHERE run_id = ? AND is_leased = 1 AND kind IN ('discov
 """
 _IS_OVERDUE: Final = "SELECT 1 FROM queue_item WHERE run_id = ? AND kind = 'deadline' AND due_ms <= ?"
 # A deadline moves nothing forward: it is no work of the run.
-_OTHERS: Final = "SELECT 1 FROM queue_item WHERE run_id = ? AND id != ? AND kind != 'deadline' LIMIT 1"
-_AT_WORK: Final = "SELECT step_id FROM queue_item WHERE run_id = ? AND id != ? AND step_id IS NOT NULL"
+_AROUND: Final = """
+SELECT count(*) FROM step WHERE run_id = :run_id
+UNION ALL SELECT step_id FROM queue_item WHERE run_id = :run_id AND id != :item_id AND kind != 'deadline'
+UNION ALL SELECT step_id FROM pause WHERE run_id = :run_id
+"""
 _BESIDES: Final = """
 SELECT 1 FROM queue_item WHERE run_id = ? AND step_id IS NOT ? AND kind != 'deadline' LIMIT 1
 """
@@ -247,17 +250,18 @@ class QueueTable:
         """Drop all work of a run that has ended; a call in flight can then commit nothing."""
         self._connection.execute(_CLOSE_RUN, (run_id,))
 
-    def has_others(self, item: QueueItem) -> bool:
-        """Whether the item's run has other work queued or taken."""
-        return self._connection.execute(_OTHERS, (item.run_id, item.id)).fetchone() is not None
-
     def has_besides(self, run_id: str, step_id: str) -> bool:
         """Whether the run has other work than that of this step."""
         return self._connection.execute(_BESIDES, (run_id, step_id)).fetchone() is not None
 
-    def steps_at_work(self, item: QueueItem) -> frozenset[str]:
-        """Return the ids of the steps of the item's run that have items of their own, `item` aside."""
-        return frozenset(row[0] for row in self._connection.execute(_AT_WORK, (item.run_id, item.id)))
+    def around(self, item: QueueItem) -> tuple[int, list[str | None]]:
+        """Return how many steps the item's run has, and what else it is up to.
+
+        That are steps that work or wait, and None for each call of the function.
+        """
+        named = {"run_id": item.run_id, "item_id": item.id}
+        (count,), *others = self._connection.execute(_AROUND, named).fetchall()
+        return int(count), [row[0] for row in others]
 
     def of_run(self, run_id: str) -> list[QueueItem]:
         """Return the work of a run in due order."""

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Collection
+from sys import getsizeof
 from typing import Final
 
 from durable_engine.model.op import StepRef
 from durable_engine.model.status import RunStatus, StepKind, StepStatus
 from durable_engine.model.step import Step
+from durable_engine.storage.recent import Recent
 
 _COLUMNS: Final = (
     "id, name, repeat, is_race, kind, status, queued_ms, started_ms, ended_ms, attempts, group_id, memo, "
@@ -39,7 +41,6 @@ _NAME: Final = "SELECT name FROM step WHERE run_id = ? AND id = ?"
 _OPEN_IN_GROUP: Final = """
 SELECT id FROM step WHERE run_id = ? AND group_id = ? AND status NOT IN ('COMPLETED', 'FAILED', 'CANCELLED')
 """
-_COUNT: Final = "SELECT count(*) FROM step WHERE run_id = ?"
 _ENDED: Final = "SELECT coalesce(max(position), 0) FROM step WHERE run_id = ?"
 _MEMOS: Final = "SELECT id, memo FROM step WHERE run_id = ? AND position IS NOT NULL ORDER BY position"
 _MEMOS_BESIDES: Final = """
@@ -50,6 +51,7 @@ _GIVEN: Final = """
 SELECT id, detail FROM step WHERE run_id = ? AND kind IN ('RUN', 'AI', 'SEND_EVENT') AND detail IS NOT NULL
     AND position IS NULL AND status != 'CANCELLED'
 """
+_MEMO_IDS: Final = "SELECT id FROM step WHERE run_id = ? AND position IS NOT NULL ORDER BY position"
 _CALLING: Final = """
 UPDATE step SET status = 'RUNNING', started_ms = coalesce(started_ms, ?), due_ms = NULL
 WHERE run_id = ? AND id = ? AND status IN ('QUEUED', 'WAITING', 'RUNNING')
@@ -67,13 +69,21 @@ FROM (SELECT id, received_ms FROM run WHERE function_id = ? AND status = ?
 CROSS JOIN step ON step.run_id = new.id ORDER BY new.received_ms, step.seq
 """
 _CHUNK: Final = 500  # below SQLite's limit of bound values
+_MOST_KEPT_BYTES: Final = 16 * 1024 * 1024
 
 
 class StepTable:
     """Steps and their memos."""
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
+    def __init__(self, connection: sqlite3.Connection, *, remembers: bool = False) -> None:
         self._connection = connection
+        # Each call of a run carries the memos of the call before it, and a few more.
+        self._kept: Recent[dict[str, str]] | None = Recent(most_bytes=_MOST_KEPT_BYTES) if remembers else None
+
+    def forget(self) -> None:
+        """Read everything anew: something was undone."""
+        if self._kept is not None:
+            self._kept.clear()
 
     def save(self, run_id: str, step: Step) -> bool:
         """Insert or update a step; False for one that has ended, which stays as it is."""
@@ -100,7 +110,13 @@ class StepTable:
                 "has_timed_out": step.has_timed_out,
             },
         )
-        return cursor.rowcount == 1
+        is_new = cursor.rowcount == 1
+        if is_new and step.memo is not None and self._kept is not None:
+            kept = self._kept.get(run_id)
+            if kept is not None:
+                kept[step.ref.id] = step.memo
+                self._kept.grow(run_id, by=_size(step.ref.id, step.memo))
+        return is_new
 
     def all(self, run_id: str) -> list[Step]:
         """Return the steps of a run in the order they were first reported."""
@@ -142,10 +158,6 @@ class StepTable:
         rows = self._connection.execute(_OPEN_IN_GROUP, (run_id, group_id))
         return frozenset(row[0] for row in rows)
 
-    def count(self, run_id: str) -> int:
-        """Return how many steps a run has."""
-        return int(self._connection.execute(_COUNT, (run_id,)).fetchone()[0])
-
     def ended(self, run_id: str) -> int:
         """Return how many steps of a run have a memo."""
         return int(self._connection.execute(_ENDED, (run_id,)).fetchone()[0])
@@ -155,9 +167,19 @@ class StepTable:
 
         `without_group` leaves out the steps that were planned together in that group.
         """
-        if without_group is None:
-            return dict(self._connection.execute(_MEMOS, (run_id,)).fetchall())
-        return dict(self._connection.execute(_MEMOS_BESIDES, (run_id, without_group)).fetchall())
+        if without_group is not None:
+            return dict(self._connection.execute(_MEMOS_BESIDES, (run_id, without_group)).fetchall())
+        kept = None if self._kept is None else self._kept.get(run_id)
+        if kept is not None:
+            return dict(kept)  # a copy: the call is made while other answers are stored
+        memos: dict[str, str] = dict(self._connection.execute(_MEMOS, (run_id,)).fetchall())
+        if self._kept is not None:
+            self._kept.put(run_id, dict(memos), size=sum(_size(*memo) for memo in memos.items()))
+        return memos
+
+    def memo_ids(self, run_id: str) -> list[str]:
+        """Return the ids of the steps that have ended, in the order in which they did."""
+        return [row[0] for row in self._connection.execute(_MEMO_IDS, (run_id,))]
 
     def given(self, run_id: str) -> dict[str, str]:
         """Return the arguments (JSON text) that steps get instead of their own, by step id (reruns)."""
@@ -169,7 +191,13 @@ class StepTable:
 
     def abandon_open(self, run_id: str, *, now_ms: int) -> None:
         """Cancel what has not ended: its run has."""
+        if self._kept is not None:
+            self._kept.drop(run_id)
         self._connection.execute(_ABANDON, (now_ms, run_id))
+
+
+def _size(step_id: str, memo: str) -> int:
+    return getsizeof(step_id) + getsizeof(memo)
 
 
 def _read(row: sqlite3.Row) -> Step:

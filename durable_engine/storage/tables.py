@@ -34,20 +34,23 @@ from durable_engine.storage.timeline_table import TimelineTable
 
 
 class Tables:
-    """The tables as one transaction sees them."""
+    """The tables as one transaction sees them.
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
+    Those of the one connection that writes may remember what they read (`remembers`).
+    """
+
+    def __init__(self, connection: sqlite3.Connection, *, remembers: bool = False) -> None:
         self._connection = connection
         self.registry = RegistryTable(connection)
-        self.events = EventTable(connection)
+        self.events = EventTable(connection, remembers=remembers)
         self.runs = RunTable(connection)
         self.run_lists = RunListTable(connection)
-        self.steps = StepTable(connection)
+        self.steps = StepTable(connection, remembers=remembers)
         self.queue = QueueTable(connection)
         self.pauses = PauseTable(connection)
         self.history = HistoryTable(connection)
         self.lanes = LaneTable(connection)
-        self.appointments = AppointmentTable(connection)
+        self.appointments = AppointmentTable(connection, remembers=remembers)
         self.decisions = DecisionTable(connection)
         self.timelines = TimelineTable(connection)
         self.settings = SettingTable(connection)
@@ -63,6 +66,12 @@ class Tables:
         self.queue.let_all_go()
         return self.queue.release_all()
 
+    def forget(self) -> None:
+        """Let go of what is known from before: something was undone."""
+        self.events.forget()
+        self.steps.forget()
+        self.appointments.forget()
+
     @contextmanager
     def all_or_nothing(self) -> Iterator[None]:
         """Undo what is done in this block, and nothing else of the transaction, when it raises."""
@@ -70,6 +79,7 @@ class Tables:
         try:
             yield
         except BaseException:
+            self.forget()
             if self._connection.in_transaction:  # which a fault of the file may have ended
                 self._connection.execute("ROLLBACK TO block")
                 self._connection.execute("RELEASE block")

@@ -2,74 +2,21 @@
 
 from __future__ import annotations
 
-import importlib
-import pkgutil
 import re
-from collections.abc import Iterator
 
 import pytest
-
-from durable_engine import storage
-from durable_engine.storage.data_file import open_database
-
-_GROWING = (
-    "run|step|queue_item|pause|cancel_trigger|history|event|start_key"
-    "|lane|gate|lane_gate|appointment|appointment_event|event_decision|event_effect|event_sender|rate_limit|run_event|double"
-)
-_STATEMENT = re.compile(r"\s*(SELECT|WITH|UPDATE|DELETE|INSERT)\b")
-# Read newest-first up to a limit, for an error message; or run once, when the file is opened, or to say
-# why time could not be moved as far as asked.
-_NOT_HOT = {
-    "run_table._RECENT_IDS",
-    "run_table._OPEN_IDS",
-    "queue_table._RELEASE_ALL",
-    "queue_table._CALLED_RUNS",
-    "lane_table._EXIST",
-    "lane_table._NOBODY_RUNS",
-    "double_table._EXIST",
-    # Standing doubles are few, and those that expired go.
-    "double_table._ALL_STANDING",
-    "double_table._DELETE_EXPIRED",
-}
-
-
-def _statements() -> Iterator[tuple[str, str]]:
-    for module in pkgutil.iter_modules(storage.__path__):
-        if not module.name.endswith("_table"):
-            continue
-        names = vars(importlib.import_module(f"{storage.__name__}.{module.name}"))
-        for name, value in names.items():
-            several = value if isinstance(value, tuple) else (value,)
-            for number, sql in enumerate(several):
-                if name.isupper() and isinstance(sql, str) and _STATEMENT.match(sql):
-                    suffix = f"[{number}]" if several is value else ""
-                    yield f"{module.name}.{name}{suffix}", sql.replace("%s", "?, ?")
-
-
-STATEMENTS = dict(_statements())
-
-
-def _plan(sql: str) -> list[str]:
-    connection = open_database(":memory:")
-    named = re.findall(r":(\w+)", sql)
-    values: object = dict.fromkeys(named) if named else (None,) * sql.count("?")
-    try:
-        return [row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {sql}", values)]  # type: ignore[arg-type]
-    finally:
-        connection.close()
+from support.query_plans import GROWING, NOT_HOT, STATEMENTS, plan, scans
 
 
 def test_the_statements_of_all_tables_are_found() -> None:
     tables = {name.partition(".")[0] for name in STATEMENTS}
     assert tables >= {"run_table", "step_table", "queue_table", "pause_table", "event_table", "history_table"}
-    assert STATEMENTS.keys() >= _NOT_HOT
+    assert STATEMENTS.keys() >= NOT_HOT
 
 
-@pytest.mark.parametrize("name", sorted(STATEMENTS.keys() - _NOT_HOT))
+@pytest.mark.parametrize("name", sorted(STATEMENTS.keys() - NOT_HOT))
 def test_a_query_uses_an_index(name: str) -> None:
-    plan = _plan(STATEMENTS[name])
-    scans = [line for line in plan if re.match(rf"SCAN ({_GROWING})\b", line)]
-    assert not scans, plan
+    assert not scans(STATEMENTS[name])
 
 
 _LISTS = [
@@ -82,9 +29,9 @@ _LISTS = [
 
 @pytest.mark.parametrize("name", sorted(_LISTS))
 def test_a_page_of_a_list_is_read_through_an_index_in_its_order(name: str) -> None:
-    plan = _plan(STATEMENTS[name])
-    assert re.match(r"SEARCH (run|event) USING", plan[0])
-    assert not [line for line in plan if "TEMP B-TREE" in line]
+    lines = plan(STATEMENTS[name])
+    assert re.match(r"SEARCH (run|event) USING", lines[0])
+    assert not [line for line in lines if "TEMP B-TREE" in line]
 
 
 _OF_EVERY_CALL = [
@@ -100,12 +47,12 @@ _OF_EVERY_CALL = [
 
 @pytest.mark.parametrize("name", _OF_EVERY_CALL)
 def test_a_query_of_every_call_sorts_nothing(name: str) -> None:
-    assert not [line for line in _plan(STATEMENTS[name]) if "TEMP B-TREE" in line]
+    assert not [line for line in plan(STATEMENTS[name]) if "TEMP B-TREE" in line]
 
 
 @pytest.mark.parametrize("name", ["queue_table._LEASE_TIMERS", "queue_table._NEXT_TIMER"])
 def test_timers_are_found_among_however_many_calls_that_are_due(name: str) -> None:
-    assert any("USING INDEX queue_item_due_timer" in line for line in _plan(STATEMENTS[name]))
+    assert any("USING INDEX queue_item_due_timer" in line for line in plan(STATEMENTS[name]))
 
 
 _OF_EVERY_EVENT = {
@@ -118,7 +65,7 @@ _OF_EVERY_EVENT = {
 
 @pytest.mark.parametrize(("name", "index"), _OF_EVERY_EVENT.items())
 def test_the_waits_that_an_event_may_end_are_looked_up_in_their_index(name: str, index: str) -> None:
-    reads = [line for line in _plan(STATEMENTS[name]) if re.search(rf"\b({_GROWING})\b", line)]
+    reads = [line for line in plan(STATEMENTS[name]) if re.search(rf"\b({GROWING})\b", line)]
     assert reads
     for line in reads:
         assert re.match(rf"SEARCH \w+ USING (COVERING )?INDEX {index} \(event_name=\?", line), line
@@ -126,10 +73,10 @@ def test_the_waits_that_an_event_may_end_are_looked_up_in_their_index(name: str,
 
 @pytest.mark.parametrize("name", ["pause_table._BY_MATCH", "pause_table._CANCEL_BY_MATCH"])
 def test_only_waits_with_the_very_key_are_read(name: str) -> None:
-    (line,) = _plan(STATEMENTS[name])
+    (line,) = plan(STATEMENTS[name])
     assert line.endswith("(event_name=? AND match_path=? AND match_key=?)")
 
 
 @pytest.mark.parametrize("name", ["pause_table._BY_EVENT", "pause_table._CANCEL_BY_EVENT"])
 def test_the_first_waits_of_a_name_are_read_in_order(name: str) -> None:
-    assert not [line for line in _plan(STATEMENTS[name]) if "TEMP B-TREE" in line]
+    assert not [line for line in plan(STATEMENTS[name]) if "TEMP B-TREE" in line]

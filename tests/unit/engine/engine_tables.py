@@ -86,7 +86,7 @@ class World:
         self.now_ms = NOW_MS
         self.connection = open_database(":memory:")
         weakref.finalize(self, self.connection.close)
-        self.tables = Tables(self.connection)
+        self.tables = Tables(self.connection, remembers=True)
         self.registry = Registry([an_app()], functions)
         self._calls: set[str] = set()
         with self.transaction():
@@ -123,6 +123,7 @@ class World:
             yield
         except BaseException:
             self.connection.execute("ROLLBACK")
+            self.tables.forget()
             raise
         self.connection.execute("COMMIT")
 

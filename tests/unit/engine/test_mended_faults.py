@@ -481,16 +481,6 @@ def test_a_trigger_expression_that_is_no_text_is_refused_or_read_as_text(express
     assert isinstance(found.functions[0].triggers[0].expression, str | None)
 
 
-@anyio
-async def test_a_burst_of_calls_leaves_few_transports_behind() -> None:
-    client = SDKClient()
-    calls = (client.introspect("http://127.0.0.1:1/", timeout_s=5) for _ in range(100))
-    answers = await asyncio.gather(*calls, return_exceptions=True)
-    assert all(isinstance(answer, httpx.ConnectError) for answer in answers)
-    assert len(client._idle) <= 32
-    await client.close()
-
-
 # --- duties ------------------------------------------------------------------------------------------
 
 

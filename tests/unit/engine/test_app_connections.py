@@ -1,0 +1,283 @@
+"""Connections to apps: kept between calls, never shared; what an app does wrong is an httpx error."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+
+import httpx
+import pytest
+
+from durable_engine.sdk import connections
+from durable_engine.sdk.connections import BURST_CALLS, AppConnections
+
+pytestmark = pytest.mark.anyio
+PATIENCE_S = 10
+OK = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok"
+CHUNKED = b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n"
+Script = Callable[["Wire"], Awaitable[None]]
+
+
+@dataclass
+class Wire:
+    """One connection as the app has it."""
+
+    reader: asyncio.StreamReader
+    writer: asyncio.StreamWriter
+    gone: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def request(self) -> bytes:
+        """Return the next request, head and body."""
+        head = await self.reader.readuntil(b"\r\n\r\n")
+        length = next(
+            (int(line[15:]) for line in head.lower().split(b"\r\n") if line[:15] == b"content-length:"), 0
+        )
+        return head + await self.reader.readexactly(length)
+
+    async def answer(self, data: bytes) -> None:
+        self.writer.write(data)
+        await self.writer.drain()
+
+
+@dataclass
+class App:
+    """A server that does with each connection what `script` says, and then closes it."""
+
+    script: Script
+    port: int = 0
+    wires: list[Wire] = field(default_factory=list)
+    came: asyncio.Condition = field(default_factory=asyncio.Condition)
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}/api/inngest?fnId=a&stepId=step"
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        wire = Wire(reader, writer)
+        async with self.came:
+            self.wires.append(wire)
+            self.came.notify_all()
+        try:
+            await self.script(wire)
+        except (asyncio.IncompleteReadError, ConnectionError):
+            pass
+        finally:
+            writer.close()
+            wire.gone.set()
+
+    async def has(self, count: int) -> None:
+        """Return once so many connections have come."""
+        async with self.came:
+            await asyncio.wait_for(self.came.wait_for(lambda: len(self.wires) >= count), PATIENCE_S)
+
+
+@asynccontextmanager
+async def app(script: Script) -> AsyncIterator[tuple[App, AppConnections]]:
+    served = App(script)
+    server = await asyncio.start_server(served.serve, "127.0.0.1", 0)
+    served.port = server.sockets[0].getsockname()[1]
+    pool = AppConnections()
+    try:
+        yield served, pool
+    finally:
+        await pool.aclose()
+        server.close()
+        for wire in served.wires:
+            await asyncio.wait_for(wire.gone.wait(), PATIENCE_S)
+
+
+async def ask(
+    pool: AppConnections, url: str, content: bytes = b"{}", *, timeout_s: float = PATIENCE_S
+) -> httpx.Response:
+    """Send a request and read the whole answer."""
+    timeouts = {"connect": PATIENCE_S, "read": timeout_s}
+    request = httpx.Request("POST", url, content=content, extensions={"timeout": timeouts})
+    response = await pool.handle_async_request(request)
+    try:
+        await response.aread()
+    finally:
+        await response.aclose()
+    return response
+
+
+async def answers_all(wire: Wire) -> None:
+    while True:
+        await wire.request()
+        await wire.answer(OK)
+
+
+async def test_calls_one_after_the_other_go_over_one_connection() -> None:
+    async with app(answers_all) as (served, pool):
+        for _ in range(3):
+            response = await ask(pool, served.url)
+            assert (response.status_code, response.content) == (200, b"ok")
+        assert len(served.wires) == 1
+
+
+async def test_head_and_body_are_sent_whole() -> None:
+    requests: list[bytes] = []
+
+    async def script(wire: Wire) -> None:
+        requests.append(await wire.request())
+        await wire.answer(OK)
+
+    async with app(script) as (served, pool):
+        await ask(pool, served.url, b"x" * 3_000_000)
+    head, _, body = requests[0].partition(b"\r\n\r\n")
+    assert head.startswith(b"POST /api/inngest?fnId=a&stepId=step HTTP/1.1\r\nHost: 127.0.0.1:")
+    assert body == b"x" * 3_000_000
+
+
+async def test_calls_at_once_have_connections_of_their_own_which_do_not_stay() -> None:
+    count = BURST_CALLS * 3
+    all_came = asyncio.Event()
+
+    async def script(wire: Wire) -> None:
+        await wire.request()
+        await all_came.wait()
+        await wire.answer(OK)
+        await answers_all(wire)
+
+    async with app(script) as (served, pool):
+        calls = asyncio.gather(*(ask(pool, served.url) for _ in range(count)))
+        await served.has(count)
+        all_came.set()
+        await calls
+        # Those that follow at once use them again, however many are open.
+        await asyncio.gather(*(ask(pool, served.url) for _ in range(count)))
+        assert len(served.wires) == count
+        assert pool.idle_count == count
+        for connection in [known for idle in pool._idle.values() for known in idle]:
+            connection.idle_since_s -= connections.KEEPALIVE_S
+        pool._close_old()
+        assert pool.idle_count == 0
+
+
+async def test_what_was_idle_for_long_is_not_trusted_and_in_a_burst_much_less() -> None:
+    async with app(answers_all) as (served, pool):
+        await ask(pool, served.url)
+        ((connection,),) = pool._idle.values()
+        connection.idle_since_s -= connections.KEEPALIVE_S / 2
+        await ask(pool, served.url)
+        assert len(served.wires) == 1
+        connection.idle_since_s -= connections.KEEPALIVE_S / 2
+        pool._open_calls += BURST_CALLS
+        await ask(pool, served.url)
+        assert len(served.wires) == 2
+
+
+async def test_a_connection_that_the_app_closed_meanwhile_is_not_used() -> None:
+    async def script(wire: Wire) -> None:
+        await wire.request()
+        await wire.answer(OK)
+
+    async with app(script) as (served, pool):
+        for _ in range(3):
+            await ask(pool, served.url)
+            await asyncio.wait_for(served.wires[-1].gone.wait(), PATIENCE_S)
+            await served.wires[-1].writer.wait_closed()
+        assert len(served.wires) == 3
+
+
+@pytest.mark.parametrize("sent", [b"", b"HTTP/1.1 200 OK\r\nconte"])
+async def test_an_app_that_hangs_up_without_an_answer_is_a_protocol_error(sent: bytes) -> None:
+    async def script(wire: Wire) -> None:
+        await wire.request()
+        await wire.answer(sent)
+
+    async with app(script) as (served, pool):
+        with pytest.raises(httpx.RemoteProtocolError):
+            await ask(pool, served.url)
+        assert pool.idle_count == 0
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        b"HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\nhalf",
+        CHUNKED + b"4\r\nhalf\r\n",
+        b"no HTTP at all\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\n" + b"x-long: y\r\n" * 20_000 + b"\r\n",
+    ],
+)
+async def test_an_answer_that_is_none_is_a_protocol_error(answer: bytes) -> None:
+    async def script(wire: Wire) -> None:
+        await wire.request()
+        await wire.answer(answer)
+
+    async with app(script) as (served, pool):
+        with pytest.raises(httpx.RemoteProtocolError):
+            await ask(pool, served.url)
+        assert pool.idle_count == 0
+
+
+@pytest.mark.parametrize(
+    ("answer", "body", "stays"),
+    [
+        (CHUNKED + b"2\r\nab\r\n1\r\nc\r\n0\r\n\r\n", b"abc", True),
+        (b"HTTP/1.1 103 Early Hints\r\n\r\n" + OK, b"ok", True),
+        (b"HTTP/1.1 204 No Content\r\n\r\n", b"", True),
+        (b"HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: 2\r\n\r\nok", b"ok", False),
+        (b"HTTP/1.0 200 OK\r\n\r\nuntil the end", b"until the end", False),
+        (OK + b"more than was asked for", b"ok", False),
+    ],
+)
+async def test_answers_in_every_form_are_read(answer: bytes, body: bytes, *, stays: bool) -> None:
+    async def script(wire: Wire) -> None:
+        await wire.request()
+        await wire.answer(answer)
+        if stays:
+            await wire.reader.read()
+
+    async with app(script) as (served, pool):
+        assert (await ask(pool, served.url)).content == body
+        assert pool.idle_count == stays
+
+
+async def test_silence_is_a_time_out_and_ends_the_connection() -> None:
+    async def script(wire: Wire) -> None:
+        await wire.request()
+        await wire.answer(b"HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\n")
+        await wire.reader.read()
+
+    async with app(script) as (served, pool):
+        with pytest.raises(httpx.ReadTimeout):
+            await ask(pool, served.url, timeout_s=0.01)
+        await asyncio.wait_for(served.wires[0].gone.wait(), PATIENCE_S)
+
+
+async def test_a_call_that_is_given_up_ends_its_connection() -> None:
+    async def script(wire: Wire) -> None:
+        await wire.request()
+        await wire.reader.read()
+
+    async with app(script) as (served, pool):
+        call = asyncio.create_task(ask(pool, served.url))
+        await served.has(1)
+        call.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await call
+        await asyncio.wait_for(served.wires[0].gone.wait(), PATIENCE_S)
+        assert pool._open_calls == 0
+
+
+async def test_nobody_there_is_a_connect_error() -> None:
+    async with app(answers_all) as (served, pool):
+        free = served.port
+    with pytest.raises(httpx.ConnectError):
+        await ask(pool, f"http://127.0.0.1:{free}/")
+    with pytest.raises(httpx.ConnectError):
+        await ask(pool, f"https://127.0.0.1:{free}/")
+    assert pool._open_calls == 0
+
+
+async def test_a_plain_server_under_https_is_a_connect_error() -> None:
+    async def script(wire: Wire) -> None:
+        await wire.reader.read(1)
+        await wire.answer(OK)
+
+    async with app(script) as (served, pool):
+        with pytest.raises(httpx.ConnectError):
+            await ask(pool, served.url.replace("http:", "https:"))
