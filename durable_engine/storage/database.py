@@ -123,7 +123,9 @@ class _Worker:
             for unit in group:
                 self._run_unit(unit)
             self._connection.execute("COMMIT")
+            self._tables.slots.done()
         except sqlite3.Error as error:
+            self._tables.slots.undo(0)
             if self._connection.in_transaction:
                 self._connection.execute("ROLLBACK")
             for unit in group:
@@ -131,10 +133,12 @@ class _Worker:
 
     def _run_unit(self, unit: _Unit) -> None:
         self._connection.execute("SAVEPOINT unit")
+        mark = self._tables.slots.mark()
         try:
             unit.result = unit.work(self._tables)
         except Exception as error:  # noqa: BLE001 - handed to whoever asked
             unit.error = _in_words(error)
+            self._tables.slots.undo(mark)
             self._connection.execute("ROLLBACK TO unit")
         self._connection.execute("RELEASE unit")
 
@@ -143,7 +147,10 @@ class _Worker:
             unit.result = unit.work(self._connection)
         except Exception as error:  # noqa: BLE001 - handed to whoever asked
             unit.error = _in_words(error)
+        slots = self._tables.slots
         self._tables = Tables(self._connection)  # what they remember may not be so any more
+        self._tables.slots = slots  # but what is open is open
+        slots.renew()
 
 
 def _in_words(error: Exception) -> Exception:

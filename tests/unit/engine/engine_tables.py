@@ -151,7 +151,7 @@ class World:
         return taken
 
     def next_due_ms(self) -> int | None:
-        return self._do(lambda: next_due_ms(self.tables, now_ms=self.now_ms))
+        return self._do(lambda: next_due_ms(self.tables, self.registry, now_ms=self.now_ms))
 
     def take_one(self) -> Work:
         (work,) = self.take()
@@ -228,6 +228,7 @@ class World:
         return self._do(move)
 
     def crash(self) -> None:
+        self.tables.slots.free_all()
         """Lose all calls that are open, and do what opening the data file again does."""
         self._calls.clear()
         self._do(lambda: _take_back(self.tables))
