@@ -28,6 +28,7 @@ from durable_engine.errors import ConfigError
 from durable_engine.http_api.token import AccessToken
 from mcp_server.attach import serve_stdio
 from mcp_server.config import ServerConfig
+from mcp_server.connections import BoundedProtocol, allow_many_files
 from mcp_server.http import MCP_PATH, MCP_PATHS, mount_mcp
 from mcp_server.server import build_server
 
@@ -96,6 +97,7 @@ async def _running(
     options: ServeOptions, docs: DocsIndex
 ) -> AsyncIterator[tuple[Engine, ServerConfig, _HTTPServer]]:
     token = None if options.token is None else AccessToken(options.token)
+    allow_many_files()
     sockets = listen(options.host, options.port)
     try:
         port = int(sockets[0].getsockname()[1])
@@ -204,6 +206,7 @@ class _HTTPServer(uvicorn.Server):
         super().__init__(
             uvicorn.Config(
                 app,  # type: ignore[arg-type]
+                http=BoundedProtocol,
                 log_config=None,
                 access_log=False,
                 lifespan="on",

@@ -1,4 +1,4 @@
-"""One SQLite file, one thread that writes it, one thread that reads it.
+"""One SQLite file, one thread that writes it, two threads that read it.
 
 Writes that arrive while a transaction is being committed share the next one (group commit): each unit
 of work runs in a savepoint of its own, so that one that fails undoes only itself. `synchronous=NORMAL`
@@ -13,11 +13,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import queue
 import sqlite3
 import threading
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
@@ -26,11 +24,13 @@ from filelock import FileLock, Timeout
 from durable_engine.errors import DataFileBusyError, EngineClosedError, StorageError
 from durable_engine.storage.schema import check, migrate
 from durable_engine.storage.tables import Tables
+from durable_engine.storage.units import Unit, UnitQueue
 
 T = TypeVar("T")
 logger = logging.getLogger(__name__)
 
-_MAX_GROUP: Final = 128
+_READERS: Final = 2
+"""One that reads much must not hold up the others."""
 _FILE_FAULTS: Final = frozenset(
     {
         sqlite3.SQLITE_BUSY,
@@ -53,18 +53,6 @@ _PRAGMAS: Final = (
 )
 
 
-@dataclass(slots=True)
-class _Unit:
-    """One piece of work for a connection's thread, and where its outcome goes."""
-
-    work: Callable[[Any], Any]
-    future: asyncio.Future[Any]
-    is_alone: bool = False
-    """Whether it gets the connection itself, outside of any transaction, and may replace all data."""
-    result: Any = None
-    error: BaseException | None = field(default=None)
-
-
 class _Worker:
     """A thread that owns a connection and runs units of work on it, in order."""
 
@@ -74,50 +62,43 @@ class _Worker:
         self._connection = connection
         self._tables = Tables(connection)
         self._loop = loop
-        self._units: queue.SimpleQueue[_Unit | None] = queue.SimpleQueue()
+        # What is read goes back at once: it waits for nothing that is read with it.
+        self._units = UnitQueue() if writes else UnitQueue(most=1)
         self._writes = writes
+        self.waiting = 0
+        """Units that were put and whose outcome has not come back; for the loop's thread."""
         self._thread = threading.Thread(
             target=self._run, name="stepcue-writer" if writes else "stepcue-reader", daemon=True
         )
         self._thread.start()
 
-    def submit(self, work: Callable[[Tables], T]) -> asyncio.Future[T]:
-        return self._put(work, is_alone=False)
+    def submit(self, work: Callable[[Tables], T], *, bulk: int = 0) -> asyncio.Future[T]:
+        return self._put(work, bulk=bulk)
 
     def submit_alone(self, work: Callable[[sqlite3.Connection], T]) -> asyncio.Future[T]:
         return self._put(work, is_alone=True)
 
     def stop(self) -> None:
         """Finish what was submitted and close the connection; blocks."""
-        self._units.put(None)
+        self._units.end()
         self._thread.join()
 
-    def _put(self, work: Callable[[Any], T], *, is_alone: bool) -> asyncio.Future[T]:
+    def _put(self, work: Callable[[Any], T], *, is_alone: bool = False, bulk: int = 0) -> asyncio.Future[T]:
         future: asyncio.Future[T] = self._loop.create_future()
-        self._units.put(_Unit(work, future, is_alone))
+        self.waiting += 1
+        self._units.put(Unit(work, future, is_alone=is_alone, bulk=bulk))
         return future
 
     def _run(self) -> None:
-        is_open = True
-        while is_open:
-            group: list[_Unit] = []
-            unit = self._units.get()
-            while unit is not None:
-                group.append(unit)
-                if unit.is_alone or len(group) == _MAX_GROUP or self._units.empty():
-                    break
-                unit = self._units.get()
-            is_open = unit is not None
-            alone = group.pop() if group and group[-1].is_alone else None
-            if group:
+        while group := self._units.next_group():
+            if group[0].is_alone:
+                self._work_alone(group[0])
+            else:
                 self._work(group)
-                self._loop.call_soon_threadsafe(_settle, group)
-            if alone is not None:
-                self._work_alone(alone)
-                self._loop.call_soon_threadsafe(_settle, [alone])
+            self._loop.call_soon_threadsafe(self._settle, group)
         self._connection.close()
 
-    def _work(self, group: list[_Unit]) -> None:
+    def _work(self, group: list[Unit]) -> None:
         try:
             self._connection.execute("BEGIN IMMEDIATE" if self._writes else "BEGIN")
             for unit in group:
@@ -131,7 +112,7 @@ class _Worker:
             for unit in group:
                 unit.error = unit.error or _unusable(error)
 
-    def _run_unit(self, unit: _Unit) -> None:
+    def _run_unit(self, unit: Unit) -> None:
         self._connection.execute("SAVEPOINT unit")
         mark = self._tables.slots.mark()
         try:
@@ -142,7 +123,7 @@ class _Worker:
             self._connection.execute("ROLLBACK TO unit")
         self._connection.execute("RELEASE unit")
 
-    def _work_alone(self, unit: _Unit) -> None:
+    def _work_alone(self, unit: Unit) -> None:
         try:
             unit.result = unit.work(self._connection)
         except Exception as error:  # noqa: BLE001 - handed to whoever asked
@@ -151,6 +132,16 @@ class _Worker:
         self._tables = Tables(self._connection)  # what they remember may not be so any more
         self._tables.slots = slots  # but what is open is open
         slots.renew()
+
+    def _settle(self, group: list[Unit]) -> None:
+        self.waiting -= len(group)
+        for unit in group:
+            if unit.future.cancelled():
+                continue
+            if unit.error is None:
+                unit.future.set_result(unit.result)
+            else:
+                unit.future.set_exception(unit.error)
 
 
 def _in_words(error: Exception) -> Exception:
@@ -167,22 +158,12 @@ def _unusable(error: Exception) -> StorageError:
     return StorageError(f"The data file cannot be used at the moment: {error}.")
 
 
-def _settle(group: list[_Unit]) -> None:
-    for unit in group:
-        if unit.future.cancelled():
-            continue
-        if unit.error is None:
-            unit.future.set_result(unit.result)
-        else:
-            unit.future.set_exception(unit.error)
-
-
 class Database:
     """Runs units of work against the tables; `transact` changes them, `read` does not."""
 
-    def __init__(self, writer: _Worker, reader: _Worker | None, lock: FileLock | None) -> None:
+    def __init__(self, writer: _Worker, readers: Sequence[_Worker], lock: FileLock | None) -> None:
         self._writer = writer
-        self._reader = reader
+        self._readers = readers
         self._lock = lock
         self._is_closed = False
         self._is_ready = asyncio.Event()
@@ -200,26 +181,32 @@ class Database:
         """
         loop = asyncio.get_running_loop()
         if path is None:
-            return cls(_Worker(_connect(":memory:"), loop, writes=True), None, None)
+            return cls(_Worker(_connect(":memory:"), loop, writes=True), (), None)
         lock = _take_lock(path)
         try:
             for_writes = _connect(str(path))
-            for_reads = _connect(str(path))
-            for_reads.execute("PRAGMA query_only = ON")
+            for_reads = [_connect(str(path)) for _ in range(_READERS)]
+            for connection in for_reads:
+                connection.execute("PRAGMA query_only = ON")
         except BaseException:
             lock.release()
             raise
-        return cls(_Worker(for_writes, loop, writes=True), _Worker(for_reads, loop, writes=False), lock)
+        readers = [_Worker(connection, loop, writes=False) for connection in for_reads]
+        return cls(_Worker(for_writes, loop, writes=True), readers, lock)
 
-    async def transact(self, work: Callable[[Tables], T]) -> T:
-        """Run `work` in a transaction; it is committed when this returns, undone when it raises."""
+    async def transact(self, work: Callable[[Tables], T], *, bulk: int = 0) -> T:
+        """Run `work` in a transaction; it is committed when this returns, undone when it raises.
+
+        Work that takes in `bulk` events goes behind all other, a little in each group.
+        """
         await self.ready()
-        return await self._writer.submit(work)
+        return await self._writer.submit(work, bulk=bulk)
 
     async def read(self, work: Callable[[Tables], T]) -> T:
         """Run `work` on the newest committed state, without holding up writers."""
         await self.ready()
-        return await (self._reader or self._writer).submit(work)
+        least_busy = min(self._readers, key=lambda reader: reader.waiting, default=self._writer)
+        return await least_busy.submit(work)
 
     async def ready(self) -> None:
         """Return when nobody is replacing the state, nor the time with it: usually at once.
@@ -246,11 +233,11 @@ class Database:
             await self.ready()
             self._is_ready.clear()
             try:
-                if self._reader is not None:
-                    await self._reader.submit(_nothing)  # all earlier reads are done
+                for reader in self._readers:
+                    await reader.submit(_nothing)  # all earlier reads are done
                 result = await self._writer.submit_alone(work)
-                if self._reader is not None:
-                    await self._reader.submit_alone(_nothing)  # has its tables renewed
+                for reader in self._readers:
+                    await reader.submit_alone(_nothing)  # has its tables renewed
                 if then is not None:
                     await then(result)
                 return result
@@ -263,9 +250,8 @@ class Database:
             return
         self._is_closed = True
         async with self._one_alone:  # what replaces the state is carried through
-            for worker in (self._reader, self._writer):
-                if worker is not None:
-                    await asyncio.to_thread(worker.stop)
+            for worker in (*self._readers, self._writer):
+                await asyncio.to_thread(worker.stop)
         await asyncio.sleep(0)  # lets the results that the workers handed over reach their callers
         if self._lock is not None:
             self._lock.release()

@@ -92,11 +92,6 @@ class SlotTable:
         """Something that was opened has ended."""
         self._move(share, -1)
 
-    def free_all(self) -> None:
-        """Nothing is open."""
-        self._running.clear()
-        self._moves.clear()
-
     def mark(self) -> int:
         """Return where to come back to with `undo`."""
         return len(self._moves)

@@ -29,6 +29,7 @@ from durable_engine.placing import place_anew
 from durable_engine.registry import Registry
 from durable_engine.settle import Settled, Settlement
 from durable_engine.storage.database import _connect
+from durable_engine.storage.slot_table import SlotTable
 from durable_engine.storage.tables import Tables
 from durable_engine.timers import fire_timer
 
@@ -228,9 +229,9 @@ class World:
         return self._do(move)
 
     def crash(self) -> None:
-        self.tables.slots.free_all()
         """Lose all calls that are open, and do what opening the data file again does."""
         self._calls.clear()
+        self.tables.slots = SlotTable(self.connection)
         self._do(lambda: _take_back(self.tables))
 
     def advance_to_next(self) -> bool:
