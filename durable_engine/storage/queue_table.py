@@ -106,6 +106,11 @@ UPDATE queue_item SET due_ms = ? - (SELECT run.offset_ms FROM run WHERE run.id =
 WHERE id = ?
 """  # noqa: S608
 _RELEASE_ALL: Final = f"UPDATE queue_item SET {_AGAIN} WHERE is_leased = 1"  # noqa: S608 - parts only
+# With all slots free nobody waits for one: all that is due goes in due order again.
+_NO_LINES: Final = """
+UPDATE queue_item SET lane_id = NULL, ready_ms = NULL
+WHERE is_leased = 0 AND ready_ms IS NOT NULL AND lane_id < 0
+"""
 _CLOSE_WAIT: Final = "DELETE FROM queue_item WHERE run_id = ? AND step_id = ? AND kind = 'timer'"
 _CLOSE_RUN: Final = "DELETE FROM queue_item WHERE run_id = ?"
 _IS_CALLED: Final = """
@@ -217,6 +222,7 @@ class QueueTable:
 
     def release_all(self) -> int:
         """Free everything taken; returns how many items were."""
+        self._connection.execute(_NO_LINES)
         return self._connection.execute(_RELEASE_ALL).rowcount
 
     def close_wait(self, run_id: str, step_id: str) -> None:
