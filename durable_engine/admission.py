@@ -14,6 +14,7 @@ from durable_engine.flow_control.lanes import closed_gate, is_open, opens_ms, sl
 from durable_engine.model.decision import Control
 from durable_engine.model.lane import GateState
 from durable_engine.model.queue_item import QueueItem
+from durable_engine.slots import Slots
 from durable_engine.storage.lane_table import OpenLane
 from durable_engine.storage.tables import Tables
 
@@ -22,15 +23,16 @@ _MOST_LOOKS: Final = 200
 
 
 def admit(
-    tables: Tables, is_made: Callable[[QueueItem], bool], *, now_ms: int, limit: int
+    tables: Tables, slots: Slots, is_made: Callable[[QueueItem], bool], *, now_ms: int, limit: int
 ) -> list[QueueItem]:
-    """Lease up to `limit` calls whose turn it is.
+    """Lease up to `limit` calls whose turn it is, and for which there is a slot.
 
     One that will not be made after all, as `is_made` says, keeps nothing busy and uses no start.
     """
     if not tables.lanes.exist():
         return []
     tables.line_up(now_ms=now_ms)
+    slots.invite(limit)
     for gate_id, running in tables.lanes.opened(now_ms=now_ms):
         _invite(tables, gate_id, running=running)
     admitted: list[QueueItem] = []
@@ -39,14 +41,15 @@ def admit(
         lane = tables.lanes.next_open() if len(admitted) < limit else None
         if lane is None:
             break
-        item = _serve(tables, lane, is_made, now_ms=now_ms)
+        item = _serve(tables, slots, lane, is_made, now_ms=now_ms)
         if item is not None:
             admitted.append(item)
     return admitted
 
 
 def leave(tables: Tables, item: QueueItem, *, now_ms: int) -> None:
-    """A call that was admitted has ended: what it kept busy is free for the next one."""
+    """What was taken has ended: its slot, and what it kept busy, is free for the next one."""
+    tables.slots.leave(item.share)
     if item.lane_id is None:
         return
     gates = [_left(tables, gate) for gate in tables.lanes.gates(item.lane_id)]
@@ -59,7 +62,7 @@ def next_admission_ms(tables: Tables, *, now_ms: int) -> int | None:
 
 
 def _serve(
-    tables: Tables, lane: OpenLane, is_made: Callable[[QueueItem], bool], *, now_ms: int
+    tables: Tables, slots: Slots, lane: OpenLane, is_made: Callable[[QueueItem], bool], *, now_ms: int
 ) -> QueueItem | None:
     """Take the first call of a lane, or let the lane wait for what it takes."""
     gates = tables.lanes.gates(lane.id)
@@ -77,8 +80,10 @@ def _serve(
     closed = closed_gate(asked, now_ms=now_ms)
     if closed is not None:
         _park(tables, lane.id, closed, now_ms=now_ms)
+    elif not slots.may_take(share := slots.share_of(head)):
+        slots.park(lane.id, share)
     else:
-        item = tables.queue.lease(head)
+        item = slots.take(head, share)
         if is_made(item):
             passed = {gate.id: _passed(tables, gate, now_ms=now_ms) for gate in asked}
             gates = [passed.get(gate.id, gate) for gate in gates]

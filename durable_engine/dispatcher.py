@@ -1,7 +1,7 @@
 """The one loop: take what is due, run each item in a task, sleep until there is more.
 
 It sleeps until work changes or the next item is due, whichever comes first; nothing polls. Slots bound
-how many calls are open at once; a freed slot is a reason to look again.
+how much is open at once (`slots`); a freed slot is a reason to look again.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ from durable_engine.storage.tables import Tables
 
 logger = logging.getLogger(__name__)
 
-MAX_OPEN_CALLS: Final = 500
-_TIMERS_AT_ONCE: Final = 100
+_MOST_AT_ONCE: Final = 200
+_APPOINTMENTS_AT_ONCE: Final = 100
 _RETRY_MS: Final = 5_000
 
 
@@ -70,7 +70,7 @@ class Dispatcher:
             await self._sleep(due_ms)
 
     async def run_once(self) -> int | None:
-        """Start everything that is due, as far as slots are free; return when the next item is due."""
+        """Start what is due, as far as there are slots; return when to look again."""
         async with self._taking:
             return await self._take()
 
@@ -104,20 +104,15 @@ class Dispatcher:
         if self._is_stopping:
             return None
         now_ms = self._clock.now_ms()
-        free = MAX_OPEN_CALLS - len(self._open)
-        # With all slots taken calls wait, and each call that ends takes the next one itself. Timers never
-        # wait: they are done in a moment.
-        only_timers = free <= 0
-        limit = _TIMERS_AT_ONCE if only_timers else free
 
         def take(tables: Tables) -> tuple[Settled, list[Work], int | None]:
             # Looked up inside: any run that the transaction sees is of a function known by then.
             registry = self._registry()
-            kept = keep_due(tables, registry, now_ms=now_ms, limit=_TIMERS_AT_ONCE)
+            kept = keep_due(tables, registry, now_ms=now_ms, limit=_APPOINTMENTS_AT_ONCE)
             kept.add(skip_ahead(tables, registry, now_ms=now_ms))
             repair_stalled(tables, registry, kept.resumed, kept, now_ms=now_ms)
-            taken = take_due(tables, registry, now_ms=now_ms, limit=limit, only_timers=only_timers)
-            return kept, taken, next_due_ms(tables, now_ms=now_ms, only_timers=only_timers)
+            taken = take_due(tables, registry, now_ms=now_ms, limit=_MOST_AT_ONCE)
+            return kept, taken, next_due_ms(tables, registry, now_ms=now_ms)
 
         kept, taken, due_ms = await self._database.transact(take)
         self._signals.runs_ended(kept.ended)

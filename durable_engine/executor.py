@@ -30,6 +30,7 @@ from durable_engine.model.json_value import parse_json
 from durable_engine.model.queue_item import ItemKind, NewItem, QueueItem
 from durable_engine.model.reply import Reply
 from durable_engine.model.run import Run
+from durable_engine.model.slot import SlotKind, share_of
 from durable_engine.model.status import RunStatus
 from durable_engine.model.step import Step
 from durable_engine.registry import Registry
@@ -38,6 +39,7 @@ from durable_engine.sdk.client import SDKClient
 from durable_engine.sdk.reply import failure
 from durable_engine.settle import Settled, repair_stalled
 from durable_engine.skipping import skip_ahead
+from durable_engine.slots import Slots
 from durable_engine.standing import note_held
 from durable_engine.storage.database import Database
 from durable_engine.storage.file_faults import is_damage, is_file_fault
@@ -66,40 +68,55 @@ class Work:
 
 
 def take_due(
-    tables: Tables,
-    registry: Registry,
-    *,
-    now_ms: int,
-    limit: int,
-    only_timers: bool = False,
-    lanes_first: bool = True,
+    tables: Tables, registry: Registry, *, now_ms: int, limit: int, lanes_first: bool = True
 ) -> list[Work]:
-    """Lease up to `limit` due items and load what their calls need; a first call starts its run.
+    """Lease up to `limit` due items for which there are slots, and load what their calls need; a first call
+    starts its run.
 
     `lanes_first`: calls that wait for their turn in lanes go before those that need not. Calls of paused
     functions are put aside.
     """
+    if limit <= 0:
+        return []
+    slots = Slots(tables, registry)
 
     def from_lanes(room: int) -> list[QueueItem]:
         is_made = partial(_is_made, tables, registry, now_ms)
-        return [] if only_timers else admit(tables, is_made, now_ms=now_ms, limit=room)
+        return admit(tables, slots, is_made, now_ms=now_ms, limit=room)
 
     def others(room: int) -> list[QueueItem]:
-        return tables.queue.lease_due(now_ms=now_ms, limit=room, only_timers=only_timers)
+        return slots.take_due(now_ms=now_ms, limit=room)
 
     items: list[QueueItem] = []
     for take in (from_lanes, others) if lanes_first else (others, from_lanes):
         items += take(limit - len(items))
-    loaded = (_load(tables, registry, item, now_ms=now_ms) for item in items)
-    return [work for work in loaded if work is not None]
+    taken: list[Work] = []
+    for item in items:
+        work = _load(tables, registry, item, now_ms=now_ms)
+        if work is not None:
+            taken.append(work if item.share else _counted(slots, registry, work))
+        elif item.share:
+            slots.leave(item)
+    return taken
 
 
-def next_due_ms(tables: Tables, *, now_ms: int, only_timers: bool = False) -> int | None:
+def _counted(slots: Slots, registry: Registry, work: Work) -> Work:
+    """Let work keep a slot that was leased before it was known whose it is."""
+    if work.gateway is not None:
+        share = slots.share_of(work.item.id)
+    elif work.call is not None:
+        share = share_of(SlotKind.CALL, registry.by_id(work.call.function_id).app_name)
+    else:
+        share = share_of(SlotKind.TIMER, "")
+    return replace(work, item=slots.count(work.item, share))
+
+
+def next_due_ms(tables: Tables, registry: Registry, *, now_ms: int) -> int | None:
     """Return when there is work to take again, which may be now."""
-    times = [tables.queue.next_due_ms(only_timers=only_timers), tables.appointments.next_due_ms()]
+    times = [tables.queue.next_due_ms(), tables.appointments.next_due_ms()]
     times.append(tables.timelines.next_planned_ms(now_ms=now_ms))
-    if not only_timers:
-        times.append(next_admission_ms(tables, now_ms=now_ms))
+    times.append(next_admission_ms(tables, now_ms=now_ms))
+    times.append(now_ms if tables.slots.may_wait and Slots(tables, registry).has_more else None)
     return min((time for time in times if time is not None), default=None)
 
 
@@ -223,7 +240,7 @@ class Executor:
             return Done(
                 settled=settled,
                 taken=taken[0] if taken else None,
-                next_due_ms=next_due_ms(tables, now_ms=now_ms),
+                next_due_ms=next_due_ms(tables, registry, now_ms=now_ms),
             )
 
         return await self._store(commit)

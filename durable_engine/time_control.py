@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final
 
 from durable_engine.clock import Clock
@@ -244,7 +245,7 @@ class TimeControl:
 
     async def _next_due_ms(self) -> int | None:
         now_ms = self._clock.now_ms()
-        return await self._database.transact(lambda tables: next_due_ms(tables, now_ms=now_ms))
+        return await self._database.transact(partial(next_due_ms, registry=self._registry(), now_ms=now_ms))
 
     async def _is_called(self, run_id: str) -> bool:
         return await self._database.read(lambda tables: tables.queue.is_called(run_id))
@@ -277,7 +278,7 @@ class TimeControl:
             timeline_id = None if run is None else run.timeline_id
             entries = tables.history.since(first, _FIRED, timeline_id=timeline_id, limit=MAX_FIRED)
             count = tables.history.count_since(first, _FIRED, timeline_id=timeline_id)
-            due_ms = next_due_ms(tables, now_ms=now_ms)
+            due_ms = next_due_ms(tables, self._registry(), now_ms=now_ms)
             reached_ms = now_ms
             called = tables.queue.called_runs(limit=_MOST_CALLS)
             if run is not None and timeline_id is not None:

@@ -31,8 +31,11 @@ class Transactions:
         """Return when nobody is replacing state and time: for who asks for the time before `commit`."""
         await self._database.ready()
 
-    async def commit(self, change: Change) -> Settled:
-        """Make a change, all of it or nothing, and wake whoever waits for what it did."""
+    async def commit(self, change: Change, *, bulk: int = 0) -> Settled:
+        """Make a change, all of it or nothing, and wake whoever waits for what it did.
+
+        `bulk`: it takes in so many events, and lets everything else go before it.
+        """
         await self.ready()
         now_ms = self._clock.now_ms()
 
@@ -42,7 +45,7 @@ class Transactions:
             repair_stalled(tables, registry, settled.resumed, settled, now_ms=now_ms)
             return settled
 
-        settled = await self._database.transact(work)
+        settled = await self._database.transact(work, bulk=bulk)
         self._signals.runs_ended(settled.ended)
         self._signals.runs_changed(settled.changed)
         self._signals.work_changed()

@@ -28,6 +28,7 @@ from durable_engine.http_api.token import AccessToken
 from durable_engine.patience import first_of
 from mcp_server.attach import serve_stdio
 from mcp_server.config import ServerConfig
+from mcp_server.connections import BoundedProtocol, allow_many_files
 from mcp_server.http import MCP_PATH, MCP_PATHS, mount_mcp
 from mcp_server.server import build_server
 from mcp_server.stopping import Stop, taking_signals
@@ -101,6 +102,7 @@ async def _running(
     options: ServeOptions, docs: DocsIndex
 ) -> AsyncIterator[tuple[Engine, ServerConfig, _HTTPServer]]:
     token = None if options.token is None else AccessToken(options.token)
+    allow_many_files()
     sockets = listen(options.host, options.port)
     try:
         port = int(sockets[0].getsockname()[1])
@@ -210,6 +212,7 @@ class _HTTPServer(uvicorn.Server):
         super().__init__(
             uvicorn.Config(
                 app,  # type: ignore[arg-type]
+                http=BoundedProtocol,
                 log_config=None,
                 access_log=False,
                 lifespan="on",

@@ -29,6 +29,7 @@ from durable_engine.http_api import (
     v2,
 )
 from durable_engine.http_api.auth import KeyGuard
+from durable_engine.http_api.congestion import Congestion
 from durable_engine.http_api.guard import Callers, HostGuard
 from durable_engine.http_api.token import AccessToken
 
@@ -90,6 +91,7 @@ def build_app(
             ),
             *_for_pages(allowed_origins),
             Middleware(KeyGuard, signing_key=secret.get_secret_value() if secret else None, token=token),
+            Middleware(Congestion),
         ],
         exception_handlers={
             DurableEngineError: errors.engine_error,

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable
-from typing import Any, NoReturn, TypeAlias
+import re
+from collections.abc import Callable, Iterator
+from typing import Any, Final, NoReturn, TypeAlias
 
 JSONValue: TypeAlias = Any
 JSONObject: TypeAlias = dict[str, Any]
@@ -31,6 +32,10 @@ def read_float(text: str) -> float:
     return value
 
 
+_DECODER: Final = json.JSONDecoder(parse_constant=_refuse_constant, parse_float=read_float)
+_BLANK: Final = re.compile(r"[ \t\n\r]*")
+
+
 def parse_json(text: str | bytes, *, parse_float: Callable[[str], float] = read_float) -> JSONValue:
     """Parse strict JSON; `parse_float` reads the numbers that are no integers.
 
@@ -46,6 +51,46 @@ def parse_json(text: str | bytes, *, parse_float: Callable[[str], float] = read_
         raise
     except ValueError as error:
         raise InvalidJSONError(str(error)) from None
+
+
+def parse_list(text: bytes, *, at_once: int) -> Iterator[list[JSONValue]]:
+    """Parse a JSON array as `parse_json` does, in pieces of entries that together are over `at_once` long.
+
+    Raises:
+        InvalidJSONError: as `parse_json`, when the parsing comes to it.
+    """
+    try:
+        whole = text.decode()
+        place = _after(whole, whole.index("[") + 1)
+        piece, start = [], place
+        is_over = whole[place : place + 1] == "]"
+        while not is_over:
+            entry, place = _DECODER.raw_decode(whole, place)
+            piece.append(entry)
+            place = _after(whole, place)
+            is_over = whole[place : place + 1] == "]"
+            if not is_over:
+                if whole[place : place + 1] != ",":
+                    raise json.JSONDecodeError("Expecting ',' delimiter", whole, place)
+                place = _after(whole, place + 1)
+            if place - start > at_once:
+                yield piece
+                piece, start = [], place
+        if _after(whole, place + 1) != len(whole):
+            raise json.JSONDecodeError("Extra data", whole, place + 1)
+        yield piece
+    except RecursionError:
+        raise InvalidJSONError("the JSON is nested too deeply") from None
+    except InvalidJSONError:
+        raise
+    except ValueError as error:
+        raise InvalidJSONError(str(error)) from None
+
+
+def _after(text: str, place: int) -> int:
+    """Return where the next thing begins that is no white space."""
+    found = _BLANK.match(text, place)
+    return place if found is None else found.end()
 
 
 def parse_stored(text: str | None) -> JSONValue:

@@ -39,7 +39,7 @@ class QueueItem:
     """Work in the queue. `lease` names a taking of it: a commit needs it to be still valid.
 
     `lane_id` is the lane in which it waits for its turn, and `ready_ms` since when it does. Work without a
-    lane that is ready belongs to a paused function.
+    lane that is ready belongs to a paused function. `share` is whose slot it keeps while it is taken.
     """
 
     id: int
@@ -52,6 +52,7 @@ class QueueItem:
     lane_id: int | None = None
     ready_ms: int | None = None
     is_leased: bool = False
+    share: int = 0
 
     @property
     def ref(self) -> str:

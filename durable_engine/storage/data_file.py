@@ -84,8 +84,8 @@ class DataFile:
         """Note on which port of this machine the engine listens."""
         self._owner.write(port)
 
-    def connect(self) -> tuple[sqlite3.Connection, sqlite3.Connection]:
-        """Open a connection that writes and one that reads, and bring the file to the current version.
+    def connect(self, *, readers: int) -> list[sqlite3.Connection]:
+        """Open a connection that writes and some that read, and bring the file to the current version.
 
         Raises:
             SchemaVersionError: it was written by a newer version of this program.
@@ -95,21 +95,24 @@ class DataFile:
         try:
             check_file(self.path)
             for_writes = _connect(str(self.path))
+            opened = [for_writes]
             try:
                 check(for_writes, self.path)
                 self._look_through(for_writes)
                 _prepare(for_writes)
                 for_writes.execute("BEGIN IMMEDIATE")  # which fails if others keep us from writing
                 for_writes.execute("ROLLBACK")
-                for_reads = open_database(str(self.path))
+                for _ in range(readers):
+                    opened.append(open_database(str(self.path)))
+                    opened[-1].execute("PRAGMA query_only = ON")
             except BaseException:
-                for_writes.close()
+                for connection in opened:
+                    connection.close()
                 raise
-            for_reads.execute("PRAGMA query_only = ON")
             self._identity = _identity(self.path)
         except (sqlite3.Error, OSError) as error:
             raise in_words(error, self.path) from None
-        return for_writes, for_reads
+        return opened
 
     def check_in_place(self) -> None:
         """Raise `StorageError` when the file is not where it was opened: what is written would be lost."""

@@ -1,4 +1,4 @@
-"""One SQLite file, one thread that writes it, one thread that reads it.
+"""One SQLite file, one thread that writes it, two threads that read it.
 
 Writes that arrive while a transaction is being committed share the next one (group commit): each unit
 of work runs in a savepoint of its own, so that one that fails undoes only itself. `synchronous=NORMAL`
@@ -13,12 +13,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import queue
 import sqlite3
 import threading
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from copy import copy
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
@@ -27,26 +25,13 @@ from durable_engine.storage.data_file import DataFile, open_database
 from durable_engine.storage.file_faults import in_words, is_file_fault
 from durable_engine.storage.outage import Outage
 from durable_engine.storage.tables import Tables
+from durable_engine.storage.units import Unit, UnitQueue
 
 T = TypeVar("T")
 logger = logging.getLogger(__name__)
 
-_MAX_GROUP: Final = 32
-"""A commit is cheap when so many share it, and nobody waits long for the others."""
-
-
-@dataclass(slots=True)
-class _Unit:
-    """One piece of work for a connection's thread, and where its outcome goes."""
-
-    work: Callable[[Any], Any]
-    future: asyncio.Future[Any]
-    is_alone: bool = False
-    """Whether it gets the connection itself, outside of any transaction, and may replace all data."""
-    result: Any = None
-    error: BaseException | None = field(default=None)
-    fault: StorageError | None = None
-    """What is wrong with the disk or the file, if that is the error."""
+_READERS: Final = 2
+"""One that reads much must not hold up the others."""
 
 
 class _Worker:
@@ -66,50 +51,43 @@ class _Worker:
         self._connection = connection
         self._tables = Tables(connection, remembers=writes)
         self._loop = loop
-        self._units: queue.SimpleQueue[_Unit | None] = queue.SimpleQueue()
+        # What is read goes back at once: it waits for nothing that is read with it.
+        self._units = UnitQueue() if writes else UnitQueue(most=1)
         self._writes = writes
+        self.waiting = 0
+        """Units that were put and whose outcome has not come back; for the loop's thread."""
         self._thread = threading.Thread(
             target=self._run, name="stepcue-writer" if writes else "stepcue-reader", daemon=True
         )
         self._thread.start()
 
-    def submit(self, work: Callable[[Tables], T]) -> asyncio.Future[T]:
-        return self._put(work, is_alone=False)
+    def submit(self, work: Callable[[Tables], T], *, bulk: int = 0) -> asyncio.Future[T]:
+        return self._put(work, bulk=bulk)
 
     def submit_alone(self, work: Callable[[sqlite3.Connection], T]) -> asyncio.Future[T]:
         return self._put(work, is_alone=True)
 
     def stop(self) -> None:
         """Finish what was submitted and close the connection; blocks."""
-        self._units.put(None)
+        self._units.end()
         self._thread.join()
 
-    def _put(self, work: Callable[[Any], T], *, is_alone: bool) -> asyncio.Future[T]:
+    def _put(self, work: Callable[[Any], T], *, is_alone: bool = False, bulk: int = 0) -> asyncio.Future[T]:
         future: asyncio.Future[T] = self._loop.create_future()
-        self._units.put(_Unit(work, future, is_alone))
+        self.waiting += 1
+        self._units.put(Unit(work, future, is_alone=is_alone, bulk=bulk))
         return future
 
     def _run(self) -> None:
-        is_open = True
-        while is_open:
-            group: list[_Unit] = []
-            unit = self._units.get()
-            while unit is not None:
-                group.append(unit)
-                if unit.is_alone or len(group) == _MAX_GROUP or self._units.empty():
-                    break
-                unit = self._units.get()
-            is_open = unit is not None
-            alone = group.pop() if group and group[-1].is_alone else None
-            if group:
+        while group := self._units.next_group():
+            if group[0].is_alone:
+                self._work_alone(group[0])
+            else:
                 self._work(group)
-                self._loop.call_soon_threadsafe(_settle, group, self._outage)
-            if alone is not None:
-                self._work_alone(alone)
-                self._loop.call_soon_threadsafe(_settle, [alone], self._outage)
+            self._loop.call_soon_threadsafe(self._settle, group)
         self._connection.close()
 
-    def _work(self, group: list[_Unit]) -> None:
+    def _work(self, group: list[Unit]) -> None:
         try:
             if self._file is not None and self._writes:
                 self._file.check_in_place()
@@ -120,7 +98,9 @@ class _Worker:
             for unit in group:
                 self._run_unit(unit)
             self._connection.execute("COMMIT")
+            self._tables.slots.done()
         except Exception as error:  # noqa: BLE001 - handed to all: this thread must go on
+            self._tables.slots.undo(0)
             self._tables.forget()
             self._undo()
             # What made SQLite end the transaction says more than what it says of its end.
@@ -137,36 +117,43 @@ class _Worker:
         except sqlite3.Error:
             logger.exception("a transaction could not be undone; the next one will fail")
 
-    def _run_whole(self, unit: _Unit) -> None:
+    def _run_whole(self, unit: Unit) -> None:
         """Run a unit that shares its transaction with no other, which needs no savepoint."""
         try:
             unit.result = unit.work(self._tables)
         except Exception as error:  # noqa: BLE001 - handed to whoever asked
             self._note(unit, error)
+            self._tables.slots.undo(0)
             self._tables.forget()
             self._undo()
         else:
             self._connection.execute("COMMIT")
+            self._tables.slots.done()
 
-    def _run_unit(self, unit: _Unit) -> None:
+    def _run_unit(self, unit: Unit) -> None:
         self._connection.execute("SAVEPOINT unit")
+        mark = self._tables.slots.mark()
         try:
             unit.result = unit.work(self._tables)
         except Exception as error:  # noqa: BLE001 - handed to whoever asked
             self._note(unit, error)
+            self._tables.slots.undo(mark)
             self._tables.forget()
             self._connection.execute("ROLLBACK TO unit")
         self._connection.execute("RELEASE unit")
 
-    def _work_alone(self, unit: _Unit) -> None:
+    def _work_alone(self, unit: Unit) -> None:
         try:
             unit.result = unit.work(self._connection)
         except Exception as error:  # noqa: BLE001 - handed to whoever asked
             self._note(unit, error)
-        # What they remember may not be so any more.
+        slots = self._tables.slots
+        # What they remember may not be so any more, but what is open is open.
         self._tables = Tables(self._connection, remembers=self._writes)
+        self._tables.slots = slots
+        slots.renew()
 
-    def _note(self, unit: _Unit, error: Exception) -> None:
+    def _note(self, unit: Unit, error: Exception) -> None:
         """Keep what a unit failed with, in words if it speaks of the disk or the file."""
         unit.fault = self._in_words(error) if is_file_fault(error) else None
         unit.error = unit.fault or error
@@ -176,29 +163,29 @@ class _Worker:
             return in_words(error, None if self._file is None else self._file.path)
         return error if isinstance(error, StorageError) else None
 
-
-def _settle(group: list[_Unit], outage: Outage) -> None:
-    for unit in group:
-        if unit.fault is not None:
-            outage.met(unit.fault)
-        if unit.future.cancelled():
-            continue
-        if unit.error is None:
-            unit.future.set_result(unit.result)
-        else:
-            unit.future.set_exception(unit.error)
+    def _settle(self, group: list[Unit]) -> None:
+        self.waiting -= len(group)
+        for unit in group:
+            if unit.fault is not None:
+                self._outage.met(unit.fault)
+            if unit.future.cancelled():
+                continue
+            if unit.error is None:
+                unit.future.set_result(unit.result)
+            else:
+                unit.future.set_exception(unit.error)
 
 
 class Database:
     """Runs units of work against the tables; `transact` changes them, `read` does not."""
 
     def __init__(
-        self, writer: _Worker, reader: _Worker | None, file: DataFile | None, outage: Outage
+        self, writer: _Worker, readers: Sequence[_Worker], file: DataFile | None, outage: Outage
     ) -> None:
         self.outage = outage
         """Whether the file can be used at the moment."""
         self._writer = writer
-        self._reader = reader
+        self._readers = readers
         self._file = file
         self._is_closed = False
         self._is_ready = asyncio.Event()
@@ -217,34 +204,38 @@ class Database:
         """
         loop, outage = asyncio.get_running_loop(), Outage()
         if path is None:
-            return cls(
-                _Worker(open_database(":memory:"), loop, None, outage, writes=True), None, None, outage
-            )
+            writer = _Worker(open_database(":memory:"), loop, None, outage, writes=True)
+            return cls(writer, (), None, outage)
         file = DataFile.take(path)
         try:
-            for_writes, for_reads = file.connect()
+            for_writes, *for_reads = file.connect(readers=_READERS)
         except BaseException:
             file.release()
             raise
         writer = _Worker(for_writes, loop, file, outage, writes=True)
-        return cls(writer, _Worker(for_reads, loop, file, outage, writes=False), file, outage)
+        readers = [_Worker(connection, loop, file, outage, writes=False) for connection in for_reads]
+        return cls(writer, readers, file, outage)
 
     def say_where(self, port: int) -> None:
         """Let others who want the file know on which port of this machine its engine listens."""
         if self._file is not None:
             self._file.say_where(port)
 
-    async def transact(self, work: Callable[[Tables], T]) -> T:
-        """Run `work` in a transaction; it is committed when this returns, undone when it raises."""
+    async def transact(self, work: Callable[[Tables], T], *, bulk: int = 0) -> T:
+        """Run `work` in a transaction; it is committed when this returns, undone when it raises.
+
+        Work that takes in `bulk` events goes behind all other, a little in each group.
+        """
         await self.ready()
         if self.outage.damage is not None:
             raise copy(self.outage.damage)
-        return await self._writer.submit(work)
+        return await self._writer.submit(work, bulk=bulk)
 
     async def read(self, work: Callable[[Tables], T]) -> T:
         """Run `work` on the newest committed state, without holding up writers."""
         await self.ready()
-        return await (self._reader or self._writer).submit(work)
+        least_busy = min(self._readers, key=lambda reader: reader.waiting, default=self._writer)
+        return await least_busy.submit(work)
 
     async def ready(self) -> None:
         """Return when nobody is replacing the state, nor the time with it: usually at once.
@@ -271,11 +262,11 @@ class Database:
             await self.ready()
             self._is_ready.clear()
             try:
-                if self._reader is not None:
-                    await self._reader.submit(_nothing)  # all earlier reads are done
+                for reader in self._readers:
+                    await reader.submit(_nothing)  # all earlier reads are done
                 result = await self._writer.submit_alone(work)
-                if self._reader is not None:
-                    await self._reader.submit_alone(_nothing)  # has its tables renewed
+                for reader in self._readers:
+                    await reader.submit_alone(_nothing)  # has its tables renewed
                 if then is not None:
                     await then(result)
                 return result
@@ -288,9 +279,8 @@ class Database:
             return
         self._is_closed = True
         async with self._one_alone:  # what replaces the state is carried through
-            for worker in (self._reader, self._writer):
-                if worker is not None:
-                    await asyncio.to_thread(worker.stop)
+            for worker in (*self._readers, self._writer):
+                await asyncio.to_thread(worker.stop)
         await asyncio.sleep(0)  # lets the results that the workers handed over reach their callers
         if self._file is not None:
             self._file.release()

@@ -9,6 +9,7 @@ opening the file frees whatever a process that died had taken.
 from __future__ import annotations
 
 import sqlite3
+from dataclasses import replace
 from operator import itemgetter
 from typing import Final
 
@@ -32,20 +33,6 @@ _INSERT_DISCOVERY: Final = _INSERT.replace(
     WHERE run_id = :run_id AND kind = 'discover' AND is_leased = 0 AND attempt = 0
         AND due_ms <= :due_ms - run.offset_ms)""",
 )
-# Each taking gets a new number, so that an old holder can be told apart.
-_LEASE: Final = f"""
-UPDATE queue_item SET is_leased = 1, lease = lease + 1
-WHERE id IN (
-    SELECT id FROM queue_item WHERE is_leased = 0 AND ready_ms IS NULL AND due_ms <= ? AND lane_id IS NULL
-    ORDER BY due_ms, id LIMIT ?)
-RETURNING {_COLUMNS}
-"""  # noqa: S608
-# Named, as SQLite would take the index of all due items: with all slots taken there may be very many calls.
-_TIMERS: Final = "queue_item INDEXED BY queue_item_due_timer"
-_NO_CALLS: Final = "AND kind IN ('timer', 'deadline')"
-_LEASE_TIMERS: Final = _LEASE.replace(
-    "FROM queue_item WHERE is_leased = 0", f"FROM {_TIMERS} WHERE is_leased = 0 {_NO_CALLS}"
-)
 _LINE_UP: Final = """
 UPDATE queue_item SET ready_ms = due_ms
 WHERE is_leased = 0 AND ready_ms IS NULL AND lane_id IS NOT NULL AND due_ms <= ? RETURNING lane_id, due_ms
@@ -54,8 +41,19 @@ _HEAD: Final = """
 SELECT id FROM queue_item WHERE lane_id = ? AND ready_ms IS NOT NULL AND is_leased = 0
 ORDER BY rank, id LIMIT 1
 """
+# Each taking gets a new number, so that an old holder can be told apart.
+_LEASE: Final = f"""
+UPDATE queue_item SET is_leased = 1, lease = lease + 1
+WHERE id IN (
+    SELECT id FROM queue_item WHERE is_leased = 0 AND ready_ms IS NULL AND due_ms <= ? AND lane_id IS NULL
+    ORDER BY due_ms, id LIMIT ?)
+RETURNING {_COLUMNS}
+"""  # noqa: S608
+# What waited for a slot has no lane.
 _LEASE_ONE: Final = f"""
-UPDATE queue_item SET is_leased = 1, lease = lease + 1 WHERE id = ? RETURNING {_COLUMNS}
+UPDATE queue_item SET is_leased = 1, lease = lease + 1,
+    ready_ms = CASE WHEN lane_id > 0 THEN ready_ms END, lane_id = CASE WHEN lane_id > 0 THEN lane_id END
+WHERE id = ? RETURNING {_COLUMNS}
 """  # noqa: S608
 _AHEAD: Final = """
 SELECT count(*) FROM (
@@ -68,11 +66,12 @@ SELECT {_COLUMNS} FROM queue_item
 WHERE run_id = ? AND lane_id IS NULL AND ready_ms IS NOT NULL AND is_leased = 0
 """  # noqa: S608
 # What was put aside, being of a paused function, stays aside.
-_MOVE: Final = """
-UPDATE queue_item SET lane_id = :lane_id, ready_ms = CASE WHEN :lane_id IS NOT NULL THEN ready_ms END
+_MOVE: Final = f"""
+UPDATE queue_item SET lane_id = :lane_id, ready_ms = CASE WHEN :lane_id IS NOT NULL THEN ready_ms END,
+    rank = (SELECT {_RANK} FROM run WHERE run.id = queue_item.run_id)
 WHERE run_id = :run_id AND kind IN ('discover', 'step') AND is_leased = 0
     AND (lane_id IS NOT NULL OR ready_ms IS NULL) RETURNING ready_ms
-"""
+"""  # noqa: S608 - parts of statements only
 # It is due anew: what held it before is told already.
 _LET_GO: Final = """
 UPDATE queue_item SET ready_ms = NULL, due_ms = max(due_ms, ?),
@@ -87,7 +86,6 @@ WHERE lane_id IS NULL AND ready_ms IS NOT NULL AND is_leased = 0 AND EXISTS (
     WHERE run.id = queue_item.run_id AND function.paused_ms IS NULL)
 """
 _NEXT_DUE: Final = "SELECT min(due_ms) FROM queue_item WHERE is_leased = 0 AND ready_ms IS NULL"
-_NEXT_TIMER: Final = f"SELECT min(due_ms) FROM {_TIMERS} WHERE is_leased = 0 {_NO_CALLS}"  # noqa: S608
 _DONE: Final = "DELETE FROM queue_item WHERE id = ? AND lease = ? AND is_leased = 1"
 _HELD: Final = f"SELECT {_COLUMNS} FROM queue_item WHERE id = ? AND lease = ? AND is_leased = 1"  # noqa: S608
 _TAKE_SILENT: Final = f"""
@@ -108,6 +106,11 @@ UPDATE queue_item SET due_ms = ? - (SELECT run.offset_ms FROM run WHERE run.id =
 WHERE id = ?
 """  # noqa: S608
 _RELEASE_ALL: Final = f"UPDATE queue_item SET {_AGAIN} WHERE is_leased = 1"  # noqa: S608 - parts only
+# With all slots free nobody waits for one: all that is due goes in due order again.
+_NO_LINES: Final = """
+UPDATE queue_item SET lane_id = NULL, ready_ms = NULL
+WHERE is_leased = 0 AND ready_ms IS NOT NULL AND lane_id < 0
+"""
 _CLOSE_WAIT: Final = "DELETE FROM queue_item WHERE run_id = ? AND step_id = ? AND kind = 'timer'"
 _CLOSE_RUN: Final = "DELETE FROM queue_item WHERE run_id = ?"
 _IS_CALLED: Final = """
@@ -149,10 +152,9 @@ class QueueTable:
         statement = _INSERT_DISCOVERY if item.kind is ItemKind.DISCOVER else _INSERT
         self._connection.execute(statement, named)
 
-    def lease_due(self, *, now_ms: int, limit: int, only_timers: bool = False) -> list[QueueItem]:
+    def lease_due(self, *, now_ms: int, limit: int) -> list[QueueItem]:
         """Take up to `limit` items that are due and wait for no turn, in due order."""
-        statement = _LEASE_TIMERS if only_timers else _LEASE
-        rows = self._connection.execute(statement, (now_ms, limit)).fetchall()
+        rows = self._connection.execute(_LEASE, (now_ms, limit)).fetchall()
         return sorted(map(_read, rows), key=lambda item: (item.due_ms, item.id))
 
     def line_up(self, *, now_ms: int) -> list[int]:
@@ -160,9 +162,9 @@ class QueueTable:
         rows = self._connection.execute(_LINE_UP, (now_ms,)).fetchall()
         return list(dict.fromkeys(row[0] for row in sorted(rows, key=itemgetter(1, 0))))
 
-    def lease(self, item_id: int) -> QueueItem:
-        """Take one item."""
-        return _read(self._connection.execute(_LEASE_ONE, (item_id,)).fetchone())
+    def lease(self, item_id: int, *, share: int) -> QueueItem:
+        """Take one item, which keeps a slot of this share."""
+        return replace(_read(self._connection.execute(_LEASE_ONE, (item_id,)).fetchone()), share=share)
 
     def head(self, lane_id: int) -> int | None:
         """Return the id of the first item in line."""
@@ -199,10 +201,9 @@ class QueueTable:
         row = self._connection.execute(_TAKE_SILENT, (run_id, now_ms)).fetchone()
         return None if row is None else _read(row)
 
-    def next_due_ms(self, *, only_timers: bool = False) -> int | None:
+    def next_due_ms(self) -> int | None:
         """Return when the next free item is due."""
-        statement = _NEXT_TIMER if only_timers else _NEXT_DUE
-        due: int | None = self._connection.execute(statement).fetchone()[0]
+        due: int | None = self._connection.execute(_NEXT_DUE).fetchone()[0]
         return due
 
     def held(self, item_id: int, lease: int) -> QueueItem | None:
@@ -224,6 +225,7 @@ class QueueTable:
 
     def release_all(self) -> int:
         """Free everything taken; returns how many items were."""
+        self._connection.execute(_NO_LINES)
         return self._connection.execute(_RELEASE_ALL).rowcount
 
     def close_wait(self, run_id: str, step_id: str) -> None:

@@ -29,6 +29,7 @@ from durable_engine.storage.retention_table import RetentionTable
 from durable_engine.storage.run_list_table import RunListTable
 from durable_engine.storage.run_table import RunTable
 from durable_engine.storage.setting_table import SettingTable
+from durable_engine.storage.slot_table import SlotTable
 from durable_engine.storage.step_table import StepTable
 from durable_engine.storage.timeline_table import TimelineTable
 
@@ -50,6 +51,7 @@ class Tables:
         self.pauses = PauseTable(connection)
         self.history = HistoryTable(connection)
         self.lanes = LaneTable(connection)
+        self.slots = SlotTable(connection)
         self.appointments = AppointmentTable(connection, remembers=remembers)
         self.decisions = DecisionTable(connection)
         self.timelines = TimelineTable(connection)

@@ -13,12 +13,12 @@ from docs_index import grep, reader
 from durable_engine import (
     appointments,
     config,
-    dispatcher,
     endpoints,
     intake,
     retry_after,
     settle,
     skipping,
+    slots,
     starting,
     time_control,
 )
@@ -83,7 +83,7 @@ LIMITS = {
     "redirects of one call of the app": str(client.MAX_REDIRECTS),
     "redirects of a `step.fetch`": str(faults.MAX_REDIRECTS),
     "time between two attempts": f"{span(retry_after.MIN_RETRY_MS)} to {span(retry_after.MAX_RETRY_MS)}",
-    "calls that are open at the same time": str(dispatcher.MAX_OPEN_CALLS),
+    "calls that are open at the same time": str(slots.MAX_OPEN_CALLS),
     "functions of an app": f"{registration.MAX_FUNCTIONS:,}",
     "triggers of a function": str(function_config.MAX_TRIGGERS),
     "entries in `cancelOn`": str(function_config.MAX_CANCELS),

@@ -41,6 +41,8 @@ _OF_EVERY_CALL = [
     "lane_table._NEXT_OPEN",
     "lane_table._PARKED",
     "lane_table._NEXT_LOOK",
+    "slot_table._DUE",
+    "slot_table._NEXT_LINE",
     "step_table._MEMOS",
 ]
 
@@ -50,9 +52,12 @@ def test_a_query_of_every_call_sorts_nothing(name: str) -> None:
     assert not [line for line in plan(STATEMENTS[name]) if "TEMP B-TREE" in line]
 
 
-@pytest.mark.parametrize("name", ["queue_table._LEASE_TIMERS", "queue_table._NEXT_TIMER"])
-def test_timers_are_found_among_however_many_calls_that_are_due(name: str) -> None:
-    assert any("USING INDEX queue_item_due_timer" in line for line in plan(STATEMENTS[name]))
+def test_what_is_due_is_found_among_however_much_that_waits_for_a_slot() -> None:
+    steps = plan(STATEMENTS["slot_table._DUE"])
+    assert "USING INDEX queue_item_due (due_ms<?)" in steps[0], steps
+    for name in ("slot_table._NEXT_LINE", "queue_table._HEAD"):
+        (line,) = [line for line in plan(STATEMENTS[name]) if "queue_item" in line]
+        assert "INDEX queue_item_in_line (lane_id" in line
 
 
 _OF_EVERY_EVENT = {

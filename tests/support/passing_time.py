@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from durable_engine import Engine, ManualClock
 from durable_engine.executor import next_due_ms
 
@@ -19,4 +21,4 @@ async def pass_time(engine: Engine, clock: ManualClock, seconds: float) -> None:
 
 async def _next_due_ms(engine: Engine, clock: ManualClock) -> int | None:
     now_ms = clock.now_ms()
-    return await engine._database.transact(lambda tables: next_due_ms(tables, now_ms=now_ms))
+    return await engine._database.transact(partial(next_due_ms, registry=engine._registry(), now_ms=now_ms))

@@ -23,8 +23,8 @@ from support.causes.asking import (
 from support.open_calls import OpenCalls
 from support.sdk_app import APP_URL, lab, new_client
 
-from durable_engine.dispatcher import MAX_OPEN_CALLS
 from durable_engine.ids import new_ulid
+from durable_engine.slots import MAX_OPEN_CALLS
 
 DAY = datetime.timedelta(days=1)
 

@@ -28,6 +28,7 @@ from durable_engine.placing import place_anew
 from durable_engine.registry import Registry
 from durable_engine.settle import Settled, Settlement
 from durable_engine.storage.data_file import open_database
+from durable_engine.storage.slot_table import SlotTable
 from durable_engine.storage.tables import Tables
 from durable_engine.timers import fire_timer
 
@@ -161,7 +162,7 @@ class World:
         return taken
 
     def next_due_ms(self) -> int | None:
-        return self._do(lambda: next_due_ms(self.tables, now_ms=self.now_ms))
+        return self._do(lambda: next_due_ms(self.tables, self.registry, now_ms=self.now_ms))
 
     def take_one(self) -> Work:
         (work,) = self.take()
@@ -240,6 +241,7 @@ class World:
     def crash(self) -> None:
         """Lose all calls that are open, and do what opening the data file again does."""
         self._calls.clear()
+        self.tables.slots = SlotTable(self.connection)
         self._do(self.tables.take_back)
 
     def advance_to_next(self) -> bool:

@@ -11,7 +11,7 @@ import httpx
 import pytest
 from scripted_app import App, engine_for, opcodes, registration, result, settle, sleep, start, step_run
 
-from durable_engine import Engine, ManualClock, NewEvent, RunStatus, StepStatus, dispatcher
+from durable_engine import Engine, ManualClock, NewEvent, RunStatus, StepStatus, slots
 from durable_engine.storage.tables import Tables
 
 pytestmark = pytest.mark.anyio
@@ -40,7 +40,7 @@ async def test_everything_that_is_due_is_done_without_any_time_passing() -> None
 async def test_no_more_calls_are_open_than_there_are_slots_and_each_freed_slot_is_used(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(dispatcher, "MAX_OPEN_CALLS", 3)
+    monkeypatch.setattr(slots, "MAX_OPEN_CALLS", 3)
     app = App(_steps(2))
     app.gate.clear()
     async with engine_for(app) as engine:
@@ -57,7 +57,7 @@ async def test_no_more_calls_are_open_than_there_are_slots_and_each_freed_slot_i
 async def test_with_all_slots_taken_calls_in_lanes_and_others_go_by_turns(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(dispatcher, "MAX_OPEN_CALLS", 1)
+    monkeypatch.setattr(slots, "MAX_OPEN_CALLS", 1)
     app = App()
     app.gate.clear()
     async with engine_for(app, "ranked", "plain") as engine:

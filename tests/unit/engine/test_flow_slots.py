@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from scripted_app import App, engine_for, registration, settle, start
 
-from durable_engine import dispatcher
+from durable_engine import slots
 
 pytestmark = pytest.mark.anyio
 
@@ -14,7 +14,7 @@ pytestmark = pytest.mark.anyio
 async def test_neither_calls_with_flow_control_nor_those_without_wait_for_all_of_the_others(
     many: str, one: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(dispatcher, "MAX_OPEN_CALLS", 1)
+    monkeypatch.setattr(slots, "MAX_OPEN_CALLS", 1)
     functions = registration("job", "plain")
     functions["functions"][0]["priority"] = {"run": "0"}
     app = App()
