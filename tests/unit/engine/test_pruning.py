@@ -19,7 +19,8 @@ from durable_engine.model.history import HistoryEntry, HistoryKind
 from durable_engine.model.reply import Returned
 from durable_engine.model.retention import KEPT_IN_ANY_CASE, Limits
 from durable_engine.model.run import Timeline
-from durable_engine.storage.database import Database, _connect
+from durable_engine.storage.data_file import open_database
+from durable_engine.storage.database import Database
 from durable_engine.storage.schema import APPLICATION_ID, MIGRATIONS
 from durable_engine.storage.tables import Tables
 
@@ -379,7 +380,7 @@ def test_the_file_of_an_older_version_can_shrink_from_its_first_start_on(tmp_pat
             )
         old.executescript(_OLD)
         assert old.execute("PRAGMA auto_vacuum").fetchone()[0] == 0
-    with closing(_connect(str(path))) as now:
+    with closing(open_database(str(path))) as now:
         tables = Tables(now)
         assert tables.pages.can_shrink()
         assert tables.retention.newest().ended_order == 1
