@@ -69,7 +69,7 @@ class UnitQueue:
             self._sort(self._coming.get())
         group = [self._urgent.popleft() for _ in range(min(len(self._urgent), self._most))]
         events = 0
-        while self._bulk and len(group) < self._most + 1 and events + self._bulk[0].bulk <= MAX_BULK:
+        while self._bulk and events + self._bulk[0].bulk <= MAX_BULK:
             events += self._bulk[0].bulk
             group.append(self._bulk.popleft())
         if not events and self._bulk:  # one that is larger than all of that goes as it is

@@ -229,6 +229,8 @@ async def test_damage_met_on_the_way_is_told_and_nothing_more_is_written(tmp_pat
     clock = ManualClock()
     config = EngineConfig(data_file=path, discovers=False)
     async with await Engine.open(config, clock=clock, client=SDKClient(App())) as engine:
+        await engine.pruning.sweep()  # what was written in good health is in the file
+        await engine._database.alone(lambda connection: connection.execute("PRAGMA wal_checkpoint(TRUNCATE)"))
         with path.open("r+b") as file:
             file.seek(path.stat().st_size // 2)
             file.write(random.Random(7).randbytes(path.stat().st_size // 2))  # noqa: S311 - no secret

@@ -291,7 +291,7 @@ class Stepwise(App):
         return result()
 
     async def are(self, first: int, other: int) -> None:
-        async with asyncio.timeout(5), self._changed:
+        async with asyncio.timeout(60), self._changed:
             await self._changed.wait_for(
                 lambda: (len(self._open["t/job"]), len(self._open["o/job"])) == (first, other)
             )
