@@ -8,11 +8,23 @@ from __future__ import annotations
 
 import json
 import math
+import re
+import sys
 from collections.abc import Callable
-from typing import Any, NoReturn, TypeAlias
+from itertools import accumulate
+from typing import Any, Final, NoReturn, TypeAlias
 
 JSONValue: TypeAlias = Any
 JSONObject: TypeAlias = dict[str, Any]
+
+MAX_DEPTH: Final = 200
+"""Levels of lists and objects in what comes from outside; code that walks values needs a few frames for each."""
+_STRINGS: Final = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+"', re.DOTALL)
+_NO_BRACKETS: Final = re.compile(r"[^][{}]++")
+_STEPS: Final = {"[": 1, "{": 1, "]": -1, "}": -1}
+
+
+_TOO_DEEP: Final = f"the JSON is nested too deeply: at most {MAX_DEPTH} levels are allowed"
 
 
 class InvalidJSONError(ValueError):
@@ -35,22 +47,41 @@ def parse_json(text: str | bytes, *, parse_float: Callable[[str], float] = read_
     """Parse strict JSON; `parse_float` reads the numbers that are no integers.
 
     Raises:
-        InvalidJSONError: not JSON, not UTF-8, NaN or Infinity, or nested too deeply.
+        InvalidJSONError: not JSON, not UTF-8, NaN or Infinity, or nested deeper than `MAX_DEPTH`.
     """
     try:
         text = text.decode() if isinstance(text, bytes) else text
-        return json.loads(text, parse_constant=_refuse_constant, parse_float=parse_float)
-    except RecursionError:
-        raise InvalidJSONError("the JSON is nested too deeply") from None
-    except InvalidJSONError:
-        raise
-    except ValueError as error:
+    except UnicodeDecodeError as error:
         raise InvalidJSONError(str(error)) from None
+    value = _parse(text, parse_float)
+    if is_too_deep(text):
+        raise InvalidJSONError(_TOO_DEEP)
+    return value
 
 
 def parse_stored(text: str | None) -> JSONValue:
     """Parse what a column of JSON text holds; None where it holds nothing."""
-    return None if text is None else parse_json(text)
+    return None if text is None else _parse(text, read_float)
+
+
+def _parse(text: str, parse_float: Callable[[str], float]) -> JSONValue:
+    try:
+        return json.loads(text, parse_constant=_refuse_constant, parse_float=parse_float)
+    except RecursionError:
+        raise InvalidJSONError(_TOO_DEEP) from None
+    except (InvalidJSONError, json.JSONDecodeError) as error:
+        raise InvalidJSONError(str(error)) from None
+    except ValueError:  # Python reads no longer ones, because that takes quadratic time
+        digits = sys.get_int_max_str_digits()
+        raise InvalidJSONError(f"a whole number has more than {digits:,} digits") from None
+
+
+def is_too_deep(text: str) -> bool:
+    """Whether JSON text nests deeper than `MAX_DEPTH`; costs next to nothing where there are few brackets."""
+    if text.count("[") + text.count("{") <= MAX_DEPTH:
+        return False
+    brackets = _NO_BRACKETS.sub("", _STRINGS.sub("", text))
+    return max(accumulate(map(_STEPS.__getitem__, brackets)), default=0) > MAX_DEPTH
 
 
 def is_storable(text: str) -> bool:
