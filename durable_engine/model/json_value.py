@@ -18,7 +18,7 @@ JSONValue: TypeAlias = Any
 JSONObject: TypeAlias = dict[str, Any]
 
 MAX_DEPTH: Final = 200
-"""Levels of lists and objects in what comes from outside; code that walks values needs a few frames for each."""
+"""Levels of lists and objects in what comes from outside; code that walks values needs frames for each."""
 _STRINGS: Final = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+"', re.DOTALL)
 _NO_BRACKETS: Final = re.compile(r"[^][{}]++")
 _STEPS: Final = {"[": 1, "{": 1, "]": -1, "}": -1}

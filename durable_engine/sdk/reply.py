@@ -181,6 +181,6 @@ def _lenient_json(body: bytes) -> JSONValue:
 
 
 def _execution_version(headers: Mapping[str, str]) -> int | None:
-    """Return which protocol of execution the SDK speaks; None where it does not say, or says no such number."""
+    """Return which protocol of execution the SDK speaks; None where it says no number that can be one."""
     text = headers.get("x-inngest-req-version", "").strip()
     return int(text) if re.fullmatch(r"-?[0-9]{1,9}", text) else None

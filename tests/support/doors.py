@@ -57,7 +57,7 @@ class Faults(logging.Handler):
 
 
 class AnyApp(httpx.AsyncBaseTransport):
-    """An app with the functions `lab-job` and `lab-other`: calls of `lab-job` get `answer`, where one is set."""
+    """An app with the functions `lab-job` and `lab-other`; calls of `lab-job` get `answer`, if one is set."""
 
     def __init__(self) -> None:
         self.answer: httpx.Response | None = None

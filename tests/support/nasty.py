@@ -193,11 +193,11 @@ def changed(value: Any, path: tuple[Any, ...], nasty: Any) -> Any:
     return copy
 
 
-def spoiled(value: Any, *, every: int = 1, start: int = 0) -> Iterator[Any]:
-    """Return copies of a value, each with one nasty value in one place; one of `every` from the `start`-th."""
-    number = -start
+def spoiled(value: Any, *, every: int = 1) -> Iterator[Any]:
+    """Return copies of a value, each with one nasty value in one place; one of `every`."""
+    number = 0
     for path in places(value):
         for nasty in VALUES:
-            if number >= 0 and number % every == 0:
+            if number % every == 0:
                 yield changed(value, path, nasty)
             number += 1

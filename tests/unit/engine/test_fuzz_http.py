@@ -1,4 +1,4 @@
-"""Bodies and requests of every nasty kind on every route: refused with a sentence, or taken; never a fault."""
+"""Bodies and requests of every nasty kind on every route: refused in a sentence, or taken; never a fault."""
 
 from __future__ import annotations
 
