@@ -13,7 +13,7 @@ PYTHONS := $(if $(PYTHON),$(PYTHON),python3.14 python3.13 python3.12 python3.11 
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check lint imports types fmt reference bench serve clean
+.PHONY: help demo test check fuzz lint imports types fmt reference bench serve clean
 .DELETE_ON_ERROR:
 # Targets share one virtual environment and one output; make them one after the other.
 .NOTPARALLEL:
@@ -33,6 +33,10 @@ test: $(INSTALLED) ## Everything that has to pass: lint, imports, types, tests (
 	$(BIN)/pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 check: test ## The same as make test
+
+fuzz: $(INSTALLED) ## Every door with all nasty values there are: half an hour (ARGS='-k mcp' to choose)
+	STEPCUE_FUZZ=100 $(BIN)/pytest --timeout 3600 -n auto --maxprocesses 4 --dist loadfile \
+	  tests/unit/engine/test_fuzz_*.py tests/unit/mcp_server/test_fuzz_*.py $(ARGS)
 
 lint: $(INSTALLED) ## ruff: rules and format
 	$(BIN)/ruff check .

@@ -29,6 +29,7 @@ from durable_engine.model.run import Run
 from durable_engine.model.status import RunStatus
 from durable_engine.registry import Registry
 from durable_engine.registry_keeper import RegistryKeeper
+from durable_engine.sdk.function_config import MAX_NAME_CHARS
 from durable_engine.settle import Settled, Settlement
 from durable_engine.storage.tables import Tables
 from durable_engine.transactions import Transactions
@@ -141,7 +142,7 @@ def _is_known(tables: Tables, run: Run, reply: Ops | Failed) -> bool:
 
 def _function(call: EndpointCall, *, named: str, retries: int) -> Function:
     app_name = call.origin.partition("//")[2]
-    name = named or f"{call.method} {call.path}"
+    name = (named or f"{call.method} {call.path}")[:MAX_NAME_CHARS]
     slug = f"{app_name}-{name}"
     return Function(
         id=uuid_for("function", slug),

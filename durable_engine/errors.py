@@ -36,13 +36,17 @@ Failures of user code are values (`Reply`, `StepError`), never exceptions. The t
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Final
+
+_MAX_CHARS: Final = 3_000
+"""Messages quote what callers sent, which may be a megabyte."""
 
 
 class DurableEngineError(Exception):
-    """Base of all errors of the engine; `str()` is one sentence for the caller."""
+    """Base of all errors of the engine; `str()` is one sentence for the caller, cut where it is very long."""
 
     def __init__(self, message: str, *, hint: str = "") -> None:
-        super().__init__(message)
+        super().__init__(message if len(message) <= _MAX_CHARS else f"{message[:_MAX_CHARS]}…")
         self.hint = hint
 
 

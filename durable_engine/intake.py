@@ -12,7 +12,7 @@ from durable_engine.config import MAX_EVENT_BYTES
 from durable_engine.errors import InvalidEventError
 from durable_engine.ids import new_ulid, seeded_ulid
 from durable_engine.model.event import INTERNAL_PREFIX, Event, NewEvent
-from durable_engine.model.json_value import is_storable, to_json
+from durable_engine.model.json_value import MAX_DEPTH, is_storable, is_too_deep, to_json
 
 MAX_NAME_CHARS: Final = 256
 MAX_ID_CHARS: Final = 512
@@ -76,9 +76,12 @@ def accept(
         v=event.v,
     )
     try:
-        size = len(to_json(accepted.as_payload()).encode())
+        text = to_json(accepted.as_payload())
     except (TypeError, ValueError, RecursionError):
         raise InvalidEventError("The event cannot be written as JSON.") from None
+    if is_too_deep(text):
+        raise InvalidEventError(f"The event is nested too deeply: at most {MAX_DEPTH} levels are allowed.")
+    size = len(text.encode())
     if size > max_bytes:
         raise InvalidEventError(
             f"Event is over the max size: Max {max_bytes} bytes / Size {size} bytes",

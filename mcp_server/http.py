@@ -20,6 +20,7 @@ from durable_engine.http_api.guard import Callers
 from durable_engine.http_api.refusals import Refusal
 from durable_engine.http_api.token import AccessToken, token_refusal
 from mcp_server.errors import REFUSED
+from mcp_server.plain_refusals import in_plain_words
 from mcp_server.session_routing import SessionRouting
 from mcp_server.setup_page import PAGE_POLICY, setup_page
 from mcp_server.strict import StrictServer
@@ -85,7 +86,7 @@ class _Door:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         request = Request(scope, receive)
         with contextlib.suppress(ClientDisconnect):  # nobody is there to be answered
-            await (await self._answer(request) or self._protocol)(scope, receive, send)
+            await (await self._answer(request) or self._protocol)(scope, receive, in_plain_words(send))
 
     async def _answer(self, request: Request) -> Response | None:
         """Return what is answered without the protocol, if anything."""

@@ -36,6 +36,7 @@ from pydantic import (
 from pydantic.alias_generators import to_camel
 from pydantic_core import PydanticCustomError
 
+from durable_engine.model.json_value import MAX_DEPTH, is_too_deep, to_json
 from mcp_server.advice import only_offered, without_hidden
 from mcp_server.aliases import tool_meant, what_instead
 from mcp_server.bad_arguments import explain_bad_arguments
@@ -58,6 +59,22 @@ class StrictArguments(ArgModelBase):
         # Python counts true as 1.
         if isinstance(value, bool) and cls.model_fields[info.field_name or ""].annotation is not bool:
             raise PydanticCustomError("boolean", "must not be a boolean")
+        return value
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _refuse_what_json_has_not(cls, value: object) -> object:
+        # The parser of the protocol takes NaN and 1e400, and what comes as JSON text has met no parser yet.
+        try:
+            is_refused = isinstance(value, dict | list | float) and is_too_deep(to_json(value))
+        except (ValueError, RecursionError):
+            is_refused = True
+        if is_refused:
+            raise PydanticCustomError(
+                "not_json",
+                "must be JSON without NaN or Infinity, nested at most {most} levels deep",
+                {"most": MAX_DEPTH},
+            )
         return value
 
 

@@ -11,6 +11,7 @@ from typing import Any, Final
 import httpx
 
 from durable_engine.bodies import read_bounded
+from durable_engine.decoding import decoded
 from durable_engine.gateway.answer import GatewayAnswer, read_headers
 from durable_engine.gateway.faults import (
     CONNECT_TIMEOUT_S,
@@ -152,4 +153,6 @@ def _location(answer: GatewayAnswer | GatewayFailure) -> str | None:
 
 
 async def _body(response: httpx.Response) -> bytes:
-    return await read_bounded(response.aiter_bytes(), most=MAX_BODY_BYTES, too_large=AnswerTooLargeError())
+    too_large = AnswerTooLargeError()
+    chunks = decoded(response, most=MAX_BODY_BYTES, too_large=too_large)
+    return await read_bounded(chunks, most=MAX_BODY_BYTES, too_large=too_large)

@@ -50,8 +50,8 @@ class KeyGuard:
         await (self._app if refusal is None else refusal.response())(scope, receive, send)
 
     def _refusal(self, path: str, headers: Headers) -> Refusal | None:
-        signer = self._signer if _is_guarded(path) else None
-        token = self._token if _needs_token(path) else None
+        signer = self._signer if is_guarded(path) else None
+        token = self._token if needs_token(path) else None
         if (signer is None and token is None) or (token is not None and token.is_sent_in(headers)):
             return None
         if signer is None:
@@ -59,11 +59,13 @@ class KeyGuard:
         return None if signer.is_bearer(bearer_of(headers)) else _no_key(path, headers)
 
 
-def _is_guarded(path: str) -> bool:
+def is_guarded(path: str) -> bool:
+    """Whether a path asks for the signing key, where there is one."""
     return path.startswith(GUARDED) and _WITH_TOKEN.fullmatch(path) is None
 
 
-def _needs_token(path: str) -> bool:
+def needs_token(path: str) -> bool:
+    """Whether a path asks for the token, where there is one."""
     return path.startswith(_FOR_THE_TOKEN) and _OF_APPS.fullmatch(path) is None
 
 

@@ -9,11 +9,22 @@ from __future__ import annotations
 import json
 import math
 import re
+import sys
 from collections.abc import Callable, Iterator
+from itertools import accumulate
 from typing import Any, Final, NoReturn, TypeAlias
 
 JSONValue: TypeAlias = Any
 JSONObject: TypeAlias = dict[str, Any]
+
+MAX_DEPTH: Final = 200
+"""Levels of lists and objects in what comes from outside; code that walks values needs frames for each."""
+_STRINGS: Final = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+"', re.DOTALL)
+_NO_BRACKETS: Final = re.compile(r"[^][{}]++")
+_STEPS: Final = {"[": 1, "{": 1, "]": -1, "}": -1}
+
+
+_TOO_DEEP: Final = f"the JSON is nested too deeply: at most {MAX_DEPTH} levels are allowed"
 
 
 class InvalidJSONError(ValueError):
@@ -40,17 +51,16 @@ def parse_json(text: str | bytes, *, parse_float: Callable[[str], float] = read_
     """Parse strict JSON; `parse_float` reads the numbers that are no integers.
 
     Raises:
-        InvalidJSONError: not JSON, not UTF-8, NaN or Infinity, or nested too deeply.
+        InvalidJSONError: not JSON, not UTF-8, NaN or Infinity, or nested deeper than `MAX_DEPTH`.
     """
     try:
         text = text.decode() if isinstance(text, bytes) else text
-        return json.loads(text, parse_constant=_refuse_constant, parse_float=parse_float)
-    except RecursionError:
-        raise InvalidJSONError("the JSON is nested too deeply") from None
-    except InvalidJSONError:
-        raise
-    except ValueError as error:
+    except UnicodeDecodeError as error:
         raise InvalidJSONError(str(error)) from None
+    value = _parse(text, parse_float)
+    if is_too_deep(text):
+        raise InvalidJSONError(_TOO_DEEP)
+    return value
 
 
 def parse_list(text: bytes, *, at_once: int) -> Iterator[list[JSONValue]]:
@@ -73,18 +83,15 @@ def parse_list(text: bytes, *, at_once: int) -> Iterator[list[JSONValue]]:
                 if whole[place : place + 1] != ",":
                     raise json.JSONDecodeError("Expecting ',' delimiter", whole, place)
                 place = _after(whole, place + 1)
-            if place - start > at_once:
+            if is_over or place - start > at_once:
+                if is_too_deep(whole[start:place]):
+                    raise InvalidJSONError(_TOO_DEEP)
                 yield piece
                 piece, start = [], place
         if _after(whole, place + 1) != len(whole):
             raise json.JSONDecodeError("Extra data", whole, place + 1)
-        yield piece
-    except RecursionError:
-        raise InvalidJSONError("the JSON is nested too deeply") from None
-    except InvalidJSONError:
-        raise
-    except ValueError as error:
-        raise InvalidJSONError(str(error)) from None
+    except (ValueError, RecursionError) as error:
+        raise _in_words(error) from None
 
 
 def _after(text: str, place: int) -> int:
@@ -95,7 +102,31 @@ def _after(text: str, place: int) -> int:
 
 def parse_stored(text: str | None) -> JSONValue:
     """Parse what a column of JSON text holds; None where it holds nothing."""
-    return None if text is None else parse_json(text)
+    return None if text is None else _parse(text, read_float)
+
+
+def _parse(text: str, parse_float: Callable[[str], float]) -> JSONValue:
+    try:
+        return json.loads(text, parse_constant=_refuse_constant, parse_float=parse_float)
+    except (ValueError, RecursionError) as error:
+        raise _in_words(error) from None
+
+
+def _in_words(error: ValueError | RecursionError) -> InvalidJSONError:
+    if isinstance(error, RecursionError):
+        return InvalidJSONError(_TOO_DEEP)
+    if isinstance(error, InvalidJSONError | json.JSONDecodeError | UnicodeDecodeError):
+        return InvalidJSONError(str(error))
+    # Python reads no longer ones, because that takes quadratic time.
+    return InvalidJSONError(f"a whole number has more than {sys.get_int_max_str_digits():,} digits")
+
+
+def is_too_deep(text: str) -> bool:
+    """Whether JSON text nests deeper than `MAX_DEPTH`; costs next to nothing where there are few brackets."""
+    if text.count("[") + text.count("{") <= MAX_DEPTH:
+        return False
+    brackets = _NO_BRACKETS.sub("", _STRINGS.sub("", text))
+    return max(accumulate(map(_STEPS.__getitem__, brackets)), default=0) > MAX_DEPTH
 
 
 def is_storable(text: str) -> bool:

@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 import httpx
 
 from durable_engine.bodies import read_bounded
+from durable_engine.decoding import decoded
 from durable_engine.ids import new_ulid
 from durable_engine.model.call import Call
 from durable_engine.model.json_value import InvalidJSONError
@@ -200,8 +201,9 @@ class SDKClient:
                 if response.has_redirect_location and not is_stranger:
                     url = str(request.url.join(response.headers["location"]))
                     continue
-                chunks = _in_time(response.aiter_bytes(), is_late)
-                body = await read_bounded(chunks, most=most, too_large=ReplyTooLargeError())
+                too_large = ReplyTooLargeError()
+                chunks = decoded(response, most=most, too_large=too_large)
+                body = await read_bounded(_in_time(chunks, is_late), most=most, too_large=too_large)
             finally:
                 await response.aclose()
             lower = {key.lower(): value for key, value in response.headers.items()}

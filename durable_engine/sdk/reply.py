@@ -6,6 +6,7 @@ anything else an error; `X-Inngest-No-Retry` forbids another attempt at any stat
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Final
@@ -180,7 +181,6 @@ def _lenient_json(body: bytes) -> JSONValue:
 
 
 def _execution_version(headers: Mapping[str, str]) -> int | None:
-    try:
-        return int(headers["x-inngest-req-version"])
-    except (KeyError, ValueError):
-        return None
+    """Return which protocol of execution the SDK speaks; None where it says no number that can be one."""
+    text = headers.get("x-inngest-req-version", "").strip()
+    return int(text) if re.fullmatch(r"-?[0-9]{1,9}", text) else None

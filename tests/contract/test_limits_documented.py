@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -31,7 +32,7 @@ from durable_engine.http_api import endpoints as endpoint_routes
 from durable_engine.http_api.v1 import events as events_v1
 from durable_engine.http_api.v2 import run_fields
 from durable_engine.lifecycle import decide, ops, waits
-from durable_engine.model import double, retention, snapshot
+from durable_engine.model import double, json_value, retention, snapshot
 from durable_engine.scenarios import document, matrix
 from durable_engine.schedules import schedule
 from durable_engine.sdk import client, flow_config, function_config, registration
@@ -76,7 +77,10 @@ LIMITS = {
     "result of a step": mib(ops.MAX_OUTPUT_BYTES),
     "data given to an invoked function": mib(waits.MAX_INPUT_BYTES),
     "answer to `step.fetch` or `step.ai.infer`": mib(faults.MAX_BODY_BYTES),
-    "reply of the app": mib(client.MAX_REPLY_BYTES),
+    "reply of the app, decompressed": mib(client.MAX_REPLY_BYTES),
+    "lists and objects inside of each other, in a reply": f"{json_value.MAX_DEPTH} levels",
+    "lists and objects inside of each other, in all JSON that is sent": f"{json_value.MAX_DEPTH} levels",
+    "digits of a whole number": f"{sys.get_int_max_str_digits():,}",
     "duration of one call of the app": span(client.CALL_TIMEOUT_S * SECOND),
     "reading an answer that began in time": f"{span(client.CALL_TIMEOUT_S * SECOND)} more",
     "time to connect to the app": span(client.CONNECT_TIMEOUT_S * SECOND),

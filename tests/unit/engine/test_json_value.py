@@ -66,7 +66,9 @@ def test_compact_text_survives_reading_and_writing_unchanged(text: str) -> None:
         ("{'a':1}", "Expecting property name"),
         ("1 2", "Extra data"),
         ('"\x00"', "Invalid control character"),
-        ("1" * 5_000, "Exceeds the limit"),
+        ("1" * 5_000, "more than 4,300 digits"),
+        ("[" * 201 + "]" * 201, "at most 200 levels"),
+        ('[{"]}":"\\"[{"},' * 201 + "1" + "]" * 201, "at most 200 levels"),
     ],
 )
 def test_text_that_would_have_to_be_changed_is_refused(text: str, words: str) -> None:
