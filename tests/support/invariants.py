@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from durable_engine import Engine
 from durable_engine.storage.tables import Tables
 
-_BROKEN = {
+BROKEN: Final = {
     "runs that have not ended and that nothing will ever move": """
         SELECT id FROM run WHERE status IN ('QUEUED', 'RUNNING')
             AND id NOT IN (SELECT run_id FROM queue_item WHERE kind != 'deadline')
@@ -29,7 +31,7 @@ async def check_nothing_hangs(engine: Engine, *, may_repair: bool = False) -> No
 
     def look(tables: Tables) -> dict[str, list[str]]:
         connection = tables.runs._connection
-        found = {what: [row[0] for row in connection.execute(sql)] for what, sql in _BROKEN.items()}
+        found = {what: [row[0] for row in connection.execute(sql)] for what, sql in BROKEN.items()}
         if may_repair:
             del found["runs that were repaired"]
         return {what: run_ids for what, run_ids in found.items() if run_ids}
