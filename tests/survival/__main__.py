@@ -1,7 +1,4 @@
-"""Kill a Stepcue again and again while it works, and look after each death whether all is there.
-
-make kill ARGS='--kills 300 --seed 7'
-"""
+"""Kill a Stepcue again and again while it works, and look after each death whether all is there."""
 
 from __future__ import annotations
 
@@ -12,46 +9,49 @@ import shutil
 import sys
 import tempfile
 import time
+import traceback
 from pathlib import Path
+from typing import Final
 
 import click
-from survival.campaign import Campaign, Plan, SurvivalError
+from survival.campaign import Campaign, Plan
 from survival.processes import Host
 
-_ROUNDS_A_FILE = 8
+_ROUNDS: Final = 8
+"""As many rounds have the same data file; the next one begins with none."""
 
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="make kill ARGS='...'", description=__doc__)
-    parser.add_argument("--kills", type=int, default=100, help="stop after about so many deaths (100)")
+    parser.add_argument("--kills", type=int, default=100, help="stop after at least so many deaths (100)")
     parser.add_argument("--seed", type=int, help="what decides about everything random; drawn when not given")
     parser.add_argument("--load", type=float, default=1, help="how much of the usual load: 0.5 is half of it")
     return parser.parse_args()
 
 
 async def _main(arguments: argparse.Namespace) -> int:
-    seed = arguments.seed if arguments.seed is not None else secrets.randbelow(1_000_000)
+    seed = secrets.randbelow(1_000_000) if arguments.seed is None else arguments.seed
     host = await Host.start()
     deaths, began = 0, time.monotonic()
     try:
         while deaths < arguments.kills:
             folder = Path(tempfile.mkdtemp(prefix=f"stepcue-kill-{seed}-"))
-            click.echo(f"seed {seed}: {folder}")
+            click.echo(f"seed {seed}, in {folder}")
             campaign = Campaign(Plan(seed=seed, share=arguments.load), folder, host, click.echo)
             try:
-                await campaign.run(_ROUNDS_A_FILE)
-            except SurvivalError as fault:
-                click.echo(f"\n{fault}\n\nThe data file and the journal are in {folder}.", err=True)
-                click.echo(f"Repeat it: make kill ARGS='--seed {seed} --kills 1'", err=True)
+                await campaign.run(_ROUNDS)
+            except Exception:  # noqa: BLE001 - shown with what repeats it
+                traceback.print_exc()
+                click.echo(f"\nThe data file and the journal are in {folder}. To repeat it:", err=True)
+                click.echo(f"make kill ARGS='--seed {seed} --kills 1 --load {arguments.load}'", err=True)
                 return 1
             shutil.rmtree(folder)
             deaths += campaign.kills
             seed += 1
     finally:
         await host.close()
-    click.echo(
-        f"{deaths} deaths in {time.monotonic() - began:.0f} s: nothing lost, repeated, stuck or damaged"
-    )
+    took_s = time.monotonic() - began
+    click.echo(f"{deaths} deaths in {took_s:.0f} s: nothing lost, repeated, stuck or damaged")
     return 0
 
 

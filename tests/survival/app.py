@@ -34,7 +34,7 @@ client = inngest.Inngest(app_id="survival", logger=logging.getLogger("uvicorn"))
 app = fastapi.FastAPI()
 journal = Writer(Path(os.environ["JOURNAL"]))
 _call: ContextVar[dict[str, Any]] = ContextVar("call")
-_state: dict[str, Any] = {"life": 0, "victim": 0, "bodies": 0}
+_state: dict[str, Any] = {"life": uuid.uuid4().hex, "victim": 0, "bodies": 0}
 
 
 def _body(ctx: inngest.Context, step: str, *, fails: int = 0, key: str = "") -> Callable[[], Any]:
@@ -264,7 +264,7 @@ app.add_middleware(Calls)
 @app.post("/life")
 async def new_life() -> None:
     """An engine is dead, and all that it sent has come: what comes now is from another."""
-    _state.update(life=_state["life"] + 1, victim=0)
+    _state.update(life=uuid.uuid4().hex, victim=0)
 
 
 @app.post("/kill/{pid}/{bodies}")

@@ -1,9 +1,9 @@
 """Starts `stepcue` over and over, each in a process of its own that may end itself at a chosen point.
 
 Imports once and forks, so that a start costs what the start of the engine costs. Reads one command per line
-from stdin: `{"argv": [...], "cwd": ..., "point": ..., "nth": ...}`, a process at a time. Says on stderr,
-between the lines of the engine, which process started and when it is gone. Ends with stdin, and takes the
-process along.
+from stdin: `{"argv": [...], "cwd": ..., "point": ..., "nth": ..., "late": ...}`, a process at a time. With
+`late`, points count from SIGUSR1 on. Says on stderr, between the lines of the engine, which process started
+and when it is gone. Ends with stdin, and takes the process along.
 """
 
 from __future__ import annotations
@@ -27,12 +27,18 @@ ENDED = "host: ended"
 class Fuse:
     """Ends this process with SIGKILL when its point is reached for the nth time."""
 
-    def __init__(self, point: str, nth: int) -> None:
+    def __init__(self, point: str, nth: int, *, counts: bool) -> None:
+        """`counts`: from now on; otherwise from SIGUSR1 on."""
         self._point = point
         self._left = nth
+        self._counts = counts
+        signal.signal(signal.SIGUSR1, self._begin)
+
+    def _begin(self, *_: object) -> None:
+        self._counts = True
 
     def at(self, point: str) -> None:
-        if point == self._point:
+        if self._counts and point == self._point:
             self._left -= 1
             if self._left == 0:
                 os.kill(os.getpid(), signal.SIGKILL)
@@ -86,7 +92,7 @@ def _around(owner: Any, name: str, fuse: Fuse, *, before: str, after: str) -> No
 def _run(command: dict[str, Any]) -> None:
     os.chdir(command["cwd"])
     if command["point"]:
-        arm(Fuse(command["point"], command["nth"]))
+        arm(Fuse(command["point"], command["nth"], counts=not command["late"]))
     main(args=command["argv"], prog_name="stepcue")
 
 

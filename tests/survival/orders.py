@@ -15,21 +15,9 @@ from typing import Any, Final
 import httpx
 
 _SENDERS: Final = 6
-ALONE: Final = (
-    "sequential",
-    "stepless",
-    "parallel",
-    "race",
-    "sleeping",
-    "waiting",
-    "unmet",
-    "invoking",
-    "flaky",
-    "failing",
-    "cancelled",
-    "sending",
-    "delayed",
-)
+_ALWAYS: Final = ("sequential", "parallel", "sleeping", "waiting", "cancelled")
+_SOMETIMES: Final = ("stepless", "race", "unmet", "invoking", "flaky", "failing", "sending", "delayed")
+ALONE: Final = _ALWAYS + _SOMETIMES
 """Kinds of which each event starts a run of its own, whatever else is sent."""
 RELEASED: Final = {"waiting": "go", "cancelled": "stop"}
 """Kinds whose runs rest until another event comes, and the name of that event."""
@@ -80,7 +68,7 @@ def make_orders(rng: random.Random, number: int, *, now_ms: int, share: float = 
     def some(most: int) -> range:
         return range(max(1, round(rng.randint(1, most) * share)))
 
-    for kind in rng.sample(ALONE, max(4, round(len(ALONE) * share))):
+    for kind in [*_ALWAYS, *rng.sample(_SOMETIMES, round(len(_SOMETIMES) * share))]:
         for _ in some(2):
             if kind == "delayed":
                 pad.add(kind, event="sequential", ts=now_ms + rng.randint(1, 7_000) * 1_000)

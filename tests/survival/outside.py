@@ -71,6 +71,6 @@ async def _explanations(origin: str, data: DataFile) -> list[str]:
         await client.list_tools()
         for run in [*open_runs[:_SAMPLE], *islice(reversed(data.runs.values()), _SAMPLE)]:
             told = await call(client, "explain", runId=run["id"])
-            if told["cause"] not in _CAUSES[run["status"]]:
+            if told["cause"] not in _CAUSES.get(run["status"], ()):
                 faults.append(f"{run['slug']} {run['id']}, {run['status']}, is explained by {told['cause']}")
     return faults

@@ -9,6 +9,7 @@ import re
 import signal
 import socket
 import sys
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -29,8 +30,14 @@ class Life:
     ended: asyncio.Event = field(default_factory=asyncio.Event)
 
     def kill(self) -> None:
+        with suppress(ProcessLookupError):  # it is gone, and its last line not read yet
+            if not self.ended.is_set():
+                os.kill(self.pid, signal.SIGKILL)
+
+    def light(self) -> None:
+        """Let it count from now on when it has to end itself."""
         if not self.ended.is_set():
-            os.kill(self.pid, signal.SIGKILL)
+            os.kill(self.pid, signal.SIGUSR1)
 
     def faults(self) -> list[str]:
         """Return what it said that no engine should have to say, death or not."""
@@ -71,11 +78,16 @@ class Host:
         )
         return cls(child, free_port())
 
-    async def begin(self, folder: Path, *options: str, point: str = "", nth: int = 0) -> Life:
-        """Start an engine that ends itself at a point; return it when there is a process."""
+    async def begin(
+        self, folder: Path, *options: str, point: str = "", nth: int = 0, late: bool = False
+    ) -> Life:
+        """Start an engine that ends itself at a point; return it when there is a process.
+
+        With `late` the points count from `Life.light` on.
+        """
         self._life = life = Life()
         argv = ["dev", "--port", str(self.port), "--no-discovery", "--no-poll", *options]
-        command = {"argv": argv, "cwd": str(folder), "point": point, "nth": nth}
+        command = {"argv": argv, "cwd": str(folder), "point": point, "nth": nth, "late": late}
         assert self._child.stdin is not None
         self._child.stdin.write(json.dumps(command).encode() + b"\n")
         await asyncio.wait_for(life.started.wait(), START_S)
