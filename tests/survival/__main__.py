@@ -14,6 +14,8 @@ from pathlib import Path
 from typing import Final
 
 import click
+import pytest
+from support.node import APPS, packages
 from survival.campaign import Campaign, Plan
 from survival.processes import Host
 
@@ -29,15 +31,26 @@ def _arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
+def _has_node() -> bool:
+    try:
+        packages(APPS / "v4")
+    except pytest.skip.Exception as reason:
+        click.echo(f"without TypeScript: {reason}")
+        return False
+    return True
+
+
 async def _main(arguments: argparse.Namespace) -> int:
     seed = secrets.randbelow(1_000_000) if arguments.seed is None else arguments.seed
+    with_typescript = _has_node()
     host = await Host.start()
     deaths, began = 0, time.monotonic()
     try:
         while deaths < arguments.kills:
             folder = Path(tempfile.mkdtemp(prefix=f"stepcue-kill-{seed}-"))
             click.echo(f"seed {seed}, in {folder}")
-            campaign = Campaign(Plan(seed=seed, share=arguments.load), folder, host, click.echo)
+            plan = Plan(seed=seed, share=arguments.load, with_typescript=with_typescript)
+            campaign = Campaign(plan, folder, host, click.echo)
             try:
                 await campaign.run(_ROUNDS)
             except Exception:  # noqa: BLE001 - shown with what repeats it

@@ -40,6 +40,8 @@ class Plan:
     """Whether engines die at moments of the clock too, which no seed repeats."""
     with_app: bool = True
     """Whether the app dies too, now and then."""
+    with_typescript: bool = True
+    """Whether there is an app on Node.js as well, whose calls report their steps while they go on."""
     copies: int = 6
     """How often engines die while they take or restore a snapshot, or empty themselves, at the end."""
 
@@ -50,7 +52,7 @@ class Campaign:
     def __init__(self, plan: Plan, folder: Path, host: Host, say: Callable[[str], None]) -> None:
         self._plan = plan
         self._say = say
-        self._stage = Stage(folder, host)
+        self._stage = Stage(folder, host, with_typescript=plan.with_typescript)
         self._sender = Sender(self._stage.origin, self._stage.up.wait)
         self._orders: list[Order] = []
         self._known = Known()
@@ -69,7 +71,13 @@ class Campaign:
             resting: list[Order] = []
             for number in range(rounds):
                 chance = self._random(f"orders {number}")
-                orders = make_orders(chance, number, now_ms=self._engine_ms, share=self._plan.share)
+                orders = make_orders(
+                    chance,
+                    number,
+                    now_ms=self._engine_ms,
+                    share=self._plan.share,
+                    with_typescript=self._plan.with_typescript,
+                )
                 await self._round(number, [*release(resting), *orders])
                 resting = [order for order in orders if order.kind in RELEASED]
             await self._round(rounds, release(resting))

@@ -40,7 +40,9 @@ def check_orders(data: DataFile, orders: Iterable[Order], journal: Journal, *, d
                 if len(runs) != bool(stored[key]):
                     yield f"{key} ({order.kind}): {len(stored[key])} events stored, {len(runs)} runs"
     released = {
-        order.keys[0][1] for order in all_orders if order.kind in RELEASED.values() and order.is_accepted
+        order.signal or order.keys[0][1]
+        for order in all_orders
+        if order.kind in RELEASED.values() and order.is_accepted
     }
     for run in data.runs.values():
         yield from _run_as_it_should_be(run, data, released)
@@ -59,7 +61,7 @@ def _taken(order: Order, stored: Stored) -> Iterator[str]:
                 yield f"{key}: the accepted event {event_id} is lost"
     if len(set(counts)) > 1:
         yield f"{order.n}: a request was taken in part: {counts}"
-    if max(counts) > order.sends:
+    if max(counts, default=0) > order.sends:
         yield f"{order.n}: sent {order.sends} times, stored {counts} times"
 
 
@@ -71,8 +73,8 @@ def _run_as_it_should_be(run: dict[str, Any], data: DataFile, released: set[str]
         wanted = "RUNNING"
     if run["status"] != wanted:
         yield f"run {run['id']} of {kind} ({n}) is {run['status']}, not {wanted}: {run['error']}"
-    elif kind == "waiting" and wanted == "COMPLETED" and json.loads(run["output"])[-1] != f"mark-{n}":
-        yield f"run {run['id']} of waiting ({n}) was released by {run['output']}"
+    elif kind in RELEASED and wanted == "COMPLETED" and json.loads(run["output"])[-1] != f"mark-{n}":
+        yield f"run {run['id']} of {kind} ({n}) was released by {run['output']}"
 
 
 def _results(data: DataFile, journal: Journal) -> Iterator[str]:

@@ -17,15 +17,16 @@ import httpx
 _SENDERS: Final = 6
 _ALWAYS: Final = ("sequential", "parallel", "sleeping", "waiting", "cancelled")
 _SOMETIMES: Final = ("stepless", "race", "unmet", "invoking", "flaky", "failing", "sending", "delayed")
-ALONE: Final = _ALWAYS + _SOMETIMES
+_TYPESCRIPT: Final = ("ts-sequential", "ts-parallel", "ts-sleeping", "ts-waiting", "ts-signalled")
+ALONE: Final = _ALWAYS + _SOMETIMES + _TYPESCRIPT
 """Kinds of which each event starts a run of its own, whatever else is sent."""
-RELEASED: Final = {"waiting": "go", "cancelled": "stop"}
-"""Kinds whose runs rest until another event comes, and the name of that event."""
+RELEASED: Final = {"waiting": "go", "cancelled": "stop", "ts-waiting": "go", "ts-signalled": "signal"}
+"""Kinds whose runs rest until another event comes, and the name of that event; or a signal."""
 
 
 @dataclass
 class Order:
-    """One request; `ids` are those that the engine answered with."""
+    """One request; `ids` are those that the engine answered with. A signal is an order without events."""
 
     n: str
     kind: str
@@ -34,6 +35,7 @@ class Order:
     ids: list[str] = field(default_factory=list)
     is_accepted: bool = False
     sends: int = 0
+    signal: str = ""
 
     @property
     def keys(self) -> list[tuple[str, str]]:
@@ -61,14 +63,17 @@ class _Pad:
         self.orders.append(Order(n, kind, events, is_named))
 
 
-def make_orders(rng: random.Random, number: int, *, now_ms: int, share: float = 1) -> list[Order]:
+def make_orders(
+    rng: random.Random, number: int, *, now_ms: int, share: float, with_typescript: bool
+) -> list[Order]:
     """Return the orders of a round, in the order in which they are sent. `share` makes them fewer."""
     pad = _Pad(rng, number)
 
     def some(most: int) -> range:
         return range(max(1, round(rng.randint(1, most) * share)))
 
-    for kind in [*_ALWAYS, *rng.sample(_SOMETIMES, round(len(_SOMETIMES) * share))]:
+    kinds = [*_ALWAYS, *rng.sample(_SOMETIMES, round(len(_SOMETIMES) * share))]
+    for kind in [*kinds, *_TYPESCRIPT] if with_typescript else kinds:
         for _ in some(2):
             if kind == "delayed":
                 pad.add(kind, event="sequential", ts=now_ms + rng.randint(1, 7_000) * 1_000)
@@ -88,21 +93,15 @@ def make_orders(rng: random.Random, number: int, *, now_ms: int, share: float = 
 
 def release(orders: Iterable[Order]) -> list[Order]:
     """Return the orders that end the waits of others."""
-    return [
-        Order(
-            f"{order.n}!",
-            RELEASED[order.kind],
-            [
-                {
-                    "name": f"k/{RELEASED[order.kind]}",
-                    "id": f"release-{order.n}",
-                    "data": {"n": order.n, "mark": f"mark-{order.n}"},
-                }
-            ],
-            is_named=True,
-        )
-        for order in orders
-    ]
+    return [_release(order, RELEASED[order.kind]) for order in orders]
+
+
+def _release(order: Order, by: str) -> Order:
+    if by == "signal":
+        return Order(f"{order.n}!", by, [], is_named=True, signal=order.n)
+    data = {"n": order.n, "mark": f"mark-{order.n}"}
+    event = {"name": f"k/{by}", "id": f"release-{order.n}", "data": data}
+    return Order(f"{order.n}!", by, [event], is_named=True)
 
 
 class Sender:
@@ -131,15 +130,24 @@ class Sender:
             await self._until_up()
             order.sends += 1
             try:
-                answer = await http.post("/e/key", json=order.events)
+                answer = await self._post(http, order)
             except httpx.ConnectError:
                 order.sends -= 1  # nobody was there to take it
             except httpx.TransportError:
                 if not order.is_named:
                     return
             else:
-                assert answer.status_code == 200, f"{order.n}: {answer.status_code} {answer.text}"
-                order.ids = answer.json()["ids"]
+                # Nobody waits for a signal that was taken without an answer.
+                is_repeated = order.signal and order.sends > 1 and answer.status_code == 404
+                assert answer.status_code == 200 or is_repeated, f"{order}: {answer.text}"
+                order.ids = answer.json().get("ids", [])
                 order.is_accepted = True
                 self.answers += 1
                 return
+
+    @staticmethod
+    async def _post(http: httpx.AsyncClient, order: Order) -> httpx.Response:
+        if order.signal:
+            body = {"signal": f"signal-{order.signal}", "data": f"mark-{order.signal}"}
+            return await http.post("/v1/signals", json=body)
+        return await http.post("/e/key", json=order.events)

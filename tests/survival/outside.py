@@ -16,7 +16,13 @@ _CAUSES: Final = {
     "COMPLETED": {"completed"},
     "FAILED": {"failed-in-step"},
     "CANCELLED": {"cancelled-by-event"},
-    "RUNNING": {"sleeping", "waiting-for-event", "event-never-seen", "event-not-matched"},
+    "RUNNING": {
+        "sleeping",
+        "waiting-for-event",
+        "waiting-for-signal",
+        "event-never-seen",
+        "event-not-matched",
+    },
 }
 """What explains the runs of this app at rest, by their status."""
 

@@ -13,6 +13,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from support.node import APPS, node
 from support.processes import REPOSITORY, START_S, Process
 from survival.engine_host import ENDED, STARTED
 
@@ -120,6 +121,15 @@ async def start_app(folder: Path, engine_port: int, port: int, journal: Path) ->
     )
     await app.wait_for_line(r"running on (http://\S+)")
     return app
+
+
+async def start_typescript_app(engine_port: int, journal: Path) -> tuple[Process, str]:
+    """Start the app on Node.js; return it and its origin when it answers."""
+    engine = f"http://127.0.0.1:{engine_port}"
+    env = {"INNGEST_DEV": engine, "INNGEST_BASE_URL": engine, "NODE_ENV": "test", "JOURNAL": str(journal)}
+    app = await Process.start("survival.mjs", cwd=APPS / "v4", env=env, program=node())
+    match = await app.wait_for_line(r" on (http://\S+)$")
+    return app, match.group(1)
 
 
 def free_port() -> int:

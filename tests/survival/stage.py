@@ -10,7 +10,7 @@ from typing import Any
 import httpx
 from support.processes import Process
 from survival.kills import LIVE, Kill
-from survival.processes import Host, Life, free_port, start_app
+from survival.processes import Host, Life, free_port, start_app, start_typescript_app
 
 
 class SurvivalError(AssertionError):
@@ -27,7 +27,7 @@ class SurvivalError(AssertionError):
 class Stage:
     """Starts and ends the processes. At most one engine lives, `life`."""
 
-    def __init__(self, folder: Path, host: Host) -> None:
+    def __init__(self, folder: Path, host: Host, *, with_typescript: bool) -> None:
         self.folder = folder
         self.data = folder / ".stepcue" / "engine.db"
         self.journal = folder / "journal"
@@ -39,25 +39,33 @@ class Stage:
         self._app: Process | None = None
         self._app_port = free_port()
         self._app_origin = f"http://127.0.0.1:{self._app_port}"
+        self._with_typescript = with_typescript
+        self._others: dict[str, Process] = {}
+        """More apps, which nobody kills, by their origin."""
 
     async def open(self) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
         await self._start_app()
+        if self._with_typescript:
+            app, origin = await start_typescript_app(self._host.port, self.journal)
+            self._others[origin] = app
 
     async def close(self) -> None:
         if self.life is not None:
-            await self.end()
-        if self._app is not None:
-            await self._app.kill()
+            self.life.kill()
+            await self.life.ended.wait()
+        for app in filter(None, (self._app, *self._others.values())):
+            await app.kill()
 
     async def start(self, kill: Kill, *, late: bool = False) -> Life:
         """Start an engine and return it when it answers, or is dead already.
 
         With `late` its points count from `Life.light` on.
         """
-        url = f"{self._app_origin}/api/inngest"
+        urls = [f"{origin}/api/inngest" for origin in (self._app_origin, *self._others)]
+        options = [part for url in urls for part in ("-u", url)]
         point, nth = (kill.point, kill.nth) if kill.is_inner else ("", 0)
-        self.life = life = await self._host.begin(self.folder, "-u", url, point=point, nth=nth, late=late)
+        self.life = life = await self._host.begin(self.folder, *options, point=point, nth=nth, late=late)
         if kill.point == "start":
             await asyncio.sleep(kill.nth / 1_000)
             life.kill()
@@ -68,8 +76,9 @@ class Stage:
             raise SurvivalError("The engine does not start.\n" + "\n".join(life.lines))
         if kill is LIVE:
             async with httpx.AsyncClient(trust_env=False, timeout=60) as http:
-                answer = await http.put(url)
-                assert answer.status_code == 200, answer.text
+                for url in urls:
+                    answer = await http.put(url)
+                    assert answer.status_code == 200, answer.text
         return life
 
     async def end(self) -> Life:
@@ -81,6 +90,9 @@ class Stage:
         self.up.clear()
         self.life = None
         await self.tell_app("life")
+        async with httpx.AsyncClient(trust_env=False, timeout=60) as http:
+            for origin in self._others:
+                await http.post(f"{origin}/life")
         return life
 
     async def restart_app(self) -> None:

@@ -13,7 +13,7 @@ from survival.processes import Host
 
 pytestmark = pytest.mark.anyio
 
-_SHORT = Plan(seed=8, share=0.3, kills=2, copies=3, with_moments=False, with_app=False)
+_SHORT = Plan(seed=8, share=0.3, kills=2, copies=3, with_moments=False, with_app=False, with_typescript=False)
 
 
 async def test_an_engine_that_keeps_dying_loses_nothing_and_repeats_no_step(tmp_path: Path) -> None:
