@@ -225,6 +225,21 @@ async def single(ctx: inngest.Context) -> Any:
     return [first, await _run(ctx, "second")]
 
 
+@client.create_function(fn_id="keyed", trigger=_on("keyed"), idempotency="event.data.key", retries=RETRIES)
+async def keyed(ctx: inngest.Context) -> Any:
+    return [await _run(ctx, "once")]
+
+
+@client.create_function(
+    fn_id="rated",
+    trigger=_on("rated"),
+    rate_limit=inngest.RateLimit(key="event.data.key", limit=1, period=24 * HOUR),
+    retries=RETRIES,
+)
+async def rated(ctx: inngest.Context) -> Any:
+    return [await _run(ctx, "once")]
+
+
 @client.create_function(fn_id="ticking", trigger=inngest.TriggerCron(cron="0 */2 * * *"), retries=RETRIES)
 async def ticking(ctx: inngest.Context) -> Any:
     return [await _run(ctx, "tick")]
@@ -293,6 +308,8 @@ FUNCTIONS = [
     sending,
     leaf,
     single,
+    keyed,
+    rated,
     ticking,
 ]
 inngest.fast_api.serve(app, client, FUNCTIONS)

@@ -151,8 +151,13 @@ class Campaign:
         life = self._stage.life or await self._stage.start(kill)
         if kill.point == "body":
             await self._stage.tell_app(f"kill/{life.pid}/{kill.nth}")
-        waits = [life.ended.wait(), done.wait()]
-        if kill.point in {"moment", "rest"}:
+        waits = [life.ended.wait()]
+        if kill.point == "stop":
+            self._stage.up.clear()
+            life.stop()
+        else:
+            waits.append(done.wait())
+        if kill.point in {"moment", "rest", "stop"}:
             waits.append(asyncio.sleep(kill.nth / 1_000))
         over = [asyncio.create_task(wait) for wait in waits]
         await asyncio.wait(over, return_when=asyncio.FIRST_COMPLETED)
@@ -191,6 +196,8 @@ class Campaign:
         faults += check_limits(data, journal)
         faults += journal.repeated_in_a_call()
         faults += journal.run_again(self._known.since)
+        if not self._plan.with_app:
+            faults += journal.repeated_attempts(except_for={"shaky", "doomed"})
         faults += await check_outside(self._stage.origin, data)
         SurvivalError.check(faults)
         self._say(f"  at rest: {len(data.events)} events, {len(data.runs)} runs; all as it should be")

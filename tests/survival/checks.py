@@ -140,29 +140,30 @@ def _shared(data: DataFile, stored: Stored, runs_of: dict[tuple[str, str], list[
     by_key: dict[tuple[str, str], list[dict[str, Any]]] = defaultdict(list)
     for (name, n), events in stored.items():
         kind = name.removeprefix("k/")
-        if not events:
-            continue
-        if kind in {"batched", "throttled", "limited"}:
+        if events and kind in {"batched", "throttled", "limited"}:
             count = sum(len(runs_of[kind, event["id"]]) for event in events)
             # Batches do not look at ids: each event is in one, however often it was sent.
             if count != (len(events) if kind == "batched" else 1):
                 yield f"{n} ({kind}): {len(events)} events stored, {count} runs"
-        elif kind in {"debounced", "single"}:
+        elif events and kind in {"debounced", "single", "keyed", "rated"}:
             by_key[kind, events[0]["data"]["key"]] += events
     for (kind, key), events in by_key.items():
         runs = [run for event in events for run in runs_of[kind, event["id"]]]
-        if kind == "debounced":
-            last = max(events, key=lambda event: event["rowid"])
-            started = [run["event_id"] for run in runs]
-            if started != [last["id"]]:
-                yield f"debounced {key}: runs for {started}, not for {last['id']} alone"
-        else:
-            runs.sort(key=lambda run: run["row"])
-            overlap = [
-                one["id"] for one, next_one in pairwise(runs) if next_one["queued_ms"] < one["ended_ms"]
-            ]
-            if not runs or overlap:
-                yield f"single {key}: {len(runs)} runs, overlapping: {overlap}"
+        fault = _fault_of_key(kind, events, sorted(runs, key=lambda run: run["row"]))
+        if fault:
+            yield f"{kind} {key}: {len(events)} events stored, {len(runs)} runs: {fault}"
+
+
+def _fault_of_key(kind: str, events: list[dict[str, Any]], runs: list[dict[str, Any]]) -> str:
+    """Return what is wrong with the runs of all events that have the same key, empty if nothing is."""
+    if kind == "single":
+        overlap = [one["id"] for one, later in pairwise(runs) if later["queued_ms"] < one["ended_ms"]]
+        return f"{overlap} had not ended when the next one began" if overlap or not runs else ""
+    if len(runs) != 1:
+        return "not one"
+    last = max(events, key=lambda event: event["rowid"])
+    is_of_last = runs[0]["event_id"] == last["id"]
+    return "not for the last" if kind == "debounced" and not is_of_last else ""
 
 
 def check_limits(data: DataFile, journal: Journal) -> Iterator[str]:

@@ -69,6 +69,11 @@ class Journal:
                     )
         return found
 
+    def repeated_attempts(self, *, except_for: set[str]) -> list[str]:
+        """Return the bodies that ran as a second attempt: the death of an engine is no failure of the app."""
+        again = [entry for entry in self.bodies() if entry["attempt"] and entry["step"] not in except_for]
+        return [f"{entry['step']} of {entry['run']} ran as attempt {entry['attempt']}" for entry in again]
+
     def most_at_once(self, step: str) -> dict[str, int]:
         """Return for each `key` how many bodies of a step were open at once, at most, for one engine."""
         open_now: Counter[tuple[str, str]] = Counter()

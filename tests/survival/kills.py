@@ -21,7 +21,7 @@ _POINTS: Final = {
 @dataclass(frozen=True)
 class Kill:
     """`point` is one of `engine_host`; the nth `body` of a step from now; a `moment`, `nth` milliseconds from
-    when it answers; one while it starts (`start`); or at once (`rest`).
+    when it answers; one while it starts (`start`) or while it stops as asked (`stop`); or at once (`rest`).
     """
 
     point: str
@@ -53,4 +53,4 @@ def draw(rng: random.Random, *, share: float, with_moments: bool) -> Kill:
 
 def draw_outer(rng: random.Random) -> Kill:
     """Return a kill of an engine that runs."""
-    return rng.choice([REST, Kill("body", rng.randint(1, 30))])
+    return rng.choice([REST, Kill("body", rng.randint(1, 30)), Kill("stop", rng.randint(0, 1_000))])

@@ -35,6 +35,11 @@ class Life:
             if not self.ended.is_set():
                 os.kill(self.pid, signal.SIGKILL)
 
+    def stop(self) -> None:
+        """Ask it to stop, which it does not have the time for if it is killed meanwhile."""
+        if not self.ended.is_set():
+            os.kill(self.pid, signal.SIGTERM)
+
     def light(self) -> None:
         """Let it count from now on when it has to end itself."""
         if not self.ended.is_set():

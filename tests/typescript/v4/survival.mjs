@@ -5,6 +5,7 @@ import { AsyncLocalStorage } from "node:async_hooks";
 import { randomUUID } from "node:crypto";
 import { appendFileSync } from "node:fs";
 import http from "node:http";
+import { Readable } from "node:stream";
 
 import { Inngest } from "inngest";
 import { serve } from "inngest/node";
@@ -58,21 +59,21 @@ const functions = [
 ];
 
 const inngest = serve({ client, functions });
+/** Note the call before the SDK sees it, and give the SDK the body that was read for that. */
+async function called(request, response) {
+  const chunks = [];
+  for await (const chunk of request) chunks.push(chunk);
+  const body = Buffer.concat(chunks);
+  const { qi_id, run_id } = JSON.parse(body).ctx;
+  write({ kind: "call", ref: qi_id, run: run_id });
+  const { headers, method, socket, url } = request;
+  const again = Object.assign(Readable.from([body]), { headers, method, socket, url });
+  return calls.run({ ref: qi_id }, () => inngest(again, response));
+}
+
 const server = http.createServer((request, response) => {
-  if (request.url === "/life") {
-    response.end();
-    return;
-  }
-  const call = { ref: "" };
-  if (request.method === "POST") {
-    const chunks = [];
-    request.on("data", (chunk) => chunks.push(chunk));
-    request.on("end", () => {
-      const { qi_id, run_id } = JSON.parse(Buffer.concat(chunks)).ctx;
-      call.ref = qi_id;
-      write({ kind: "call", ref: qi_id, run: run_id });
-    });
-  }
-  calls.run(call, () => inngest(request, response));
+  if (request.url === "/life") response.end();
+  else if (request.method === "POST") called(request, response);
+  else inngest(request, response);
 });
 server.listen(0, "127.0.0.1", () => console.error(`listens on http://127.0.0.1:${server.address().port}`));
