@@ -49,7 +49,12 @@ async def _main(arguments: argparse.Namespace) -> int:
         while deaths < arguments.kills:
             folder = Path(tempfile.mkdtemp(prefix=f"stepcue-kill-{seed}-"))
             click.echo(f"seed {seed}, in {folder}")
-            plan = Plan(seed=seed, share=arguments.load, with_typescript=with_typescript)
+            plan = Plan(
+                seed=seed,
+                share=arguments.load,
+                with_app=seed % 2 == 0,
+                with_typescript=with_typescript,
+            )
             campaign = Campaign(plan, folder, host, click.echo)
             try:
                 await campaign.run(_ROUNDS)

@@ -197,7 +197,7 @@ class Campaign:
         faults += journal.repeated_in_a_call()
         faults += journal.run_again(self._known.since)
         if not self._plan.with_app:
-            faults += journal.repeated_attempts(except_for={"shaky", "doomed"})
+            faults += [*journal.repeated_attempts(except_for={"shaky", "doomed"}), *data.failed_calls]
         faults += await check_outside(self._stage.origin, data)
         SurvivalError.check(faults)
         self._say(f"  at rest: {len(data.events)} events, {len(data.runs)} runs; all as it should be")

@@ -17,7 +17,10 @@ _EVENTS = "SELECT rowid, id, name, payload, received_ms, source FROM event ORDER
 _RUNS = """
 SELECT run.rowid AS row, run.id, slug, event_id, status, queued_ms, started_ms, ended_ms, output, error,
     parent_run_id FROM run JOIN function ON function.id = run.function_id ORDER BY run.rowid"""
-_STEPS = "SELECT run_id, id, name, memo FROM step ORDER BY seq"
+_STEPS = "SELECT run_id, name, memo FROM step ORDER BY seq"
+_FAILED_CALLS = """
+SELECT run_id, detail FROM history
+WHERE kind = 'call.failed' AND json_extract(detail, '$.error.code') IS NOT 'step_errored' ORDER BY seq"""
 
 
 @dataclass
@@ -31,6 +34,8 @@ class DataFile:
     steps: list[dict[str, Any]] = field(default_factory=list)
     run_events: dict[str, list[str]] = field(default_factory=dict)
     """The ids of the events of each run."""
+    failed_calls: list[str] = field(default_factory=list)
+    """Calls to an app that failed, but not because a step of it had."""
 
     @property
     def memos(self) -> dict[tuple[str, str], str]:
@@ -82,6 +87,7 @@ def read(path: Path) -> DataFile:
             found.events[row["id"]] = {**dict(row), "data": payload["data"], "public_id": payload["id"]}
         found.runs = {row["id"]: dict(row) for row in connection.execute(_RUNS)}
         found.steps = [dict(row) for row in connection.execute(_STEPS)]
+        found.failed_calls = [f"{row[0]}: {row[1]}" for row in connection.execute(_FAILED_CALLS)]
         several = defaultdict(list)
         for row in connection.execute("SELECT run_id, event_id FROM run_event ORDER BY run_id, position"):
             several[row[0]].append(row[1])

@@ -13,9 +13,12 @@ from survival.processes import Host
 
 pytestmark = pytest.mark.anyio
 
-_SHORT = Plan(seed=8, share=0.3, kills=2, copies=3, with_moments=False, with_app=False, with_typescript=False)
+_SHORT = Plan(
+    seed=44, share=0.3, kills=3, copies=0, with_moments=False, with_app=False, with_typescript=False
+)
 
 
+@pytest.mark.timeout(300)  # seven engines start; a second each, if the machine has nothing else to do
 async def test_an_engine_that_keeps_dying_loses_nothing_and_repeats_no_step(tmp_path: Path) -> None:
     said: list[str] = []
     host = await Host.start()
@@ -24,7 +27,7 @@ async def test_an_engine_that_keeps_dying_loses_nothing_and_repeats_no_step(tmp_
         await campaign.run(1)
     finally:
         await host.close()
-    assert campaign.kills >= 6
+    assert campaign.kills >= 4
     assert sum("at rest" in line for line in said) == 2
 
 

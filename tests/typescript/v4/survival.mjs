@@ -73,7 +73,7 @@ async function called(request, response) {
 
 const server = http.createServer((request, response) => {
   if (request.url === "/life") response.end();
-  else if (request.method === "POST") called(request, response);
+  else if (request.method === "POST") called(request, response).catch(() => response.destroy()); // it was cut off
   else inngest(request, response);
 });
 server.listen(0, "127.0.0.1", () => console.error(`listens on http://127.0.0.1:${server.address().port}`));
