@@ -18,6 +18,7 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
+import mcp_server.serving  # noqa: F401 - loaded here, so that no start has to
 from mcp_server.cli import main
 
 STARTED = "host: started"

@@ -115,7 +115,6 @@ class Sender:
     def __init__(self, origin: str, until_up: Callable[[], Any]) -> None:
         self._origin = origin
         self._until_up = until_up
-        self.answers = 0
 
     async def send(self, orders: Iterable[Order]) -> None:
         """Return when nothing more is known to be done about any of them."""
@@ -147,7 +146,6 @@ class Sender:
                 assert answer.status_code == 200 or is_missed, f"{order}: {answer.text}"
                 order.ids = answer.json().get("ids", [])
                 order.is_accepted = True
-                self.answers += 1
                 return
 
     @staticmethod

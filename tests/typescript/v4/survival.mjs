@@ -71,9 +71,12 @@ async function called(request, response) {
   return calls.run({ ref: qi_id }, () => inngest(again, response));
 }
 
+// An engine that dies in the middle of a request leaves promises of the SDK that nobody looks after.
+process.on("unhandledRejection", (fault) => console.error("cut off:", fault));
+
 const server = http.createServer((request, response) => {
   if (request.url === "/life") response.end();
-  else if (request.method === "POST") called(request, response).catch(() => response.destroy()); // it was cut off
+  else if (request.method === "POST") called(request, response).catch(() => response.destroy());
   else inngest(request, response);
 });
 server.listen(0, "127.0.0.1", () => console.error(`listens on http://127.0.0.1:${server.address().port}`));
