@@ -9,11 +9,11 @@ INSTALLED := $(VENV)/.installed
 PYTHON ?=
 PYTHONS := $(if $(PYTHON),$(PYTHON),python3.14 python3.13 python3.12 python3.11 python3)
 
-# Passed on by `make test` to pytest, by `make bench` and `make serve` to their commands.
+# Passed on by `make test` to pytest, by `make kill`, `make bench` and `make serve` to their commands.
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check fuzz lint imports types fmt reference bench serve clean
+.PHONY: help demo test check fuzz kill lint imports types fmt reference bench serve clean
 .DELETE_ON_ERROR:
 # Targets share one virtual environment and one output; make them one after the other.
 .NOTPARALLEL:
@@ -55,6 +55,9 @@ fmt: $(INSTALLED) ## Format, and repair what ruff can repair
 reference: $(INSTALLED) ## Write docs/tools.md and its test anew from the definitions of the tools
 	$(BIN)/python -m mcp_server.reference > docs/tools.md
 	$(BIN)/python -m mcp_server.reference definitions > tests/contract/definitions.json
+
+kill: $(INSTALLED) ## Kill Stepcue 100 times while it works, and look after each death whether all is there
+	@PYTHONPATH=tests $(BIN)/python -m survival $(ARGS)
 
 bench: $(INSTALLED) ## What the engine costs per step, compared to calling the app directly
 	$(BIN)/python benchmarks/latency.py $(ARGS)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from durable_engine import Engine
 from durable_engine.storage.tables import Tables
 
-BROKEN = {
+BROKEN: Final = {
     "runs that have not ended and that nothing will ever move": """
         SELECT id FROM run WHERE status IN ('QUEUED', 'RUNNING')
             AND id NOT IN (SELECT run_id FROM queue_item WHERE kind != 'deadline')
