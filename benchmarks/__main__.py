@@ -1,0 +1,92 @@
+"""Measure, print, and compare: `python -m benchmarks --help`."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import tempfile
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import ModuleType
+
+from benchmarks.arena import arena
+from benchmarks.parts import bursts, docs, latency, mcp_calls, memory, sleepers, startup, waits
+from benchmarks.report import Part, as_json, machine, print_comparison, print_machine, print_part
+from benchmarks.sizes import FULL, QUICK, TINY, Sizes
+from benchmarks.targets import judge, print_verdicts
+
+PARTS: Mapping[str, ModuleType] = {
+    "latency": latency,
+    "bursts": bursts,
+    "sleepers": sleepers,
+    "mcp": mcp_calls,
+    "docs": docs,
+    "startup": startup,
+    "memory": memory,
+    "waits": waits,
+}
+"""In this order; the last two start our server anew."""
+
+
+async def run(names: Sequence[str], sizes: Sizes, against: str | None, against_pid: int | None) -> list[Part]:
+    """Measure the parts, and print the table of each when it is there."""
+    parts = []
+    with tempfile.TemporaryDirectory() as folder:
+        async with arena(Path(folder), against, against_pid, sizes.timeout_s) as found:
+            for name, module in PARTS.items():
+                if name in names:
+                    since = time.perf_counter()
+                    part = Part(name, module.TITLE, await module.measure(found, sizes))
+                    print_part(part)
+                    print(f"    ({time.perf_counter() - since:.0f} s)", flush=True)
+                    parts.append(part)
+    return parts
+
+
+def _part(name: str) -> str:
+    if name not in PARTS:
+        raise argparse.ArgumentTypeError(f"There is no part {name!r}; there are: {', '.join(PARTS)}.")
+    return name
+
+
+def parser() -> argparse.ArgumentParser:
+    """Return what the command line may say."""
+    found = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parts = f"What to measure: {', '.join(PARTS)}. All if left out."
+    found.add_argument("parts", nargs="*", type=_part, metavar="PART", help=parts)
+    size = found.add_mutually_exclusive_group()
+    for name, sizes, text in (
+        ("--quick", QUICK, "Smaller numbers, in about a minute."),
+        ("--tiny", TINY, "Numbers that say nothing, to see that everything runs."),
+    ):
+        size.add_argument(name, action="store_const", const=sizes, default=FULL, dest="sizes", help=text)
+    found.add_argument("--against", metavar="URL", help="Another server, to measure in turn with ours.")
+    found.add_argument("--against-pid", type=int, metavar="PID", help="Its process, for memory and time.")
+    found.add_argument("--json", type=Path, metavar="FILE", help="Write the report there, too.")
+    found.add_argument("--compare", type=Path, metavar="FILE", help="An earlier report, to compare with.")
+    return found
+
+
+def main() -> None:
+    """Do what the command line says."""
+    asked = parser().parse_args()
+    earlier = json.loads(asked.compare.read_text(encoding="utf-8")) if asked.compare else None
+    print_machine(machine())
+    names = asked.parts or list(PARTS)
+    against = asked.against.rstrip("/") if asked.against else None
+    parts = asyncio.run(run(names, asked.sizes, against, asked.against_pid))
+    verdicts = judge(row for part in parts for row in part.rows)
+    print_verdicts(verdicts)
+    if earlier is not None:
+        print_comparison(earlier, parts)
+    if asked.json:
+        options = {"parts": names, "against": against, "sizes": asked.sizes.__dict__}
+        asked.json.write_text(
+            json.dumps(as_json(options, parts, verdicts), indent=1) + "\n", encoding="utf-8"
+        )
+
+
+if __name__ == "__main__":
+    main()
