@@ -39,6 +39,15 @@ class Row:
     note: str = ""
 
     @property
+    def cpu(self) -> float | None:
+        """Processor time of server and app next to that of the base: what a busy machine leaves to compare."""
+        ours, base = (
+            sum(ms for name, (ms, _) in busy.items() if name != "bench")
+            for busy in (self.busy, self.base_busy)
+        )
+        return ours / base if "server" in self.busy and base else None
+
+    @property
     def key(self) -> tuple[str, str]:
         """What it is called in another report; another server's address does not matter."""
         return self.what, "stepcue" if self.server == "stepcue" else "other"
@@ -76,7 +85,7 @@ class Part:
     rows: list[Row] = field(default_factory=list)
 
 
-_HEAD = f"{'':<46} {'median':>9} {'95 %':>9} {'base':>9} {'ratio':>6} {'n':>4}"
+_HEAD = f"{'':<46} {'median':>9} {'95 %':>9} {'base':>9} {'ratio':>6} {'cpu':>6} {'n':>4}"
 
 
 def print_part(part: Part) -> None:
@@ -86,7 +95,7 @@ def print_part(part: Part) -> None:
         name = found.what if found.server == "stepcue" else f"{found.what} [{_short(found.server)}]"
         print(
             f"{name:<46} {_number(found.value):>6} {found.unit:<2} {_number(found.p95):>9} "
-            f"{_number(found.base):>9} {_number(found.ratio):>6} {found.samples:>4}".rstrip()
+            f"{_number(found.base):>9} {_number(found.ratio):>6} {_number(found.cpu):>6} {found.samples:>4}"
         )
         texts = (f"base: {found.against}" if found.against else "", found.note)
         for line in ("; ".join(text for text in texts if text), _busy(found)):
@@ -132,14 +141,12 @@ def print_machine(found: Mapping[str, Any]) -> None:
     versions = ", ".join(f"{name} {number}" for name, number in found["versions"].items())
     print(f"{found['cores']} cores, {found['machine']}, Python {found['python']}; {versions}")
     print("busy: processor time of each process, for each run or call, and its share of one core meanwhile.")
-    print("What is near 100 % sets the speed.")
+    print("What is near 100 % sets the speed. cpu: that of server and app, next to that of the base.")
     if (found["cores"] or 1) < 4:
         print("Few cores: server, app and this process compete for them, and so do app and this one alone.")
     if (found["load"] or 0) > 0.5 * (found["cores"] or 1):
-        print(
-            f"Load is {found['load']:.1f}: others use this machine. A server with its app suffers more from that"
-        )
-        print("than the app alone: compare processor times, or measure again when the machine is idle.")
+        print(f"Load is {found['load']:.1f}: others use this machine. A server with its app suffers more")
+        print("from that than the app alone: look at `cpu`, or measure again when the machine is idle.")
 
 
 def as_json(options: Mapping[str, Any], parts: Iterable[Part], verdicts: Sequence[Any]) -> dict[str, Any]:

@@ -73,5 +73,5 @@ class Watch:
         return {"bench": time.process_time()} | {name: cpu_s(pid) for name, pid in self.pids.items()}
 
     def busy(self, count: int) -> dict[str, tuple[float, float]]:
-        """Return, for each process, its processor milliseconds for each of `count` and its share of a core."""
+        """Return, by process, its processor milliseconds for each of `count` and its share of a core."""
         return {name: (seconds * 1_000 / count, seconds / self.wall) for name, seconds in self.used.items()}

@@ -80,7 +80,8 @@ def build_app(
     for resource in _RESOURCES:
         routes += resource.routes(engine)
     app = Starlette(
-        routes=[*routes, *more_routes],
+        # Routes are tried in order, and the engine has forty.
+        routes=[*more_routes, *routes],
         middleware=[
             Middleware(
                 HostGuard,
