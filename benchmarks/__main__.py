@@ -5,17 +5,19 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import sys
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from types import ModuleType
 
-from benchmarks.arena import arena
+from benchmarks.arena import Arena, arena
 from benchmarks.parts import bursts, docs, latency, mcp_calls, memory, sleepers, startup, waits
 from benchmarks.report import Part, as_json, machine, print_comparison, print_machine, print_part
 from benchmarks.sizes import FULL, QUICK, TINY, Sizes
 from benchmarks.targets import judge, print_verdicts
+from benchmarks.wire import BenchError
 
 PARTS: Mapping[str, ModuleType] = {
     "latency": latency,
@@ -30,19 +32,25 @@ PARTS: Mapping[str, ModuleType] = {
 """In this order; the last two start our server anew."""
 
 
-async def run(names: Sequence[str], sizes: Sizes, against: str | None, against_pid: int | None) -> list[Part]:
+async def measured(found: Arena, names: Collection[str], sizes: Sizes) -> list[Part]:
     """Measure the parts, and print the table of each when it is there."""
     parts = []
+    for name, module in PARTS.items():
+        if name in names:
+            since = time.perf_counter()
+            parts.append(Part(name, module.TITLE, await module.measure(found, sizes)))
+            print_part(parts[-1])
+            print(f"    ({time.perf_counter() - since:.0f} s)", flush=True)
+    return parts
+
+
+async def run(
+    names: Collection[str], sizes: Sizes, against: str | None, against_pid: int | None
+) -> list[Part]:
+    """Start what is needed, and measure."""
     with tempfile.TemporaryDirectory() as folder:
         async with arena(Path(folder), against, against_pid, sizes.timeout_s) as found:
-            for name, module in PARTS.items():
-                if name in names:
-                    since = time.perf_counter()
-                    part = Part(name, module.TITLE, await module.measure(found, sizes))
-                    print_part(part)
-                    print(f"    ({time.perf_counter() - since:.0f} s)", flush=True)
-                    parts.append(part)
-    return parts
+            return await measured(found, names, sizes)
 
 
 def _part(name: str) -> str:
@@ -76,7 +84,10 @@ def main() -> None:
     print_machine(machine())
     names = asked.parts or list(PARTS)
     against = asked.against.rstrip("/") if asked.against else None
-    parts = asyncio.run(run(names, asked.sizes, against, asked.against_pid))
+    try:
+        parts = asyncio.run(run(names, asked.sizes, against, asked.against_pid))
+    except BenchError as error:
+        sys.exit(f"{error}")
     verdicts = judge(row for part in parts for row in part.rows)
     print_verdicts(verdicts)
     if earlier is not None:

@@ -19,7 +19,7 @@ from support.processes import REPOSITORY, Process, Stepcue
 
 from benchmarks.direct import Recording
 from benchmarks.usage import Watch
-from benchmarks.wire import Connection, ask, json_request
+from benchmarks.wire import BenchError, Connection, ask, json_request
 
 KEY = "bench"
 _APP = "benchmarks.app:app"
@@ -42,13 +42,13 @@ class App:
         """Return what the app has counted, once `count` "ends" or "calls" are there.
 
         Raises:
-            RuntimeError: they did not come in time.
+            BenchError: they did not come in time.
         """
         query = f"what={what}&count={count}&timeout={timeout_s}{'&times=1' if times else ''}"
         counted: dict[str, Any] = await ask(self.origin, "GET", f"/bench/wait?{query}")
         found = counted[what] if what == "calls" else len(counted[what])
         if found < count:
-            raise RuntimeError(
+            raise BenchError(
                 f"After {timeout_s:g} s the app had {found} of {count} {what}. "
                 f"Its answers by status: {counted['statuses'] or 'none, so nobody called it'}."
             )
@@ -110,7 +110,7 @@ class Side:
             for request in requests:
                 status, body = await connection.exchange(request)
                 if status != 200:
-                    raise RuntimeError(f"{self.label} answered {status} to events: {body[:500]!r}")
+                    raise BenchError(f"{self.label} answered {status} to events: {body[:500]!r}")
                 ids += json.loads(body)["ids"]
         return sent, ids
 
@@ -134,8 +134,11 @@ class Side:
         return Recording.of(self.app.origin, await self.app.recorded())
 
     async def sync(self) -> None:
-        """Make the app register with its server."""
-        await ask(self.app.origin, "PUT", "/api/inngest")
+        """Make the app register with its server; raises BenchError when that fails."""
+        try:
+            await ask(self.app.origin, "PUT", "/api/inngest")
+        except BenchError as error:
+            raise BenchError(f"The app could not register with {self.origin}: {error}") from error
 
 
 @dataclass

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-from benchmarks.wire import Connection, request_bytes
+from benchmarks.wire import BenchError, Connection, request_bytes
 
 _OK = frozenset({200, 206})
 
@@ -93,4 +93,4 @@ class Recording:
                 answers = await asyncio.gather(*(one.exchange(request) for one, request in pairs))
             for status, body in answers:
                 if status not in _OK:
-                    raise RuntimeError(f"The app answered {status} to a call of the recording: {body!r}")
+                    raise BenchError(f"The app answered {status} to a call of the recording: {body!r}")

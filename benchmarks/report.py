@@ -40,7 +40,7 @@ class Row:
 
     @property
     def cpu(self) -> float | None:
-        """Processor time of server and app next to that of the base: what a busy machine leaves to compare."""
+        """Processor time of server and app next to that of the base: to compare on busy machines."""
         ours, base = (
             sum(ms for name, (ms, _) in busy.items() if name != "bench")
             for busy in (self.busy, self.base_busy)

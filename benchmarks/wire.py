@@ -43,6 +43,10 @@ def json_request(method: str, target: str, *, host: str, body: object = None) ->
     return request_bytes(method, target, host=host, headers=headers, body=content)
 
 
+class BenchError(Exception):
+    """Something measured does not work; the text says what."""
+
+
 class Connection:
     """A connection to one origin; one request at a time."""
 
@@ -54,11 +58,17 @@ class Connection:
 
     @classmethod
     async def open(cls, origin: str) -> Self:
-        """Connect."""
+        """Connect; raises BenchError when nobody is there."""
         address = urlsplit(origin)
         port = address.port or (443 if address.scheme == "https" else 80)
         is_https = address.scheme == "https"
-        return cls(*await asyncio.open_connection(address.hostname, port, ssl=is_https or None, limit=_LIMIT))
+        try:
+            streams = await asyncio.open_connection(
+                address.hostname, port, ssl=is_https or None, limit=_LIMIT
+            )
+        except OSError as error:
+            raise BenchError(f"Nobody answers at {origin}: {error.strerror or error}.") from error
+        return cls(*streams)
 
     async def __aenter__(self) -> Self:
         return self
@@ -92,11 +102,11 @@ async def ask(origin: str, method: str, target: str, body: object = None) -> Any
     """Make one request on a connection of its own; return the JSON of the answer.
 
     Raises:
-        RuntimeError: the answer is no success.
+        BenchError: the answer is no success.
     """
     async with await Connection.open(origin) as connection:
         request = json_request(method, target, host=urlsplit(origin).netloc, body=body)
         status, answer = await connection.exchange(request)
     if status >= 300:
-        raise RuntimeError(f"{method} {origin}{target} answered {status}: {answer[:500]!r}")
+        raise BenchError(f"{method} {origin}{target} answered {status}: {answer[:500]!r}")
     return json.loads(answer) if answer.strip() else None

@@ -12,17 +12,16 @@ from benchmarks.docs_grades import PATTERNS, QUESTIONS, read_questions
 from benchmarks.docs_speed import FIRST_ANSWER, process_ms
 from benchmarks.report import Row, row
 from benchmarks.sizes import Sizes
-from docs_index import DocsIndex
+from docs_index import DocsIndex, cache
 
 TITLE = "the shipped pages; benchmarks/docs_speed.py and docs_quality.py look closer"
 
 
-async def measure(arena: Arena, sizes: Sizes) -> list[Row]:
+async def measure(_: Arena, sizes: Sizes) -> list[Row]:
     """Ask the benchmark's questions, and start processes that ask one."""
-    cache = arena.folder / "docs-cache"
     questions = read_questions(QUESTIONS)
     with as_file(files("docs_index") / "corpus") as pages:
-        docs = DocsIndex.open(corpus=pages, cache_dir=cache)
+        docs = DocsIndex.open(corpus=pages)
         docs.search("first")
         engines = ours(docs), scan(docs._open_corpus())  # noqa: SLF001 - the same sections
         pairs: dict[bool, list[tuple[float, float]]] = {False: [], True: []}
@@ -33,7 +32,7 @@ async def measure(arena: Arena, sizes: Sizes) -> list[Row]:
                 engine(question)
                 times.append((time.perf_counter() - started) * 1_000)
             pairs[question.kind == PATTERNS].append((times[0], times[1]))
-        ask = [sys.executable, "-c", FIRST_ANSWER, str(pages), str(cache)]
+        ask = [sys.executable, "-c", FIRST_ANSWER, str(pages), str(cache.default_directory())]
         starts = [
             (process_ms(ask)[0], process_ms([sys.executable, "-c", "pass"])[0]) for _ in range(sizes.starts)
         ]

@@ -8,7 +8,7 @@ from benchmarks.arena import Arena, Done, Side
 from benchmarks.report import Row, row
 from benchmarks.sizes import Sizes
 from benchmarks.usage import Watch
-from benchmarks.wire import ask
+from benchmarks.wire import BenchError, ask
 
 TITLE = "event sent → last answer of the app"
 FUNCTIONS = {
@@ -65,7 +65,7 @@ async def _recorded(side: Side, runs: list[Done], bases: list[float]) -> list[tu
         try:
             found = await ask(side.origin, "GET", f"/v1/events/{done.event_id}/runs")
             ended = datetime.fromisoformat(found["data"][0]["ended_at"])
-        except (RuntimeError, LookupError, TypeError, ValueError):
+        except (BenchError, LookupError, TypeError, ValueError):
             continue
         pairs.append((ended.timestamp() * 1_000 - done.sent_ms, base))
     return pairs

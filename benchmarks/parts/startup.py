@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import time
@@ -38,15 +39,35 @@ async def measure(arena: Arena, sizes: Sizes) -> list[Row]:
         "python -c pass": lambda folder: _python_ms(folder, "pass"),
     }
     times: dict[str, list[float]] = {what: [] for what in kinds}
+    used: dict[str, float] = dict.fromkeys(kinds, 0.0)
     for _ in range(sizes.starts):
         for what, start in kinds.items():
+            before = _children_s()
             times[what].append(start(arena.folder))
+            used[what] += _children_s() - before
+    busy = {
+        what: {"server": (used[what] * 1_000 / sizes.starts, used[what] * 1_000 / sum(found))}
+        for what, found in times.items()
+    }
     *_, base = kinds
     return [
-        row(what, "stepcue", list(zip(found, times[base], strict=True)), against=base)
+        row(
+            what,
+            "stepcue",
+            list(zip(found, times[base], strict=True)),
+            against=base,
+            busy=busy[what],
+            base_busy=busy[base],
+        )
         for what, found in times.items()
         if what != base
     ]
+
+
+def _children_s() -> float:
+    """Return the processor time of all processes that we started and that have ended."""
+    times = os.times()
+    return times.children_user + times.children_system
 
 
 def _python_ms(folder: Path, code: str) -> float:
