@@ -52,8 +52,8 @@ reference: $(INSTALLED) ## Write docs/tools.md and its test anew from the defini
 	$(BIN)/python -m mcp_server.reference > docs/tools.md
 	$(BIN)/python -m mcp_server.reference definitions > tests/contract/definitions.json
 
-bench: $(INSTALLED) ## What the engine costs per step, compared to calling the app directly
-	$(BIN)/python benchmarks/latency.py $(ARGS)
+bench: $(INSTALLED) ## What Stepcue costs, next to the app alone (ARGS=--quick; see CONTRIBUTING.md)
+	$(BIN)/python -m benchmarks $(ARGS)
 
 serve: $(INSTALLED) ## Run Stepcue on port 8288 (ARGS='-u http://127.0.0.1:8000/api/inngest')
 	$(BIN)/stepcue dev $(ARGS)

@@ -85,16 +85,15 @@ class Part:
     rows: list[Row] = field(default_factory=list)
 
 
-_HEAD = f"{'':<46} {'median':>9} {'95 %':>9} {'base':>9} {'ratio':>6} {'cpu':>6} {'n':>4}"
-
-
 def print_part(part: Part) -> None:
     """Print one table."""
-    print(f"\n{part.name}: {part.title}\n{_HEAD}")
-    for found in part.rows:
-        name = found.what if found.server == "stepcue" else f"{found.what} [{_short(found.server)}]"
+    names = [_name(found) for found in part.rows]
+    width = max(map(len, names), default=0)
+    head = f"{'':<{width}} {'median':>9} {'95 %':>9} {'base':>9} {'ratio':>6} {'cpu':>6} {'n':>4}"
+    print(f"\n{part.name}: {part.title}\n{head}")
+    for name, found in zip(names, part.rows, strict=True):
         print(
-            f"{name:<46} {_number(found.value):>6} {found.unit:<2} {_number(found.p95):>9} "
+            f"{name:<{width}} {_number(found.value):>6} {found.unit:<2} {_number(found.p95):>9} "
             f"{_number(found.base):>9} {_number(found.ratio):>6} {_number(found.cpu):>6} {found.samples:>4}"
         )
         texts = (f"base: {found.against}" if found.against else "", found.note)
@@ -103,8 +102,9 @@ def print_part(part: Part) -> None:
                 print(f"    {line}")
 
 
-def _short(server: str) -> str:
-    return server.partition("://")[2] or server
+def _name(found: Row) -> str:
+    other = "" if found.server == "stepcue" else f" [{found.server.partition('://')[2] or found.server}]"
+    return f"{found.what}{other}"
 
 
 def _busy(found: Row) -> str:
@@ -173,17 +173,19 @@ def print_comparison(before: Mapping[str, Any], parts: Iterable[Part]) -> None:
             "\nThe earlier report is of another machine: compare ratios, not medians.",
             file=sys.stderr,
         )
-    print(f"\ncompared\n{'':<46} {'median':>19} {'ratio':>15} {'change':>7} {'server cpu ms':>17}")
-    for found in (found for part in parts for found in part.rows):
+    rows = [found for part in parts for found in part.rows]
+    width = max((len(_name(found)) for found in [*rows, *old.values()]), default=0)
+    print(f"\ncompared\n{'':<{width}} {'median':>19} {'ratio':>15} {'change':>7} {'server cpu ms':>17}")
+    for found in rows:
         was = old.pop(found.key, None)
         if was is None:
-            print(f"{found.what:<46} not in the earlier report")
+            print(f"{_name(found):<{width}} not in the earlier report")
             continue
         of_both = (found.ratio, was.ratio) if found.ratio and was.ratio else (found.value, was.value)
         print(
-            f"{found.what:<46} {_number(was.value):>8} → {_number(found.value):>8} "
+            f"{_name(found):<{width}} {_number(was.value):>8} → {_number(found.value):>8} "
             f"{_number(was.ratio):>6} → {_number(found.ratio):>6} {of_both[0] / of_both[1] - 1:>+7.0%} "
             f"{_server_ms(was):>7} → {_server_ms(found):>7}".rstrip(" →")
         )
     for missing in old.values():
-        print(f"{missing.what:<46} only in the earlier report")
+        print(f"{_name(missing):<{width}} only in the earlier report")
