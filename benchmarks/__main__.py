@@ -11,10 +11,11 @@ import time
 from collections.abc import Collection, Mapping
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 from benchmarks.arena import Arena, arena
 from benchmarks.parts import bursts, docs, latency, mcp_calls, memory, sleepers, startup, waits
-from benchmarks.report import Part, as_json, machine, print_comparison, print_machine, print_part
+from benchmarks.report import Part, as_json, machine, print_comparison, print_machine, print_part, rows_of
 from benchmarks.sizes import FULL, QUICK, TINY, Sizes
 from benchmarks.targets import judge, print_verdicts
 from benchmarks.wire import BenchError
@@ -59,6 +60,27 @@ def _part(name: str) -> str:
     return name
 
 
+def _report(name: str) -> dict[str, Any]:
+    """Read an earlier report."""
+    try:
+        found: dict[str, Any] = json.loads(Path(name).read_text(encoding="utf-8"))
+        rows_of(found)
+    except OSError as error:
+        raise argparse.ArgumentTypeError(f"{name} cannot be read: {error.strerror}.") from None
+    except (ValueError, LookupError, TypeError):
+        raise argparse.ArgumentTypeError(f"{name} is no report that --json wrote.") from None
+    return found
+
+
+def _writable(name: str) -> Path:
+    """Find out now, not when all is measured, whether the report can be written."""
+    try:
+        Path(name).open("a").close()
+    except OSError as error:
+        raise argparse.ArgumentTypeError(f"{name} cannot be written: {error.strerror}.") from None
+    return Path(name)
+
+
 def parser() -> argparse.ArgumentParser:
     """Return what the command line may say."""
     found = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
@@ -72,15 +94,14 @@ def parser() -> argparse.ArgumentParser:
         size.add_argument(name, action="store_const", const=sizes, default=FULL, dest="sizes", help=text)
     found.add_argument("--against", metavar="URL", help="Another server, to measure in turn with ours.")
     found.add_argument("--against-pid", type=int, metavar="PID", help="Its process, for memory and time.")
-    found.add_argument("--json", type=Path, metavar="FILE", help="Write the report there, too.")
-    found.add_argument("--compare", type=Path, metavar="FILE", help="An earlier report, to compare with.")
+    found.add_argument("--json", type=_writable, metavar="FILE", help="Write the report there, too.")
+    found.add_argument("--compare", type=_report, metavar="FILE", help="An earlier report, to compare with.")
     return found
 
 
 def main() -> None:
     """Do what the command line says."""
     asked = parser().parse_args()
-    earlier = json.loads(asked.compare.read_text(encoding="utf-8")) if asked.compare else None
     print_machine(machine())
     names = asked.parts or list(PARTS)
     against = asked.against.rstrip("/") if asked.against else None
@@ -90,13 +111,12 @@ def main() -> None:
         sys.exit(f"{error}")
     verdicts = judge(row for part in parts for row in part.rows)
     print_verdicts(verdicts)
-    if earlier is not None:
-        print_comparison(earlier, parts)
-    if asked.json:
-        options = {"parts": names, "against": against, "sizes": asked.sizes.__dict__}
-        asked.json.write_text(
-            json.dumps(as_json(options, parts, verdicts), indent=1) + "\n", encoding="utf-8"
-        )
+    if asked.compare is not None:
+        print_comparison(asked.compare, parts)
+    if asked.json is not None:
+        options = {"parts": names, "against": against, "sizes": asdict(asked.sizes)}
+        report = as_json(options, parts, verdicts)
+        asked.json.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -177,11 +177,12 @@ async def arena(
     """Start our server, and one app for each server."""
     async with AsyncExitStack() as stack:
         server = await Stepcue.start(folder, *_OPTIONS, "--data", str(folder / "first.db"))
-        found = Arena(folder, None, None, server)  # type: ignore[arg-type]
-        stack.push_async_callback(found.close)
+        stack.push_async_callback(server.process.kill)
         app = await stack.enter_async_context(started(_APP, INNGEST_DEV=server.origin))
-        found.own = Side("stepcue", server.origin, app, server.process.child.pid, timeout_s)
-        await found.own.sync()
+        own = Side("stepcue", server.origin, app, server.process.child.pid, timeout_s)
+        found = Arena(folder, own, None, server)
+        stack.push_async_callback(found.close)
+        await own.sync()
         if against is not None:
             theirs = await stack.enter_async_context(started(_APP, INNGEST_DEV=against))
             found.other = Side(against, against, theirs, against_pid, timeout_s)

@@ -12,10 +12,10 @@ _CHUNKS = 10
 
 
 async def measure(arena: Arena, sizes: Sizes) -> list[Row]:
-    """Look at each server whose process is known; ours is started anew for each row."""
+    """Look at each server whose process is known; ours is started anew before each load."""
     rows = []
-    for other in arena.sides[1:]:
-        rows += await _runs(other, sizes.runs) + await _long(other, sizes)
+    if arena.other is not None and arena.other.server_pid is not None:
+        rows += await _runs(arena.other, sizes.runs) + await _long(arena.other, sizes)
     own = await arena.fresh() if sizes.fresh else arena.own
     rows += await _runs(own, sizes.runs)
     own = await arena.fresh() if sizes.fresh else arena.own
@@ -28,9 +28,7 @@ async def _runs(side: Side, runs: int) -> list[Row]:
     for _ in range(_CHUNKS):
         await side.app.reset()
         await side.run("bench/steps-0", [{}] * (runs // _CHUNKS))
-        grown.append(_memory(side).get("rss", 0.0))
-    if not rest:
-        return []
+        grown.append(_memory(side)["rss"])
     last = _memory(side)
     half = grown[_CHUNKS // 2 - 1]
     after = f"memory after {runs:,} runs"
@@ -81,10 +79,17 @@ async def _long(side: Side, sizes: Sizes) -> list[Row]:
         _growth(side, calls),
     ]
     last = _memory(side)
-    if last:
-        more = {"base": rest["rss"], "against": "before it", "ratio": last["rss"] / rest["rss"]}
-        rows.append(Row(f"memory after {name}", side.label, "MB", last["rss"], note=_more(last), **more))
-    return rows
+    after = Row(
+        f"memory after {name}",
+        side.label,
+        "MB",
+        last["rss"],
+        base=rest["rss"],
+        against="before it",
+        ratio=last["rss"] / rest["rss"],
+        note=_more(last),
+    )
+    return [*rows, after]
 
 
 def _growth(side: Side, calls: list[tuple[int, int, int]]) -> Row:
@@ -111,7 +116,8 @@ def _growth(side: Side, calls: list[tuple[int, int, int]]) -> Row:
 
 
 def _memory(side: Side) -> dict[str, float]:
-    return {} if side.server_pid is None else memory_mb(side.server_pid)
+    assert side.server_pid is not None
+    return memory_mb(side.server_pid)
 
 
 def _more(found: dict[str, float]) -> str:
