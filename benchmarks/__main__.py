@@ -9,6 +9,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Collection, Mapping
+from dataclasses import asdict
 from pathlib import Path
 from types import ModuleType
 from typing import Any
