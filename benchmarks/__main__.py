@@ -8,7 +8,7 @@ import json
 import sys
 import tempfile
 import time
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from types import ModuleType
@@ -100,24 +100,28 @@ def parser() -> argparse.ArgumentParser:
     return found
 
 
-def main() -> None:
-    """Do what the command line says."""
-    asked = parser().parse_args()
-    print_machine(machine())
-    names = asked.parts or list(PARTS)
-    against = asked.against.rstrip("/") if asked.against else None
-    try:
-        parts = asyncio.run(run(names, asked.sizes, against, asked.against_pid))
-    except BenchError as error:
-        sys.exit(f"{error}")
+def conclude(asked: argparse.Namespace, parts: Sequence[Part]) -> None:
+    """Hold what was measured against the targets and an earlier report, and write it down."""
     verdicts = judge(row for part in parts for row in part.rows)
     print_verdicts(verdicts)
     if asked.compare is not None:
         print_comparison(asked.compare, parts)
     if asked.json is not None:
-        options = {"parts": names, "against": against, "sizes": asdict(asked.sizes)}
-        report = as_json(options, parts, verdicts)
+        options = {"parts": [part.name for part in parts], "against": asked.against}
+        report = as_json({**options, "sizes": asdict(asked.sizes)}, parts, verdicts)
         asked.json.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
+
+
+def main() -> None:
+    """Do what the command line says."""
+    asked = parser().parse_args()
+    print_machine(machine())
+    against = asked.against.rstrip("/") if asked.against else None
+    try:
+        parts = asyncio.run(run(asked.parts or PARTS, asked.sizes, against, asked.against_pid))
+    except BenchError as error:
+        sys.exit(f"{error}")
+    conclude(asked, parts)
 
 
 if __name__ == "__main__":

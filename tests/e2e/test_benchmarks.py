@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from benchmarks.__main__ import PARTS, measured
+from benchmarks.__main__ import PARTS, conclude, measured, parser
 from benchmarks.arena import arena
-from benchmarks.report import Part, Row, as_json, print_comparison, row, rows_of
+from benchmarks.report import Part, Row, row, rows_of
 from benchmarks.sizes import FULL, TINY
 from benchmarks.targets import TARGETS, judge
 from benchmarks.wire import BenchError
@@ -55,23 +54,33 @@ def is_of_more_runs(name: str) -> bool:
     return any(f"{runs:,} runs" in name for runs in (*dict(FULL.bursts), FULL.runs))
 
 
-def test_a_report_is_compared_with_an_earlier_one(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_report_is_compared_with_an_earlier_one(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     busy = {"server": (2.0, 0.5), "app": (1.0, 0.25)}
-    then = Part(
-        "latency", "t", [row("0 steps", "stepcue", [(4.0, 2.0)], busy=busy, base_busy={"app": (1.0, 1.0)})]
-    )
+    then = row("0 steps", "stepcue", [(4.0, 2.0)], busy=busy, base_busy={"app": (1.0, 1.0)})
     other = Row("0 steps", "http://127.0.0.1:8288", "ms", 9.0)
-    gone = Row("gone", "stepcue", "ms", 1.0)
-    earlier = json.loads(json.dumps(as_json({}, [then, Part("more", "t", [other, gone])], [])))
-    now = Part("latency", "t", [replace(then.rows[0], ratio=3.0), Row("new", "stepcue", "ms", 1.0)])
-
-    assert rows_of(earlier)["0 steps", "stepcue"].cpu == then.rows[0].cpu == 3.0
-    print_comparison(earlier, [now])
+    gone, new = (Row(name, "stepcue", "ms", 1.0) for name in ("gone", "new"))
+    file = tmp_path / "report.json"
+    conclude(parser().parse_args(["--json", str(file)]), [Part("latency", "", [then, other, gone])])
+    asked = parser().parse_args(["--compare", str(file)])
+    capsys.readouterr()
+    conclude(asked, [Part("latency", "", [replace(then, ratio=3.0), new])])
     lines = capsys.readouterr().out.splitlines()
-    compared = next(line for line in lines if line.startswith("0 steps"))
-    assert "+50%" in compared
+
+    assert rows_of(asked.compare)["0 steps", "stepcue"].cpu == then.cpu == 3.0
+    assert any(line.startswith("0 steps") and "+50%" in line for line in lines)
     assert any(line.startswith("new") and "not in the earlier" in line for line in lines)
     assert any(line.startswith("gone") and "only in the earlier" in line for line in lines)
+
+
+@pytest.mark.parametrize("option", ["--json", "--compare"])
+def test_a_report_that_cannot_be_used_is_named_before_anything_is_measured(
+    option: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "missing" / "report.json"
+    with pytest.raises(SystemExit):
+        parser().parse_args([option, str(file)])
+
+    assert f"{file} cannot be" in capsys.readouterr().err
 
 
 def test_targets_say_met_missed_and_not_measured() -> None:
