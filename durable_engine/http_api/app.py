@@ -80,8 +80,7 @@ def build_app(
     for resource in _RESOURCES:
         routes += resource.routes(engine)
     app = Starlette(
-        # Routes are tried in order, and the engine has forty.
-        routes=[*more_routes, *routes],
+        routes=[*more_routes, *routes],  # tried in this order, and the engine has forty
         middleware=[
             Middleware(
                 HostGuard,
