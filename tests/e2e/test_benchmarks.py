@@ -29,7 +29,7 @@ REACHED = {
 
 @pytest.fixture(scope="module")
 async def small(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Arena]:
-    """Our server, and as another one the same again, known by its address alone: a process more costs more."""
+    """Our server, and as another one the same again, known by its address alone: no process more."""
     async with arena(tmp_path_factory.mktemp("bench"), None, None, TINY.timeout_s) as found:
         found.other = replace(found.own, label=found.own.origin, server_pid=None)
         yield found
