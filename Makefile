@@ -59,8 +59,8 @@ reference: $(INSTALLED) ## Write docs/tools.md and its test anew from the defini
 kill: $(INSTALLED) ## Kill Stepcue 100 times while it works, and look after each death whether all is there
 	@PYTHONPATH=tests $(BIN)/python -m survival $(ARGS)
 
-bench: $(INSTALLED) ## What the engine costs per step, compared to calling the app directly
-	$(BIN)/python benchmarks/latency.py $(ARGS)
+bench: $(INSTALLED) ## What Stepcue costs, next to the app alone (ARGS=--quick; see CONTRIBUTING.md)
+	$(BIN)/python -m benchmarks $(ARGS)
 
 serve: $(INSTALLED) ## Run Stepcue on port 8288 (ARGS='-u http://127.0.0.1:8000/api/inngest')
 	$(BIN)/stepcue dev $(ARGS)

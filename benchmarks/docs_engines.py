@@ -12,8 +12,8 @@ import warnings
 from collections.abc import Callable
 
 import re2
-from docs_grades import PATTERNS, Question
 
+from benchmarks.docs_grades import PATTERNS, Question
 from docs_index import DocsIndex, DocsIndexError
 from docs_index.analyser import STOP_WORDS
 from docs_index.corpus import Corpus

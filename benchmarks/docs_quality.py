@@ -19,10 +19,9 @@ from pathlib import Path
 from types import ModuleType
 from unittest import mock
 
-import docs_engines
-from docs_engines import Engine, Hits
-from docs_grades import QUESTIONS, Question, Score, mean, page_score, read_questions, section_score
-
+from benchmarks import docs_engines
+from benchmarks.docs_engines import Engine, Hits
+from benchmarks.docs_grades import QUESTIONS, Question, Score, mean, page_score, read_questions, section_score
 from docs_index import DocsIndex, query, search, standing
 from docs_index.importing import sources
 from docs_index.importing.fetching import Failure

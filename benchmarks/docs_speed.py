@@ -21,8 +21,7 @@ from collections.abc import Callable, Iterable
 from importlib.resources import as_file, files
 from pathlib import Path
 
-from docs_grades import PATTERNS, QUESTIONS, read_questions
-
+from benchmarks.docs_grades import PATTERNS, QUESTIONS, read_questions
 from docs_index import DocsIndex, DocsIndexError
 
 FIRST_ANSWER = """

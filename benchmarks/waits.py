@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import hashlib
 import random
 import statistics
 import tempfile
@@ -36,7 +37,9 @@ from durable_engine.sdk.registration import Registration, read_registration
 from durable_engine.storage.database import Database
 
 EXPRESSION = "event.data.order == async.data.order && async.data.ok"
-GO, STOP, OTHER = "bench/go", "bench/stop", "bench/other"
+WAIT, GO, STOP, OTHER = "bench/wait", "bench/go", "bench/stop", "bench/other"
+STEP_ID = hashlib.sha1(b"answer", usedforsecurity=False).hexdigest()
+"""What the SDKs make of the id of the step, so that the real app can go on from there."""
 URL = "http://127.0.0.1:8000/api/inngest"
 APP = {
     "appName": "bench",
@@ -46,7 +49,7 @@ APP = {
         {
             "id": "bench-wait",
             "name": "wait",
-            "triggers": [{"event": "bench/wait"}],
+            "triggers": [{"event": WAIT}],
             "cancel": [{"event": STOP, "if": EXPRESSION}],
             "steps": {"step": {"runtime": {"url": f"{URL}?fnId=bench-wait&stepId=step"}}},
         }
@@ -63,7 +66,7 @@ def a_wait(registration: Registration, number: int, *, now_ms: int, indexed: boo
     event = Event(
         id=event_id,
         public_id=event_id,
-        name="bench/wait",
+        name=WAIT,
         data=data,
         user={},
         ts_ms=now_ms,
@@ -71,7 +74,7 @@ def a_wait(registration: Registration, number: int, *, now_ms: int, indexed: boo
     )
     expression = compile_expression(EXPRESSION) if indexed else None
     path, key = wait_key(expression, event.as_payload)
-    ref = StepRef(id=f"hash-{number}", name="answer")
+    ref = StepRef(id=STEP_ID, name="answer")
     waits = {"run_id": run_id, "expression": EXPRESSION, "match_path": path, "match_key": key}
     step = Step(
         ref=ref,

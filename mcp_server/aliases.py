@@ -73,6 +73,8 @@ INSTEAD: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
 
 def tool_meant(name: str, offered: Collection[str]) -> str | None:
     """Return the offered tool that a name stands for: spelled another way, or renamed; None for none."""
+    if name in offered:  # nearly every call: no need to spell all names for it
+        return name
     wanted = plain(name)
     return _by_plain(offered).get(wanted) or next(
         (tool for alias, tool in RENAMED.items() if plain(alias) == wanted and tool in offered), None

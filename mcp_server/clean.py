@@ -5,6 +5,10 @@ from __future__ import annotations
 import json
 from typing import Any
 
+_encode = json.JSONEncoder(
+    ensure_ascii=False, separators=(",", ":"), default=lambda item: type(item).__name__
+).encode
+"""Made once: an answer has dozens of small values, and making an encoder costs more than they do."""
 MAX_DEPTH = 40
 """Deeper values become JSON text: parsers of MCP clients give up at some 200 levels."""
 
@@ -70,10 +74,6 @@ def clean(value: Any, *, depth: int = MAX_DEPTH) -> Any:
 def as_json(value: Any) -> str:
     """Return compact JSON text of any value; what is not JSON is shown by its type's name."""
     try:
-        return clean_text(
-            json.dumps(
-                value, ensure_ascii=False, separators=(",", ":"), default=lambda item: type(item).__name__
-            )
-        )
+        return clean_text(_encode(value))
     except RecursionError:
         return "[nested too deeply to show]"

@@ -83,7 +83,7 @@ def build_app(
     for resource in _RESOURCES:
         routes += resource.routes(engine)
     app = Starlette(
-        routes=[*routes, *more_routes],
+        routes=[*more_routes, *routes],  # tried in this order, and the engine has forty
         middleware=[
             Middleware(
                 HostGuard,

@@ -89,8 +89,8 @@ class TasksExtension(Extension):
         """
         if params.name in self._source.required:
             _require(ctx)
-        name = tool_meant(params.name, self._source.tools)
-        if name is None or not _knows_tasks(ctx):
+        name = tool_meant(params.name, self._source.tools) if _knows_tasks(ctx) else None
+        if name is None:
             return await call_next(ctx)
 
         async def answer() -> HandlerResult:

@@ -7,10 +7,19 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
-from docs_engines import Engine
-from docs_grades import HELD_OUT, QUESTIONS, TUNED, Question, mean, page_score, read_questions, section_score
-from docs_quality import OURS, engines
 
+from benchmarks.docs_engines import Engine
+from benchmarks.docs_grades import (
+    HELD_OUT,
+    QUESTIONS,
+    TUNED,
+    Question,
+    mean,
+    page_score,
+    read_questions,
+    section_score,
+)
+from benchmarks.docs_quality import OURS, engines
 from docs_index import DocsIndex
 
 ALL = read_questions(QUESTIONS)

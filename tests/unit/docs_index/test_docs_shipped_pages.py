@@ -8,8 +8,8 @@ from importlib.resources import files
 from pathlib import Path
 
 import pytest
-from docs_grades import QUESTIONS, read_questions
 
+from benchmarks.docs_grades import QUESTIONS, read_questions
 from docs_index import DocsIndex, front_matter
 
 ROOT = Path(str(files("docs_index") / "corpus"))
