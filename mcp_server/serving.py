@@ -22,14 +22,12 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
-from docs_index import DocsIndex, library_layout
 from durable_engine import Engine, EngineConfig, build_app
 from durable_engine.errors import ConfigError
 from durable_engine.http_api.token import AccessToken
-from mcp_server.attach import serve_stdio
 from mcp_server.config import ServerConfig
-from mcp_server.http import MCP_PATH, MCP_PATHS, mount_mcp
-from mcp_server.server import build_server
+from mcp_server.mcp_later import MCPLater
+from mcp_server.paths import MCP_PATH, MCP_PATHS
 
 _GRACE_S: Final = 1
 _LOOPBACK_NAMES: Final = frozenset({"127.0.0.1", "localhost"})
@@ -64,19 +62,20 @@ async def serve(options: ServeOptions, *, on_ready: Callable[[str], None]) -> No
         ConfigError: the port, the address or the token cannot be used.
         StorageError: the data file cannot be used.
     """
-    async with _running(options, open_docs(options)) as (engine, config, server):
-        with _stopping_on_signals(engine, server):
-            on_ready(config.engine_url)
-            await server.ended.wait()
+    async with _running(options) as (engine, http, mcp):
+        with _stopping_on_signals(engine, http):
+            on_ready(mcp.config.engine_url)
+            await mcp.loaded()
+            await http.ended.wait()
 
 
 async def serve_with_stdio(options: ServeOptions) -> None:
     """Serve over HTTP, and MCP over stdio, until stdin closes or a signal comes; raises as `serve`."""
-    docs = open_docs(options)
-    async with _running(options, docs) as (engine, config, server):
-        stdio = asyncio.create_task(serve_stdio(build_server(engine, docs, config=config)))
-        ended = asyncio.create_task(server.ended.wait())
-        with _stopping_on_signals(engine, server):
+    async with _running(options) as (engine, http, mcp):
+        with _stopping_on_signals(engine, http):
+            await mcp.loaded()
+            stdio = asyncio.create_task(mcp.build().run_stdio_async())
+            ended = asyncio.create_task(http.ended.wait())
             await asyncio.wait({stdio, ended}, return_when=asyncio.FIRST_COMPLETED)
         engine.release_waiters()
         ended.cancel()
@@ -86,15 +85,8 @@ async def serve_with_stdio(options: ServeOptions) -> None:
         os._exit(0)
 
 
-def open_docs(options: ServeOptions) -> DocsIndex:
-    """Prepare the documentation: the user's folders, what was imported, and the shipped pages."""
-    return DocsIndex.open(folders=options.docs_folders, library=library_layout.default_directory())
-
-
 @asynccontextmanager
-async def _running(
-    options: ServeOptions, docs: DocsIndex
-) -> AsyncIterator[tuple[Engine, ServerConfig, _HTTPServer]]:
+async def _running(options: ServeOptions) -> AsyncIterator[tuple[Engine, _HTTPServer, MCPLater]]:
     token = None if options.token is None else AccessToken(options.token)
     sockets = listen(options.host, options.port)
     try:
@@ -108,20 +100,20 @@ async def _running(
                 "allowed_origins": options.allowed_origins,
                 "token": token,
             }
-            mount = mount_mcp(build_server(engine, docs, config=config), **doors)
+            mcp = MCPLater(engine, config, options.docs_folders, doors)
             app = build_app(
                 engine,
-                more_routes=[*mount.routes, Route("/", _to_setup_page)],
+                more_routes=[*mcp.routes, Route("/", _to_setup_page)],
                 with_own_door=MCP_PATHS,
-                lifespan=mount.lifespan,
+                lifespan=mcp.lifespan,
                 **doors,
             )
-            server = _HTTPServer(app, on_stop=mount.routing.end_streams)
+            server = _HTTPServer(app, on_stop=mcp.end_streams)
             if token is None and not _is_loopback(options.host):
                 logger.warning("%s", _OPEN_TO_OTHERS)
             async with server.serving(sockets):
                 engine.keep_apps_in_sync(own_port=port)
-                yield engine, config, server
+                yield engine, server, mcp
     finally:
         for listener in sockets:
             listener.close()
