@@ -95,7 +95,7 @@ def dev(**options: Any) -> None:
     Start your app with INNGEST_DEV=1; it finds this server by itself on port 8288.
     """
     _log_to_stderr(verbose=options.pop("verbose"))
-    gc.disable()  # until all is loaded: importing makes objects that stay, and looking through them takes time
+    gc.disable()  # until all is loaded: importing makes objects that stay, no garbage
     from mcp_server.launch import run_dev
 
     run_dev(options)
@@ -113,7 +113,7 @@ def mcp(context: click.Context, /, **options: Any) -> None:
         _refuse_options(context)
         return
     _log_to_stderr(verbose=options.pop("verbose"))
-    gc.disable()  # as above
+    gc.disable()  # as in `dev`
     from mcp_server.launch import run_mcp
 
     run_mcp(options)

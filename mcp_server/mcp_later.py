@@ -91,7 +91,7 @@ class MCPLater:
             self._mount.set_exception(fault)
             return
         async with mount.lifespan():
-            # What is loaded stays to the end: the collector, which the command had stopped, need not look at it.
+            # What is loaded stays: the collector, which the command had stopped, need not look at it.
             gc.freeze()
             gc.enable()
             self._mount.set_result(mount)
