@@ -25,12 +25,13 @@ help: ## Show this list
 demo: $(INSTALLED) ## See it work: a real engine, a sample app, and the calls an assistant makes
 	@$(BIN)/python examples/demo.py
 
+# Hundreds of processes of the tests import the same modules: these are compiled once, whatever is set outside.
 test: $(INSTALLED) ## Everything that has to pass: lint, imports, types, tests (ARGS='-k sleep' to choose)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/lint-imports
 	$(BIN)/mypy --strict
-	$(BIN)/pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder $(ARGS)
+	PYTHONDONTWRITEBYTECODE= $(BIN)/pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 check: test ## The same as make test
 

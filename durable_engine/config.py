@@ -7,13 +7,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
-DEFAULT_PORT = 8288
-DEFAULT_DATA_FILE = Path(".stepcue") / "engine.db"
-LEAST_EVENT_BYTES = 256 * 1024
-MAX_EVENT_BYTES = 3 * 1024 * 1024
-"""Largest event that an Inngest server takes; in the cloud it depends on the plan, 512 KiB at first."""
-
-LEAST_DATA_BYTES = 1024 * 1024
+from durable_engine.defaults import LEAST_DATA_BYTES, LEAST_EVENT_BYTES, MAX_EVENT_BYTES
 
 
 class EngineConfig(BaseModel):

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from durable_engine.config import MAX_EVENT_BYTES
+from durable_engine.defaults import MAX_EVENT_BYTES
 from durable_engine.errors import InvalidEventError
 from durable_engine.ids import new_ulid, seeded_ulid
 from durable_engine.model.event import INTERNAL_PREFIX, Event, NewEvent

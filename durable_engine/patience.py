@@ -32,10 +32,12 @@ async def within(patience: Coroutine[Any, Any, None], work: Coroutine[Any, Any, 
 
 
 async def first_of(waits: Sequence[Coroutine[Any, Any, object]]) -> None:
-    """Return when the first of them does; the others are cancelled."""
+    """Return when the first of them does, or raise what it raises; the others are cancelled."""
     tasks = [asyncio.create_task(wait) for wait in waits]
     try:
-        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        for task in done:
+            task.result()
     finally:
         for task in tasks:
             task.cancel()

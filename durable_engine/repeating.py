@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from durable_engine.cancelling import run_facts
 from durable_engine.clock import Clock
-from durable_engine.config import MAX_EVENT_BYTES
+from durable_engine.defaults import MAX_EVENT_BYTES
 from durable_engine.errors import InvalidEventError, InvalidInputError
 from durable_engine.ids import new_ulid
 from durable_engine.lifecycle.edit import as_if_ended

@@ -1,4 +1,4 @@
-"""MCP over stdio: our own server, or a bridge to a Stepcue that already runs over HTTP.
+"""MCP over stdio: a bridge to a Stepcue that already runs over HTTP.
 
 stdout belongs to the protocol; while a session is open the SDK points file descriptor 1 at stderr, and
 nothing here prints. Both protocol eras work on the stdio side, whatever the era of the HTTP side.
@@ -42,10 +42,9 @@ from mcp_server.aliases import tool_meant
 from mcp_server.config import ServerConfig
 from mcp_server.errors import REFUSED
 from mcp_server.instructions import instructions
-from mcp_server.offer import offered_names
 from mcp_server.passing_on import R, handlers
 from mcp_server.stopping import taking_signals
-from mcp_server.strict import StrictServer, no_such_tool
+from mcp_server.strict import no_such_tool
 
 logger = logging.getLogger(__name__)
 
@@ -56,11 +55,6 @@ _SILENCE_S: Final = 120.0
 
 class AttachError(Exception):
     """No Stepcue answers at the URL; `str()` is one sentence for the person who started the command."""
-
-
-async def serve_stdio(server: StrictServer) -> None:
-    """Serve our own server over stdin and stdout until stdin closes."""
-    await server.run_stdio_async()
 
 
 async def attach(url: str, *, token: SecretStr | None = None, narrowed: ServerConfig | None = None) -> None:
@@ -122,6 +116,8 @@ class Upstream:
         Raises:
             AttachError: the server offers nothing of it, or does not answer.
         """
+        from mcp_server.offer import offered_names  # with all tools, which a bridge does not need
+
         there = {tool.name for tool in (await self.list_tools()).tools}
         wanted = offered_names(config)
         self._offered = tuple(name for name in wanted if name in there)

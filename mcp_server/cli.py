@@ -1,47 +1,31 @@
-"""The command line: `stepcue dev`, `mcp`, `mcp install`, `test`, `doctor` and `docs`."""
+"""The command line: `stepcue dev`, `mcp`, `mcp install`, `test`, `doctor` and `docs`.
+
+What a command does is imported when it is called: `--version`, `--help` and `install` need none of it.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import sys
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
 import click
-import httpx
 from click.core import ParameterSource
-from pydantic import ValidationError
 
-from durable_engine import DEFAULT_DATA_FILE, DEFAULT_PORT, EngineConfig
-from durable_engine.config import LEAST_EVENT_BYTES, MAX_EVENT_BYTES
-from durable_engine.errors import ConfigError, DurableEngineError
-from durable_engine.redaction import redacted_url
-from mcp_server.attach import AttachError, attach
-from mcp_server.config import ServerConfig
-from mcp_server.docs_command import docs
-from mcp_server.doctor_command import doctor_command
+from durable_engine.defaults import DEFAULT_DATA_FILE, DEFAULT_PORT, LEAST_EVENT_BYTES, MAX_EVENT_BYTES
+from durable_engine.errors import DurableEngineError
 from mcp_server.install.command import install
-from mcp_server.options import (
-    ACCESS_OPTIONS,
-    DOCS_OPTIONS,
-    OFFER_OPTIONS,
-    RETENTION_OPTIONS,
-    read_offer,
-    read_token,
-    show_offer,
-)
-from mcp_server.serving import ServeOptions, reachable_host, serve, serve_with_stdio
+from mcp_server.later import Later
+from mcp_server.options import ACCESS_OPTIONS, DOCS_OPTIONS, OFFER_OPTIONS, RETENTION_OPTIONS, serve_url
 from mcp_server.sizes import reading_size, show_size
-from mcp_server.testing.command import UNUSABLE, TestOptions, run_tests
-from mcp_server.testing.files import FileError, read_files
-
-logger = logging.getLogger(__name__)
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-_PROBE_TIMEOUT_S: Final = 2.0
 _URLS: Final = click.option(
     "-u",
     "--sdk-url",
@@ -99,6 +83,16 @@ def _with_options(command: F) -> F:
     return command
 
 
+@contextmanager
+def _loading() -> Iterator[None]:
+    """Stop the collector: importing makes objects that stay. Whoever has loaded all starts it again."""
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
+
+
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="stepcue")
 def main() -> None:
@@ -113,8 +107,10 @@ def dev(**options: Any) -> None:
     Start your app with INNGEST_DEV=1; it finds this server by itself on port 8288.
     """
     _log_to_stderr(verbose=options.pop("verbose"))
-    serve_options = _serve_options(options)
-    _run(serve(serve_options, on_ready=lambda origin: _announce(origin, serve_options)))
+    with _loading():
+        from mcp_server.launch import run_dev
+
+        run_dev(options)
 
 
 @main.group(invoke_without_command=True)
@@ -129,13 +125,10 @@ def mcp(context: click.Context, /, **options: Any) -> None:
         _refuse_options(context)
         return
     _log_to_stderr(verbose=options.pop("verbose"))
-    origin = f"http://{reachable_host(options['host'])}:{options['port']}"
-    if options["port"] and _runs_stepcue(origin):
-        if options["docs_folders"]:
-            logger.warning("--docs says nothing to the Stepcue that runs at %s; give it to that one", origin)
-        _run(attach(f"{origin}/mcp", token=read_token(options), narrowed=read_offer(options)))
-    else:
-        _run(serve_with_stdio(_serve_options(options)))
+    with _loading():
+        from mcp_server.launch import run_mcp
+
+        run_mcp(options)
 
 
 def _refuse_options(context: click.Context) -> None:
@@ -171,12 +164,15 @@ def test(files: tuple[Path, ...], urls: tuple[str, ...], **options: Any) -> None
     Exits with 0 if all pass, with 1 if a check failed, with 2 if a test could not be carried out.
     """
     _log_to_stderr(verbose=options["verbose"], least=logging.ERROR)
+    from mcp_server.testing.command import UNUSABLE, TestOptions, run_tests
+    from mcp_server.testing.files import FileError, read_files
+
     try:
         scenarios = read_files(files)
     except FileError as fault:
         raise click.UsageError(str(fault)) from None
     test_options = TestOptions(
-        urls=tuple(map(_serve_url, urls)),
+        urls=tuple(map(serve_url, urls)),
         port=options["port"],
         timeout_s=options["timeout"],
         signing_key=options["signing_key"],
@@ -190,90 +186,20 @@ def test(files: tuple[Path, ...], urls: tuple[str, ...], **options: Any) -> None
     sys.exit(code)
 
 
-def _serve_options(options: Mapping[str, Any]) -> ServeOptions:
-    try:
-        engine = EngineConfig(
-            data_file=None if options["in_memory"] else options["data"],
-            app_urls=tuple(map(_serve_url, options["urls"])),
-            polls=not options["no_poll"],
-            poll_interval_s=options["poll_interval"],
-            discovers=not options["no_discovery"],
-            signing_key=options["signing_key"] or None,
-            max_event_bytes=options["max_event_size"],
-            keep_runs_s=options["keep_runs"],
-            max_data_bytes=options["max_data_size"],
-        )
-    except ValidationError as error:
-        raise click.UsageError(error.errors()[0]["msg"]) from None
-    return ServeOptions(
-        engine=engine,
-        server=read_offer(options) or ServerConfig(),
-        host=options["host"],
-        port=options["port"],
-        allowed_hosts=options["allowed_hosts"],
-        allowed_origins=options["allowed_origins"],
-        token=read_token(options),
-        docs_folders=options["docs_folders"],
+main.add_command(
+    Later(
+        "doctor",
+        "mcp_server.doctor_command",
+        about="Find out what keeps apps and Stepcue from working together, and how to mend it.",
     )
-
-
-def _serve_url(text: str) -> str:
-    """Complete what people type: a missing scheme, or the path that most frameworks use."""
-    try:
-        url = httpx.URL(text if "://" in text else f"http://{text}")
-    except httpx.InvalidURL as fault:
-        raise click.BadParameter(
-            f"{redacted_url(text)!r} is not a URL: {fault}.", param_hint="--sdk-url"
-        ) from None
-    if url.scheme not in {"http", "https"} or not url.host:
-        raise click.BadParameter(f"{redacted_url(text)!r} is not an http(s) URL.", param_hint="--sdk-url")
-    return str(url.copy_with(path="/api/inngest") if url.path in {"", "/"} else url)
-
-
-main.add_command(doctor_command(_serve_url))
-main.add_command(docs)
-
-
-def _runs_stepcue(origin: str) -> bool:
-    """Whether a Stepcue answers there; anything else on the port is reported when we try to listen."""
-    try:
-        answer = httpx.get(f"{origin}/dev", timeout=_PROBE_TIMEOUT_S, trust_env=False)
-        return answer.status_code == 200 and answer.json().get("server") == "stepcue"
-    except (httpx.HTTPError, ValueError, AttributeError):
-        return False
-
-
-def _announce(origin: str, options: ServeOptions) -> None:
-    engine = options.engine
-    data = "in memory" if engine.data_file is None else str(engine.data_file)
-    apps = ", ".join(map(redacted_url, engine.app_urls)) or (
-        "looking on the usual ports" if engine.discovers else "none given"
+)
+main.add_command(
+    Later(
+        "docs",
+        "mcp_server.docs_command",
+        about="Import documentation for assistants to search, and search it from here.",
     )
-    start = "the same INNGEST_SIGNING_KEY" if engine.signing_key else "INNGEST_DEV=1"
-    header = ' --header "Authorization: Bearer $STEPCUE_TOKEN"' if options.token else ""
-    is_whole = options.server == ServerConfig()
-    tools = "" if is_whole else f"  tools       {show_offer(options.server)}\n"
-    folders = ", ".join(map(str, options.docs_folders))
-    docs = f"  docs        {folders}, and the shipped pages\n" if folders else ""
-    click.echo(
-        f"Stepcue listens on {origin}\n"
-        f"  apps        {apps} (start them with {start})\n"
-        f"  assistant   claude mcp add --transport http stepcue {origin}/mcp{header}\n"
-        f"{tools}"
-        f"{docs}"
-        f"  data        {data}\n"
-        "  stop with   Ctrl-C",
-        err=True,
-    )
-
-
-def _run(work: Coroutine[Any, Any, None]) -> None:
-    try:
-        asyncio.run(work)
-    except (DurableEngineError, AttachError) as error:
-        hint = error.hint if isinstance(error, DurableEngineError) else ""
-        click.echo(f"stepcue: {error} {hint}".rstrip(), err=True)
-        sys.exit(2 if isinstance(error, ConfigError) else 1)
+)
 
 
 def _log_to_stderr(*, verbose: bool, least: int = logging.INFO) -> None:

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
 from pydantic import BaseModel, ConfigDict, Field
 
-Toolset = Literal["core", "testing", "docs", "compat"]
+from mcp_server.toolsets import Toolset
 
 
 class ServerConfig(BaseModel):

@@ -13,17 +13,14 @@ from pathlib import Path
 from typing import Any, Final, ParamSpec
 
 import click
-from mcp.types import CallToolResult
 
-from docs_index import DocsIndex, DocsIndexError
+from docs_index import DocsIndex, DocsIndexError, GrepResult, SearchResult
 from docs_index.importing.errors import LibraryError
 from docs_index.importing.importer import ImportReport, import_docs
 from docs_index.importing.store import Store
 from docs_index.library_layout import SHIPPED, default_directory
 from mcp_server.clean import one_line
-from mcp_server.docs_fetching import HttpFetcher
 from mcp_server.docs_text import grep_lines, search_lines
-from mcp_server.render.docs import grep_answer, search_answer
 
 P = ParamSpec("P")
 
@@ -73,6 +70,8 @@ def import_command(
 
     An import of the same name is replaced as a whole. Exits with 1 if nothing was imported.
     """
+    from mcp_server.docs_fetching import HttpFetcher  # with an HTTP client, which nothing else here needs
+
     store = _store()
     report = import_docs(
         source,
@@ -147,7 +146,7 @@ def search_command(
 ) -> None:
     """Search all documentation, as the tool search_docs does."""
     found = _index().search(" ".join(query), sdk=sdk, category=category, limit=limit)
-    _say(_facts(search_answer(found)), search_lines(found), as_json=as_json)
+    _say_found(found, search_lines(found), as_json=as_json)
 
 
 @docs.command("grep")
@@ -160,7 +159,7 @@ def search_command(
 def grep_command(pattern: str, path: str | None, limit: int, context: int, *, as_json: bool) -> None:
     """Show the lines that match a regular expression, as the tool grep_docs does."""
     found = _index().grep(pattern, path=path, limit=limit, context=context)
-    _say(_facts(grep_answer(found)), grep_lines(found), as_json=as_json)
+    _say_found(found, grep_lines(found), as_json=as_json)
 
 
 @docs.command("read")
@@ -214,8 +213,14 @@ def _say(facts: Any, lines: Iterable[str], *, as_json: bool) -> None:
         click.echo(_STEERING.sub("\ufffd", line))
 
 
-def _facts(answer: CallToolResult) -> Any:
-    return answer.structured_content
+def _say_found(found: SearchResult | GrepResult, lines: Iterable[str], *, as_json: bool) -> None:
+    facts = None
+    if as_json:
+        from mcp_server.render.docs import grep_answer, search_answer  # with MCP, which a text needs not
+
+        answer = search_answer(found) if isinstance(found, SearchResult) else grep_answer(found)
+        facts = answer.structured_content
+    _say(facts, lines, as_json=as_json)
 
 
 def _pages(count: int) -> str:

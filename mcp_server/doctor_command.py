@@ -12,18 +12,16 @@ from typing import Any, Final, TypeVar
 
 import click
 import httpx
-from mcp.shared.exceptions import MCPError
-from mcp.types import TextContent
 from pydantic import SecretStr
 
 from durable_engine import DEFAULT_DATA_FILE, DEFAULT_PORT, Inventory
 from durable_engine.probing import Probing
 from durable_engine.sdk.client import SDKClient
-from mcp_server.attach import AttachError, connect
 from mcp_server.doctor import AppFacts, Check, Facts, Status, examine
 from mcp_server.doctor.shell import ADDRESS_VARIABLES, ShellFacts, shell_checks
-from mcp_server.options import TOKEN_OPTIONS, read_token
-from mcp_server.render.doctor import check_info, counted
+from mcp_server.options import TOKEN_OPTIONS, read_token, serve_url
+from mcp_server.render.checks import check_info
+from mcp_server.render.numbers import counted
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -32,47 +30,39 @@ _CLIENT_FILES: Final = (".mcp.json", ".cursor/mcp.json", ".vscode/mcp.json")
 _ORDER: Final = [str(status) for status in Status]
 
 
-def doctor_command(complete_url: Callable[[str], str]) -> click.Command:
-    """Build the command; `complete_url` turns what people type into the URL of a serve endpoint."""
-
-    @click.command()
-    @click.option("-p", "--port", type=click.IntRange(1, 65_535), default=DEFAULT_PORT, show_default=True)
-    @click.option("--host", default="127.0.0.1", show_default=True, help="Address at which Stepcue listens.")
-    @click.option(
-        "-u", "--sdk-url", "urls", multiple=True, metavar="URL", help="Endpoint to look at. Repeatable."
-    )
-    @_with_token
-    @click.option("--json", "as_json", is_flag=True, help="Write the checks as JSON.")
-    def doctor(port: int, host: str, urls: tuple[str, ...], *, as_json: bool, **access: Any) -> None:
-        """Find out what keeps apps and Stepcue from working together, and how to mend it.
-
-        Exits with 0 if there is no problem, with 1 if there is one.
-        """
-        whole = [complete_url(url) for url in urls]
-        origin = f"http://{f'[{host}]' if ':' in host else host}:{port}"
-        report = asyncio.run(_examine(origin, whole, token=read_token(access)))
-        click.echo(json.dumps(report, indent=2) if as_json else "\n".join(_lines(report)))
-        sys.exit(0 if report["healthy"] else 1)
-
-    return doctor
-
-
 def _with_token(command: F) -> F:
     for option in reversed(TOKEN_OPTIONS):
         command = option(command)
     return command
 
 
+@click.command()
+@click.option("-p", "--port", type=click.IntRange(1, 65_535), default=DEFAULT_PORT, show_default=True)
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address at which Stepcue listens.")
+@click.option(
+    "-u", "--sdk-url", "urls", multiple=True, metavar="URL", help="Endpoint to look at. Repeatable."
+)
+@_with_token
+@click.option("--json", "as_json", is_flag=True, help="Write the checks as JSON.")
+def doctor(port: int, host: str, urls: tuple[str, ...], *, as_json: bool, **access: Any) -> None:
+    """Find out what keeps apps and Stepcue from working together, and how to mend it.
+
+    Exits with 0 if there is no problem, with 1 if there is one.
+    """
+    whole = [serve_url(url) for url in urls]
+    origin = f"http://{f'[{host}]' if ':' in host else host}:{port}"
+    report = asyncio.run(_examine(origin, whole, token=read_token(access)))
+    click.echo(json.dumps(report, indent=2) if as_json else "\n".join(_lines(report)))
+    sys.exit(0 if report["healthy"] else 1)
+
+
 async def _examine(origin: str, urls: Sequence[str], *, token: SecretStr | None) -> dict[str, Any]:
     """Return all checks as the tool shows them, the worst first, and how many there are."""
     server = _server_at(origin)
     answers: list[dict[str, Any]] = []
-    refusal = None
+    refusal: str | None = None
     if server == "stepcue":
-        try:
-            answers = await _asked(f"{origin}/mcp", urls, token=token)
-        except (AttachError, MCPError) as fault:
-            refusal = str(fault)
+        answers, refusal = await _asked(f"{origin}/mcp", urls, token=token)
     if server != "stepcue" or refusal is not None:
         answers = [{"checks": [check_info(check).wire() for check in await _without_engine(urls)]}]
     shell = ShellFacts(
@@ -116,22 +106,31 @@ def _count(checks: Iterable[Mapping[str, Any]], status: Status) -> int:
     return sum(check["status"] == status for check in checks)
 
 
-async def _asked(url: str, app_urls: Sequence[str], *, token: SecretStr | None) -> list[dict[str, Any]]:
+async def _asked(
+    url: str, app_urls: Sequence[str], *, token: SecretStr | None
+) -> tuple[list[dict[str, Any]], str | None]:
     """Return what the tool of the Stepcue at `url` answers about each of the apps, or about all of its own.
 
-    Raises:
-        AttachError: it does not answer, or does not offer the tool.
-        MCPError: it refuses the request.
+    The second value says why there are no answers: it refuses, or does not offer the tool.
     """
+    # MCP's side of clients takes longer to import than everything else here.
+    from mcp.shared.exceptions import MCPError
+    from mcp.types import TextContent
+
+    from mcp_server.attach import AttachError, connect
+
     answers: list[dict[str, Any]] = []
-    async with connect(url, token=token) as upstream:
-        for app_url in app_urls or ("",):
-            result = await upstream.call_tool("doctor", {"appUrl": app_url} if app_url else {})
-            if result.is_error or result.structured_content is None:
-                texts = [block.text for block in result.content if isinstance(block, TextContent)]
-                raise AttachError(" ".join(texts) or "it gave no answer")
-            answers.append(result.structured_content)
-    return answers
+    try:
+        async with connect(url, token=token) as upstream:
+            for app_url in app_urls or ("",):
+                result = await upstream.call_tool("doctor", {"appUrl": app_url} if app_url else {})
+                if result.is_error or result.structured_content is None:
+                    texts = [block.text for block in result.content if isinstance(block, TextContent)]
+                    return [], " ".join(texts) or "it gave no answer"
+                answers.append(result.structured_content)
+    except (AttachError, MCPError) as fault:
+        return [], str(fault)
+    return answers, None
 
 
 async def _without_engine(urls: Sequence[str]) -> tuple[Check, ...]:

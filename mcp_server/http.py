@@ -20,14 +20,12 @@ from durable_engine.http_api.guard import Callers
 from durable_engine.http_api.refusals import Refusal
 from durable_engine.http_api.token import AccessToken, token_refusal
 from mcp_server.errors import REFUSED
+from mcp_server.paths import MCP_PATH, MCP_PATHS
 from mcp_server.plain_refusals import in_plain_words
 from mcp_server.session_routing import SessionRouting
 from mcp_server.setup_page import PAGE_POLICY, setup_page
 from mcp_server.strict import StrictServer
 
-MCP_PATH: Final = "/mcp"
-MCP_PATHS: Final = (MCP_PATH, f"{MCP_PATH}/")
-"""Not every client follows a redirect with its POST, so a slash at the end is as good as none."""
 _TOO_LARGE: Final = Refusal(
     413,
     f"The request is over {DEFAULT_MAX_REQUEST_BODY_SIZE // 1024 // 1024} MiB.",
@@ -40,8 +38,13 @@ _TOO_LARGE: Final = Refusal(
 class MCPMount:
     """What a Starlette application needs to serve MCP: add the routes, enter `lifespan()` once."""
 
-    routes: tuple[BaseRoute, ...]
+    door: ASGIApp
     routing: SessionRouting
+
+    @property
+    def routes(self) -> tuple[BaseRoute, ...]:
+        """The paths at which it is served."""
+        return tuple(Route(path, endpoint=self.door) for path in MCP_PATHS)
 
     @asynccontextmanager
     async def lifespan(self) -> AsyncIterator[None]:
@@ -68,7 +71,7 @@ def mount_mcp(
     """
     routing = SessionRouting.of(server)
     door = _Door(routing, server, Callers(allowed_hosts, allowed_origins), token)
-    return MCPMount(routes=tuple(Route(path, endpoint=door) for path in MCP_PATHS), routing=routing)
+    return MCPMount(door=door, routing=routing)
 
 
 class _Door:

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Final, get_args
-
-from mcp_server.config import ServerConfig, Toolset
+from mcp_server.config import ServerConfig
 from mcp_server.nearest import did_you_mean
 from mcp_server.tools.catalog import definitions, offered_tools, only_reads
-
-TOOLSETS: Final[tuple[Toolset, ...]] = get_args(Toolset)
+from mcp_server.toolsets import TOOLSETS
 
 
 class OfferError(Exception):

@@ -1,4 +1,7 @@
-"""Options that say who may use Stepcue and what it offers; assistants set them as environment variables."""
+"""Options that say who may use Stepcue and what it offers; assistants set them as environment variables.
+
+Declaring them imports next to nothing, so that `--help` is quick; what reads them is imported when it does.
+"""
 
 from __future__ import annotations
 
@@ -6,20 +9,22 @@ import os
 import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import click
-from pydantic import SecretStr
 
-from durable_engine.config import LEAST_DATA_BYTES
+from durable_engine.defaults import LEAST_DATA_BYTES
 from durable_engine.durations import parse_duration_ms
 from durable_engine.errors import ConfigError, InvalidDurationError
-from durable_engine.http_api.guard import name_and_port
-from durable_engine.http_api.token import AccessToken
-from mcp_server.config import ServerConfig, Toolset
+from durable_engine.redaction import redacted_url
 from mcp_server.nearest import did_you_mean
-from mcp_server.offer import TOOLSETS, OfferError, check_offer, count_tools, offered_names
 from mcp_server.sizes import reading_size, show_size
+from mcp_server.toolsets import TOOLSETS, Toolset
+
+if TYPE_CHECKING:
+    from pydantic import SecretStr
+
+    from mcp_server.config import ServerConfig
 
 _ALL: Final = "all"
 _ORIGIN: Final = re.compile(r"[a-z][a-z0-9+.-]*://[^/\s*@]+/?", re.IGNORECASE)
@@ -63,6 +68,8 @@ def _toolset(name: str) -> str:
 
 
 def _host(name: str) -> str:
+    from durable_engine.http_api.guard import name_and_port
+
     if name_and_port(name) is None or "*" in name:
         raise click.BadParameter(
             f"{name!r} is not a host name, such as host.docker.internal or 192.168.1.7:8288."
@@ -234,6 +241,8 @@ def read_offer(options: Mapping[str, Any]) -> ServerConfig | None:
     Raises:
         UsageError: there is no such tool, or the options contradict each other.
     """
+    from mcp_server.config import ServerConfig
+
     chosen: Values = options["toolsets"]
     named = frozenset(options["tools"])
     if not (chosen or named or options["read_only"]):
@@ -243,6 +252,8 @@ def read_offer(options: Mapping[str, Any]) -> ServerConfig | None:
     toolsets: frozenset[Toolset] = frozenset(name for name in TOOLSETS if whole or name in chosen)
     config = ServerConfig(tools=named or None, read_only=options["read_only"])
     config = config.model_copy(update={"toolsets": toolsets or config.toolsets})
+    from mcp_server.offer import OfferError, check_offer  # with all tools: only for who chooses among them
+
     try:
         check_offer(config)
     except OfferError as fault:
@@ -264,6 +275,10 @@ def read_token(options: Mapping[str, Any]) -> SecretStr | None:
         given = _read_file(path)
     if path is None and not given:
         return None
+    from pydantic import SecretStr
+
+    from durable_engine.http_api.token import AccessToken
+
     token = SecretStr(given)
     try:
         AccessToken(token)
@@ -282,6 +297,8 @@ def _read_file(path: Path) -> str:
 
 def show_offer(config: ServerConfig) -> str:
     """Return what is offered in a few words, such as `9 of 24: toolsets core, docs; read-only`."""
+    from mcp_server.offer import count_tools, offered_names
+
     names = offered_names(config)
     parts = [f"toolsets {', '.join(name for name in TOOLSETS if name in config.toolsets)}"]
     if config.tools is not None:
@@ -289,3 +306,22 @@ def show_offer(config: ServerConfig) -> str:
     if config.read_only:
         parts.append("read-only")
     return f"{len(names)} of {count_tools()}: {'; '.join(parts)}"
+
+
+def serve_url(text: str) -> str:
+    """Complete what people type as the URL of an app: a missing scheme, or the path most frameworks use.
+
+    Raises:
+        BadParameter: it cannot be one.
+    """
+    import httpx
+
+    try:
+        url = httpx.URL(text if "://" in text else f"http://{text}")
+    except httpx.InvalidURL as fault:
+        raise click.BadParameter(
+            f"{redacted_url(text)!r} is not a URL: {fault}.", param_hint="--sdk-url"
+        ) from None
+    if url.scheme not in {"http", "https"} or not url.host:
+        raise click.BadParameter(f"{redacted_url(text)!r} is not an http(s) URL.", param_hint="--sdk-url")
+    return str(url.copy_with(path="/api/inngest") if url.path in {"", "/"} else url)

@@ -14,8 +14,8 @@ from typing import Any, Final
 
 from mcp.server.mcpserver.tools import Tool
 
-from mcp_server.config import Toolset
 from mcp_server.tools.catalog import definitions
+from mcp_server.toolsets import Toolset
 
 _HEAD: Final = """\
 # Tools

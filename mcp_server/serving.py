@@ -21,16 +21,14 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
-from docs_index import DocsIndex, library_layout
 from durable_engine import Engine, EngineConfig, build_app
 from durable_engine.errors import ConfigError
 from durable_engine.http_api.token import AccessToken
 from durable_engine.patience import first_of
-from mcp_server.attach import serve_stdio
 from mcp_server.config import ServerConfig
 from mcp_server.connections import BoundedProtocol, allow_many_files
-from mcp_server.http import MCP_PATH, MCP_PATHS, mount_mcp
-from mcp_server.server import build_server
+from mcp_server.mcp_later import MCPLater
+from mcp_server.paths import MCP_PATH, MCP_PATHS
 from mcp_server.stopping import Stop, taking_signals
 
 _GRACE_S: Final = 1
@@ -72,35 +70,30 @@ async def serve(options: ServeOptions, *, on_ready: Callable[[str], None]) -> No
         StorageError: the data file cannot be used.
     """
     with taking_signals() as stop:
-        async with _running(options, open_docs(options)) as (engine, config, server):
-            on_ready(config.engine_url)
-            await first_of([server.ended.wait(), stop.asked.wait()])
+        async with _running(options) as (engine, http, mcp):
+            on_ready(mcp.config.engine_url)
+            await first_of([mcp.failed(), http.ended.wait(), stop.asked.wait()])
             await _wind_down(engine, stop, _CALLS_GRACE_S)
 
 
 async def serve_with_stdio(options: ServeOptions) -> None:
     """Serve over HTTP, and MCP over stdio, until stdin closes or a signal comes; raises as `serve`."""
-    docs = open_docs(options)
+    stdio: asyncio.Task[None] | None = None
     with taking_signals() as stop:
-        async with _running(options, docs) as (engine, config, server):
-            stdio = asyncio.create_task(serve_stdio(build_server(engine, docs, config=config)))
-            await first_of([asyncio.wait({stdio}), server.ended.wait(), stop.asked.wait()])
+        async with _running(options) as (engine, http, mcp):
+            await first_of([mcp.loaded(), stop.asked.wait()])
+            if not stop.asked.is_set():
+                stdio = asyncio.create_task(mcp.build().run_stdio_async())
+                await first_of([asyncio.wait({stdio}), http.ended.wait(), stop.asked.wait()])
             await _wind_down(engine, stop, _CALLS_GRACE_S if stop.asked.is_set() else _STDIN_GRACE_S)
-    if not stdio.done():
+    if stdio is not None and not stdio.done():
         # A thread of the SDK reads stdin, and nothing but a line or its close would end that.
         logging.shutdown()
         os._exit(0)
 
 
-def open_docs(options: ServeOptions) -> DocsIndex:
-    """Prepare the documentation: the user's folders, what was imported, and the shipped pages."""
-    return DocsIndex.open(folders=options.docs_folders, library=library_layout.default_directory())
-
-
 @asynccontextmanager
-async def _running(
-    options: ServeOptions, docs: DocsIndex
-) -> AsyncIterator[tuple[Engine, ServerConfig, _HTTPServer]]:
+async def _running(options: ServeOptions) -> AsyncIterator[tuple[Engine, _HTTPServer, MCPLater]]:
     token = None if options.token is None else AccessToken(options.token)
     allow_many_files()
     sockets = listen(options.host, options.port)
@@ -115,20 +108,20 @@ async def _running(
                 "allowed_origins": options.allowed_origins,
                 "token": token,
             }
-            mount = mount_mcp(build_server(engine, docs, config=config), **doors)
+            mcp = MCPLater(engine, config, options.docs_folders, doors)
             app = build_app(
                 engine,
-                more_routes=[*mount.routes, Route("/", _to_setup_page)],
+                more_routes=[*mcp.routes, Route("/", _to_setup_page)],
                 with_own_door=MCP_PATHS,
-                lifespan=mount.lifespan,
+                lifespan=mcp.lifespan,
                 **doors,
             )
-            server = _HTTPServer(app, on_stop=mount.routing.end_streams)
+            server = _HTTPServer(app, on_stop=mcp.end_streams)
             if token is None and not _is_loopback(options.host):
                 logger.warning("%s", _OPEN_TO_OTHERS)
             async with server.serving(sockets):
                 engine.keep_apps_in_sync(own_port=port)
-                yield engine, config, server
+                yield engine, server, mcp
     finally:
         for listener in sockets:
             listener.close()

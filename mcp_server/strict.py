@@ -16,7 +16,8 @@ from __future__ import annotations
 import inspect
 import json
 from collections.abc import Callable, Collection, Sequence
-from typing import Any
+from types import CodeType
+from typing import Any, Final
 
 from mcp.server import MCPServer
 from mcp.server.mcpserver import Context
@@ -121,8 +122,19 @@ def define_tool(fn: Callable[..., Any], *, title: str, annotations: ToolAnnotati
     """Build a tool from an async function: its docstring is the description, its signature the schema.
 
     Parameters are snake_case in Python and camelCase on the wire. The function is annotated to return
-    `Annotated[CallToolResult, Model]`; `Model` becomes the output schema.
+    `Annotated[CallToolResult, Model]`; `Model` becomes the output schema. All functions that one `def` makes
+    share these, because reading them takes longer than anything else in building a server.
     """
+    tool = _DEFINED.get(fn.__code__)
+    if tool is None or (tool.title, tool.annotations) != (title, annotations):
+        tool = _DEFINED[fn.__code__] = _define(fn, title, annotations)
+    return tool.model_copy(update={"fn": fn})
+
+
+_DEFINED: Final[dict[CodeType, Tool]] = {}
+
+
+def _define(fn: Callable[..., Any], title: str, annotations: ToolAnnotations) -> Tool:
     tool = Tool.from_function(fn, title=title, description=_description(fn), annotations=annotations)
     fields = {
         name: (field.annotation, field) for name, field in tool.fn_metadata.arg_model.model_fields.items()

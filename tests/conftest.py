@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
+from support.roots import few_root_certificates
+
+__all__ = ["few_root_certificates"]
 
 
 @pytest.fixture(scope="module")

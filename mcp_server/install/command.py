@@ -9,7 +9,6 @@ from urllib.parse import urlsplit
 
 import click
 
-from durable_engine.http_api.guard import LOOPBACK_HOSTS
 from mcp_server.install.clients import CLIENTS, Client, Scope, Transport
 from mcp_server.install.entries import (
     DEFAULT_URL,
@@ -141,6 +140,8 @@ def _target(client: Client, transport: str | None, scope: Scope, url: str, machi
         )
     if chosen == "http":
         return Address(url)
+    from durable_engine.http_api.guard import LOOPBACK_HOSTS  # with starlette: `--help` shows this command
+
     if urlsplit(url).scheme != "http" or urlsplit(url).hostname not in LOOPBACK_HOSTS:
         raise click.UsageError(
             f"Over stdio {client.title} would start a Stepcue of its own here, and never reach {url}. "

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-from durable_engine import DEFAULT_DATA_FILE, DEFAULT_PORT
+from durable_engine.defaults import DEFAULT_DATA_FILE, DEFAULT_PORT
 from mcp_server.install.clients import Client, Scope
 from mcp_server.install.json_edit import pretty
 

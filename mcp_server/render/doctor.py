@@ -7,14 +7,14 @@ from typing import Final
 
 from mcp.types import CallToolResult
 
-from durable_engine.redaction import redacted_url
 from mcp_server.clean import as_json, one_line
 from mcp_server.doctor import Check, Status
 from mcp_server.render.budget import reply
-from mcp_server.results.doctor import CheckInfo, DoctorResult
+from mcp_server.render.checks import MAX_TEXT, check_info
+from mcp_server.render.numbers import counted
+from mcp_server.results.doctor import DoctorResult
 
 MAX_CHARS: Final = 4_000
-_TEXT: Final = 600
 _ALL: Final = 1_000
 
 
@@ -43,17 +43,6 @@ def _result(checks: Sequence[Check], *, shown: int) -> DoctorResult:
     )
 
 
-def check_info(check: Check) -> CheckInfo:
-    """Return a check as answers show it."""
-    return CheckInfo(
-        id=check.id,
-        status=check.status,
-        app=None if check.app is None else one_line(redacted_url(check.app), 200),
-        found=one_line(check.found, _TEXT),
-        fix=None if check.fix is None else one_line(check.fix, _TEXT),
-    )
-
-
 def _message(problems: Sequence[Check], warnings: Sequence[Check], total: int) -> str:
     if problems:
         also = f", {counted(len(warnings), 'warning')}" if warnings else ""
@@ -67,7 +56,7 @@ def _next(found: Sequence[Check]) -> str:
     if not found:
         return "list_functions shows what can be started."
     first = found[0]
-    fix = one_line(first.fix or "", _TEXT)
+    fix = one_line(first.fix or "", MAX_TEXT)
     if first.next_call is None:
         return f"{fix} Then call doctor again."
     if first.next_call.startswith("doctor"):
@@ -85,8 +74,3 @@ def _left_out(checks: Sequence[Check]) -> str | None:
         f"{counted(len(checks), 'check')} left out ({', '.join(counts)}): "
         "doctor appUrl=… shows those of one app first."
     )
-
-
-def counted(number: int, word: str) -> str:
-    """Return `1 problem`, `2 problems`."""
-    return f"{number} {word}{'' if number == 1 else 's'}"

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import cache
-from typing import cast, get_args
+from typing import cast
 
 from mcp.server.mcpserver.tools import Tool
 
 from docs_index import DocsIndex
 from mcp_server.backend import Backend
-from mcp_server.config import ServerConfig, Toolset
+from mcp_server.config import ServerConfig
 from mcp_server.nearest import did_you_mean
 from mcp_server.tools import (
     advance_time,
@@ -43,6 +43,7 @@ from mcp_server.tools import (
     snapshot_engine,
     test_function,
 )
+from mcp_server.toolsets import TOOLSETS, Toolset
 
 
 def all_tools(backend: Backend, docs: DocsIndex, config: ServerConfig) -> dict[Toolset, list[Tool]]:
@@ -117,7 +118,7 @@ def only_reads(tool: Tool) -> bool:
 @cache
 def definitions() -> Mapping[Toolset, Sequence[Tool]]:
     """Return every tool of every toolset, to be looked at: there is nothing behind them."""
-    everything = ServerConfig(toolsets=frozenset(get_args(Toolset)))
+    everything = ServerConfig(toolsets=frozenset(TOOLSETS))
     return all_tools(cast("Backend", None), cast("DocsIndex", None), everything)
 
 

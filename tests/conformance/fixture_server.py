@@ -12,7 +12,7 @@ from typing import Any
 from conformance import fixture_tools, task_fixtures
 from conformance.fixture_offers import add_offers
 
-from mcp_server import cli, server, serving
+from mcp_server import cli, server
 from mcp_server.strict import StrictServer
 
 MORE_TOOLS = [fixture_tools.TOOLS, task_fixtures.task_tools()]
@@ -22,7 +22,7 @@ MORE_TOOLS = [fixture_tools.TOOLS, task_fixtures.task_tools()]
 def install() -> None:
     """Make every server of this process one with fixtures."""
     task_fixtures.install()
-    offered, build = server.offered_tools, serving.build_server
+    offered, build = server.offered_tools, server.build_server
 
     def offered_with_fixtures(*arguments: Any) -> Any:
         return [*offered(*arguments), *(tool for tools in MORE_TOOLS for tool in tools)]
@@ -33,7 +33,7 @@ def install() -> None:
         return built
 
     server.offered_tools = offered_with_fixtures
-    serving.build_server = build_with_fixtures
+    server.build_server = build_with_fixtures
 
 
 if __name__ == "__main__":

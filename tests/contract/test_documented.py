@@ -12,6 +12,7 @@ from docs_index import DocsIndex
 from durable_engine import Engine, EngineConfig
 from mcp_server.cli import main, mcp
 from mcp_server.docs_command import docs
+from mcp_server.later import Later
 from mcp_server.server import build_server
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -20,7 +21,7 @@ README = (REPOSITORY / "README.md").read_text(encoding="utf-8")
 
 def _options() -> Iterator[str]:
     for command in (*main.commands.values(), *mcp.commands.values(), *docs.commands.values()):
-        for parameter in command.params:
+        for parameter in (command.load() if isinstance(command, Later) else command).params:
             if isinstance(parameter, click.Option):
                 yield from parameter.opts
 

@@ -6,9 +6,6 @@ from collections.abc import Iterator
 
 import pytest
 from support.query_plans import scanning, statements_of_engines
-from support.roots import few_root_certificates
-
-__all__ = ["few_root_certificates"]
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -11,7 +11,7 @@ import pytest
 
 @pytest.fixture(scope="session", autouse=True)
 def few_root_certificates(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Let SDK clients trust a single root: each of them reads all roots twice, and a story needs none."""
+    """Let HTTP clients trust a single root: each SDK client reads all roots twice, and no test needs one."""
     end = "-----END CERTIFICATE-----\n"
     first, _, _ = Path(certifi.where()).read_text(encoding="ascii").partition(end)
     path = tmp_path_factory.mktemp("roots") / "root.pem"

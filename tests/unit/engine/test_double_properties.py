@@ -54,7 +54,7 @@ def _uses_are_on_record(drive: DoubledDrive) -> None:
     assert sum(double.uses for double in drive.doubles()) == len(used)
 
 
-@settings(deadline=None, max_examples=120)
+@settings(deadline=None, max_examples=60)
 @given(script=functions(), mocked=picks, moves=MOVES, checkpoints=st.booleans())
 def test_mocks_that_do_what_the_bodies_do_lead_to_the_same_end(
     script: Scripted, mocked: list[bool], moves: list[tuple[str, int]], *, checkpoints: bool
@@ -71,7 +71,7 @@ def test_mocks_that_do_what_the_bodies_do_lead_to_the_same_end(
         each.world.connection.close()
 
 
-@settings(deadline=None, max_examples=120)
+@settings(deadline=None, max_examples=60)
 @given(script=functions(races=True), mocked=picks, moves=ROUGH, checkpoints=st.booleans())
 def test_no_mocked_body_ever_runs_whatever_happens_to_the_run(
     script: Scripted, mocked: list[bool], moves: list[tuple[str, int]], *, checkpoints: bool
@@ -89,7 +89,7 @@ def test_no_mocked_body_ever_runs_whatever_happens_to_the_run(
 _FAULTS = st.sampled_from([kind for kind in FaultKind if kind is not FaultKind.STEP_ERROR])
 
 
-@settings(deadline=None, max_examples=120)
+@settings(deadline=None, max_examples=60)
 @given(
     script=functions(races=True),
     kinds=st.lists(st.none() | _FAULTS, min_size=9, max_size=9),

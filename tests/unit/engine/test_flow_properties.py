@@ -50,7 +50,7 @@ def _play(pools: Sequence[Sequence[FlowControl]], functions: Sequence[Scripted],
     return drive
 
 
-@settings(deadline=None, max_examples=100)
+@settings(deadline=None, max_examples=60)
 @given(pools=_pools(1), functions=_two_scripts, moves=_moves(*MOVES, "crash", "time", "wait", most=60))
 def test_limits_hold_and_no_call_waits_while_all_its_gates_are_open(
     pools: Sequence[Sequence[FlowControl]], functions: Sequence[Scripted], moves: Moves
@@ -65,7 +65,7 @@ def test_limits_hold_and_no_call_waits_while_all_its_gates_are_open(
     everything_is_at_rest(drive)
 
 
-@settings(deadline=None, max_examples=100)
+@settings(deadline=None, max_examples=60)
 @given(pools=_pools(3), functions=_two_scripts, moves=_moves(*MOVES, *_UPSETS, "time", most=60))
 def test_a_sync_changes_the_limits_of_runs_that_wait_and_forgets_no_call(
     pools: Sequence[Sequence[FlowControl]], functions: Sequence[Scripted], moves: Moves
@@ -73,7 +73,7 @@ def test_a_sync_changes_the_limits_of_runs_that_wait_and_forgets_no_call(
     everything_is_at_rest(_play(pools, functions, moves))
 
 
-@settings(deadline=None, max_examples=100)
+@settings(deadline=None, max_examples=60)
 @given(
     pools=_pools(2),
     functions=_two_scripts,

@@ -47,7 +47,7 @@ def _key(key: str | None, event: Event) -> str:
     return key_value(key, event.as_payload(), now_ms=0)
 
 
-@settings(deadline=None, max_examples=200)
+@settings(deadline=None, max_examples=80)
 @given(flow=start_controls, moves=_moves(*MOVES, "down", "pause", "resume", "sync"))
 def test_every_event_has_exactly_one_outcome_with_its_reason(flow: FlowControl, moves: Moves) -> None:
     drive = _play(flow, moves)
@@ -56,7 +56,7 @@ def test_every_event_has_exactly_one_outcome_with_its_reason(flow: FlowControl, 
     drive.world.connection.close()
 
 
-@settings(deadline=None, max_examples=150)
+@settings(deadline=None, max_examples=80)
 @given(config=debounces, moves=_moves(*MOVES))
 def test_a_debounced_run_has_the_newest_event_and_starts_when_none_has_come_for_the_period(
     config: Debounce, moves: Moves
@@ -78,7 +78,7 @@ def test_a_debounced_run_has_the_newest_event_and_starts_when_none_has_come_for_
     drive.world.connection.close()
 
 
-@settings(deadline=None, max_examples=150)
+@settings(deadline=None, max_examples=80)
 @given(config=batches, moves=_moves(*MOVES))
 def test_batches_lose_and_repeat_no_event_and_are_neither_too_large_nor_too_late(
     config: Batch, moves: Moves
@@ -102,7 +102,7 @@ def test_batches_lose_and_repeat_no_event_and_are_neither_too_large_nor_too_late
     drive.world.connection.close()
 
 
-@settings(deadline=None, max_examples=150)
+@settings(deadline=None, max_examples=80)
 @given(config=rate_limits, moves=_moves(*MOVES))
 def test_a_rate_limit_lets_no_more_runs_start_in_any_period_and_drops_none_too_many(
     config: RateLimit, moves: Moves
@@ -121,7 +121,7 @@ def test_a_rate_limit_lets_no_more_runs_start_in_any_period_and_drops_none_too_m
     drive.world.connection.close()
 
 
-@settings(deadline=None, max_examples=150)
+@settings(deadline=None, max_examples=80)
 @given(config=singletons, moves=_moves(*MOVES))
 def test_a_singleton_has_one_open_run_for_each_key_and_drops_nothing_while_it_has_none(
     config: Singleton, moves: Moves

@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from scripted_app import App, engine_for
 
 from durable_engine import Engine, EngineConfig, NewEvent
-from durable_engine.config import LEAST_EVENT_BYTES, MAX_EVENT_BYTES
+from durable_engine.defaults import LEAST_EVENT_BYTES, MAX_EVENT_BYTES
 from durable_engine.errors import InvalidEventError
 from durable_engine.ids import is_ulid, seeded_ulid
 from durable_engine.intake import (

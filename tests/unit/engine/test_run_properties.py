@@ -41,7 +41,7 @@ def _each_run_ended_once(drive: Drive) -> None:
     drive.world.connection.close()
 
 
-@settings(deadline=None, max_examples=120)
+@settings(deadline=None, max_examples=60)
 @given(script=functions(races=True), moves=_moves(*MOVES, most=60), checkpoints=st.booleans(), flow=flows)
 def test_every_run_ends_exactly_once_and_no_memo_ever_changes(
     script: Scripted, moves: Moves, *, checkpoints: bool, flow: FlowControl
@@ -49,7 +49,7 @@ def test_every_run_ends_exactly_once_and_no_memo_ever_changes(
     _each_run_ended_once(_play(script, moves, checkpoints=checkpoints, flow=flow))
 
 
-@settings(deadline=None, max_examples=120)
+@settings(deadline=None, max_examples=60)
 @given(
     script=functions(races=True), moves=_moves(*MOVES, *ENDS, most=60), checkpoints=st.booleans(), flow=flows
 )
@@ -59,7 +59,7 @@ def test_a_cancelled_run_ends_exactly_once_too(
     _each_run_ended_once(_play(script, moves, checkpoints=checkpoints, flow=flow))
 
 
-@settings(deadline=None, max_examples=80)
+@settings(deadline=None, max_examples=60)
 @given(
     script=functions(),
     moves=_moves("take", "answer", "twice", most=40),

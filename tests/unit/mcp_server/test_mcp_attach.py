@@ -21,7 +21,6 @@ SERVE = """
 import asyncio
 from mcp_scripted import RUN_ID, ScriptedBackend, a_run
 from docs_index import DocsIndex
-from mcp_server.attach import serve_stdio
 from mcp_server.server import build_server
 
 class PrintingBackend(ScriptedBackend):
@@ -32,7 +31,7 @@ class PrintingBackend(ScriptedBackend):
 async def main():
     backend = PrintingBackend()
     backend.runs[RUN_ID] = a_run()
-    await serve_stdio(build_server(backend, DocsIndex.open()))
+    await build_server(backend, DocsIndex.open()).run_stdio_async()
 
 asyncio.run(main())
 """

@@ -15,7 +15,8 @@ from mcp_server.advice import without_hidden
 from mcp_server.attach import AttachError, build_bridge, connect
 from mcp_server.cli import main
 from mcp_server.config import ServerConfig
-from mcp_server.offer import TOOLSETS, offered_names
+from mcp_server.offer import offered_names
+from mcp_server.toolsets import TOOLSETS
 
 pytestmark = pytest.mark.anyio
 READING = {
@@ -239,7 +240,7 @@ def test_options_choose_tools_wherever_they_are_given(monkeypatch, options, env,
         chosen.append(options.server)
         return anyio.lowlevel.checkpoint()
 
-    monkeypatch.setattr("mcp_server.cli.serve", serve)
+    monkeypatch.setattr("mcp_server.launch.serve", serve)
     result = CliRunner().invoke(main, ["dev", "--port", "0", *options], env=env, catch_exceptions=False)
 
     assert result.exit_code == 0, result.output

@@ -1,5 +1,0 @@
-"""What all stories share."""
-
-from support.roots import few_root_certificates
-
-__all__ = ["few_root_certificates"]
