@@ -48,6 +48,7 @@ _FILE_FAULTS: Final = frozenset(
 _PRAGMAS: Final = (
     "journal_mode = WAL",
     "synchronous = NORMAL",
+    "wal_autocheckpoint = 4000",  # 16 MB: a checkpoint waits for the disk, and all steps wait for it
     "foreign_keys = ON",
     "temp_store = MEMORY",
     "secure_delete = ON",  # keys of requests are deleted when their step ends; not all builds overwrite them
