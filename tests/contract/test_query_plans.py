@@ -42,6 +42,8 @@ _OF_EVERY_CALL = [
     "lane_table._PARKED",
     "lane_table._NEXT_LOOK",
     "step_table._MEMOS",
+    "step_table._MEMO_IDS",
+    "queue_table._AROUND",
 ]
 
 
