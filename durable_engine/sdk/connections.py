@@ -104,9 +104,11 @@ class AppConnections(httpx.AsyncBaseTransport):
         loop = asyncio.get_running_loop()
         oldest_s = loop.time() - KEEPALIVE_S
         for origin, connections in list(self._idle.items()):
-            kept = [known for known in connections if known.is_alive and known.idle_since_s > oldest_s]
+            kept = []
             for connection in connections:
-                if connection not in kept:
+                if connection.is_alive and connection.idle_since_s > oldest_s:
+                    kept.append(connection)
+                else:
                     connection.close()
             if kept:
                 self._idle[origin] = kept

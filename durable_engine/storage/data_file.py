@@ -31,6 +31,7 @@ _CHECKED_AFTER_CRASH_BYTES: Final = 256 * _MIB
 _PRAGMAS: Final = (
     "journal_mode = WAL",
     "synchronous = NORMAL",
+    "wal_autocheckpoint = 4000",  # 16 MB: a checkpoint waits for the disk, and all steps wait for it
     "foreign_keys = ON",
     "temp_store = MEMORY",
     "journal_size_limit = 16777216",  # the log of a burst does not stay

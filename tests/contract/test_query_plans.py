@@ -44,6 +44,8 @@ _OF_EVERY_CALL = [
     "slot_table._DUE",
     "slot_table._NEXT_LINE",
     "step_table._MEMOS",
+    "step_table._MEMO_IDS",
+    "queue_table._AROUND",
 ]
 
 
