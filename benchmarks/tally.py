@@ -28,8 +28,8 @@ class Tally:
     """The app, counted. Times are nanoseconds of the monotonic clock, which processes of a machine share."""
 
     app: ASGIApp
-    calls: list[tuple[int, int, int]] = field(default_factory=list)
-    """When each call came, when its answer had left, and how many bytes it brought."""
+    calls: list[tuple[int, int]] = field(default_factory=list)
+    """When each call came, and when its answer had left."""
     ends: list[int] = field(default_factory=list)
     statuses: Counter[int] = field(default_factory=Counter)
     open: int = 0
@@ -63,7 +63,7 @@ class Tally:
             if message["type"] == "http.response.start":
                 status = message["status"]
             elif not message.get("more_body"):
-                self._left(scope, came, status)
+                self._left(came, status)
 
         self.open += 1
         self.peak = max(self.peak, self.open)
@@ -79,10 +79,9 @@ class Tally:
                 {"came": came, "target": target, "headers": headers, "body": body.decode(), "status": status}
             )
 
-    def _left(self, scope: Scope, came: int, status: int) -> None:
+    def _left(self, came: int, status: int) -> None:
         now = time.monotonic_ns()
-        size = next((int(value) for name, value in scope["headers"] if name == b"content-length"), 0)
-        self.calls.append((came, now, size))
+        self.calls.append((came, now))
         self.statuses[status] += 1
         if status == 200:
             self.ends.append(now)

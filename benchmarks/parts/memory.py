@@ -63,7 +63,7 @@ async def _long(side: Side, sizes: Sizes) -> list[Row]:
         done = await side.run("bench/long", [data])
     counted = await side.app.until("ends", 1, timeout_s=side.timeout_s, times=True)
     calls = counted["times"]
-    own_ms = sum(left - came for came, left, _ in calls) / 1e6
+    own_ms = sum(left - came for came, left in calls) / 1e6
     name = f"{sizes.long_steps:,} steps and {sizes.long_bytes / 1e6:g} MB"
     rows = [
         Row(
@@ -76,7 +76,7 @@ async def _long(side: Side, sizes: Sizes) -> list[Row]:
             ratio=done.ms / own_ms,
             busy=watch.busy(1),
         ),
-        _growth(side, calls),
+        _growth(side, calls, data["bytes"] / 1e6),
     ]
     last = _memory(side)
     after = Row(
@@ -92,16 +92,17 @@ async def _long(side: Side, sizes: Sizes) -> list[Row]:
     return [*rows, after]
 
 
-def _growth(side: Side, calls: list[tuple[int, int, int]]) -> Row:
-    """Compare what each call costs per byte of its request, late in the run and earlier.
+def _growth(side: Side, calls: list[tuple[int, int]], step_mb: float) -> Row:
+    """Compare what each call costs per byte of state, late in the run and earlier.
 
-    The time from one answer to the next, app included: a server may send while the app already reads.
+    The time from one answer to the next, app included: a server may send while the app already reads, and
+    an app fetches what is too large for a request.
     """
     quarter = len(calls) // 4
 
     def ms_per_mb(first: int, end: int) -> float:
         spent = calls[end - 1][1] - calls[first - 1][1]
-        return spent / 1e6 / (sum(size for _, _, size in calls[first:end]) / 1e6)
+        return spent / 1e6 / (sum(range(first, end)) * step_mb)
 
     early, late = ms_per_mb(quarter, 2 * quarter), ms_per_mb(3 * quarter, len(calls))
     return Row(

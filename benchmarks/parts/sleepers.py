@@ -38,7 +38,7 @@ async def _wake(side: Side, runs: int) -> list[Row]:
     woken_ns = time.monotonic_ns() + asleep_for_s * 1e9
     await side.send(EVENT, [_until(asleep_for_s)] * runs)
     called = await side.app.until("calls", runs, timeout_s=side.timeout_s, times=True)
-    late = sum(answered > woken_ns for _, answered, _ in called["times"][:runs])
+    late = sum(answered > woken_ns for _, answered in called["times"][:runs])
     watch, alone = side.watch(), Watch({"app": side.app.pid})
     with watch:
         counted = await side.app.until("ends", runs, timeout_s=side.timeout_s)
