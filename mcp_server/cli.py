@@ -31,7 +31,7 @@ from mcp_server.options import (
     read_token,
     show_offer,
 )
-from mcp_server.serving import ServeOptions, reachable_host, serve, serve_with_stdio
+from mcp_server.serving import CALLS_GRACE_S, ServeOptions, reachable_host, serve, serve_with_stdio
 from mcp_server.sizes import reading_size, show_size
 from mcp_server.testing.command import UNUSABLE, TestOptions, run_tests
 from mcp_server.testing.files import FileError, read_files
@@ -83,6 +83,13 @@ _OPTIONS: Final = (
         default=show_size(MAX_EVENT_BYTES),
         show_default=True,
         help="Largest event that is accepted, such as 512KB; in the Inngest cloud it depends on the plan.",
+    ),
+    click.option(
+        "--stop-grace",
+        type=click.FloatRange(0, 600),
+        default=CALLS_GRACE_S,
+        show_default=True,
+        help="Seconds that open calls to apps have to end when it is stopped.",
     ),
     *ACCESS_OPTIONS,
     *OFFER_OPTIONS,
@@ -210,6 +217,7 @@ def _serve_options(options: Mapping[str, Any]) -> ServeOptions:
         allowed_origins=options["allowed_origins"],
         token=read_token(options),
         docs_folders=options["docs_folders"],
+        stop_grace_s=options["stop_grace"],
     )
 
 

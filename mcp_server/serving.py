@@ -34,8 +34,8 @@ from mcp_server.stopping import Stop, taking_signals
 
 _GRACE_S: Final = 1
 """For requests that are open when the server stops."""
-_CALLS_GRACE_S: Final = 3.0
-"""For calls to apps that are open when a signal comes."""
+CALLS_GRACE_S: Final = 3.0
+"""For calls to apps that are open when a signal comes, unless somebody says otherwise."""
 _STDIN_GRACE_S: Final = 1.0
 """For those that are open when stdin closes: assistants send SIGTERM, some SIGKILL, after two seconds."""
 _LOOPBACK_NAMES: Final = frozenset({"127.0.0.1", "localhost"})
@@ -59,6 +59,7 @@ class ServeOptions:
     allowed_origins: tuple[str, ...] = ()
     token: SecretStr | None = None
     docs_folders: tuple[Path, ...] = ()
+    stop_grace_s: float = CALLS_GRACE_S
 
 
 async def serve(options: ServeOptions, *, on_ready: Callable[[str], None]) -> None:
@@ -74,7 +75,7 @@ async def serve(options: ServeOptions, *, on_ready: Callable[[str], None]) -> No
         async with _running(options, open_docs(options)) as (engine, config, server):
             on_ready(config.engine_url)
             await first_of([server.ended.wait(), stop.asked.wait()])
-            await _wind_down(engine, stop, _CALLS_GRACE_S)
+            await _wind_down(engine, stop, options.stop_grace_s)
 
 
 async def serve_with_stdio(options: ServeOptions) -> None:
@@ -84,7 +85,10 @@ async def serve_with_stdio(options: ServeOptions) -> None:
         async with _running(options, docs) as (engine, config, server):
             stdio = asyncio.create_task(serve_stdio(build_server(engine, docs, config=config)))
             await first_of([asyncio.wait({stdio}), server.ended.wait(), stop.asked.wait()])
-            await _wind_down(engine, stop, _CALLS_GRACE_S if stop.asked.is_set() else _STDIN_GRACE_S)
+            grace_s = (
+                options.stop_grace_s if stop.asked.is_set() else min(options.stop_grace_s, _STDIN_GRACE_S)
+            )
+            await _wind_down(engine, stop, grace_s)
     if not stdio.done():
         # A thread of the SDK reads stdin, and nothing but a line or its close would end that.
         logging.shutdown()
