@@ -7,32 +7,21 @@ import json
 import signal
 import sys
 from collections import Counter
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any, Final
 
 import httpx
 import pytest
 from mcp import Client
 from support.handshake import INITIALIZE
-from support.processes import CALL_S, START_S, Process, Stepcue, sdk_app, stepcue
+from support.processes import CALL_S, START_S, Stepcue, sdk_app, stepcue
 
 pytestmark = pytest.mark.anyio
+GRACE: Final = ("--stop-grace", "60")
 
 
 def _journal(folder: Path) -> Counter[str]:
     return Counter((folder / "journal").read_text(encoding="utf-8").splitlines())
-
-
-@asynccontextmanager
-async def _served(folder: Path) -> AsyncIterator[tuple[Stepcue, httpx.AsyncClient]]:
-    """Run Stepcue and the app with the held step; yields the app's own address too."""
-    async with (
-        stepcue(folder, "--no-poll", "--stop-grace", "60") as server,
-        sdk_app("support.journal_app", server.origin, folder, JOURNAL=str(folder / "journal")) as app,
-        httpx.AsyncClient(base_url=app, timeout=CALL_S, trust_env=False) as http,
-    ):
-        yield server, http
 
 
 async def _bridge_that_ends_on_a_signal(server: Stepcue, folder: Path) -> None:
@@ -60,62 +49,62 @@ async def _bridge_that_ends_on_a_signal(server: Stepcue, folder: Path) -> None:
             await child.wait()
 
 
-async def test_a_stop_in_a_step_answers_who_waits_keeps_the_answer_of_the_app_and_is_gone_on_from(
-    tmp_path: Path,
-) -> None:
-    async with _served(tmp_path) as (server, app):
-        second = await Process.start("-m", "mcp_server", "dev", "--port", "0", cwd=tmp_path)
-        assert await second.ended() == 1
-        assert f"(process {server.process.child.pid}, {server.origin})" in second.lines[-1]
-
-        async with Client(server.mcp_url) as client:
-            await client.list_tools()
-            call = {"functionId": "journey", "data": {"name": "ann"}, "timeout": 50}
-            waiting = asyncio.create_task(client.call_tool("invoke_function", call))
-            await app.get("/reached/held")
-            server.process.child.terminate()
-            answer = (await asyncio.wait_for(waiting, CALL_S)).structured_content
-        assert answer is not None
-        assert answer["status"] == "RUNNING"
-        assert "Stepcue is stopping" in answer["next"]
-        async with httpx.AsyncClient(base_url=server.origin, trust_env=False) as engine:
-            sent = await engine.post("/e/key", json={"name": "j/nobody", "data": {}})
-        assert sent.status_code == 200  # what comes during the grace is kept
-        await app.post("/open")
-        assert await server.process.ended() == 0
-        said = "\n".join(server.process.lines)
-        assert "1 open call to an app has 60 s to end" in said
-        assert "handed back" not in said
-        assert "Traceback" not in said
-
-        again = await Stepcue.start(tmp_path, "--no-poll", port=server.port)
-        try:
-            await again.until_it_waits(answer["runId"])
-            events = await again.call("list_events", name="j/nobody")
-        finally:
-            await again.process.kill()
-    assert len(events["events"]) == 1
-    assert _journal(tmp_path) == {"ann first": 1, "ann held": 1, "ann after-nap": 1}
-
-
-async def test_a_second_signal_waits_for_nothing_and_the_next_start_makes_the_call_again(
-    tmp_path: Path,
-) -> None:
-    async with _served(tmp_path) as (server, app):
+async def test_stops_in_the_middle_of_a_step_lose_nothing_and_are_gone_on_from(tmp_path: Path) -> None:
+    async with (
+        stepcue(tmp_path, "--no-poll", *GRACE) as server,
+        sdk_app("support.journal_app", server.origin, tmp_path, JOURNAL=str(tmp_path / "journal")) as origin,
+        httpx.AsyncClient(base_url=origin, timeout=CALL_S, trust_env=False) as app,
+    ):
         await _bridge_that_ends_on_a_signal(server, tmp_path)
         sent = await server.call("send_event", name="j/journey", data={"name": "ann"})
+        (run_id,) = sent["runIds"]
         await app.get("/reached/held")
         server.process.child.send_signal(signal.SIGINT)
-        await server.process.wait_for_line("Ctrl-C again stops at once")
-        server.process.child.send_signal(signal.SIGINT)
+        await server.process.wait_for_line("1 open call to an app has 60 s to end; Ctrl-C again")
+        server.process.child.send_signal(signal.SIGINT)  # waits for nothing
         assert await server.process.ended() == 0
         assert any("handed back 1 open call" in line for line in server.process.lines)
 
-        again = await Stepcue.start(tmp_path, "--no-poll", port=server.port)
+        second = await Stepcue.start(tmp_path, "--no-poll", *GRACE, port=server.port)
         try:
-            await app.get("/reached/held")  # made again, at once
+            await app.get("/reached/held")  # called again at once
+            answer = await _stopped_while_a_tool_waits(second, run_id)
+            async with httpx.AsyncClient(base_url=second.origin, trust_env=False) as engine:
+                sent_late = await engine.post("/e/key", json={"name": "j/nobody", "data": {}})
+            assert sent_late.status_code == 200  # what comes during the grace is kept
             await app.post("/open")
-            await again.until_it_waits(sent["runIds"][0])
+            assert await second.process.ended() == 0
         finally:
-            await again.process.kill()
+            await second.process.kill()
+        assert (answer["running"], answer["allEnded"]) == (1, False)
+        assert "not all ended before Stepcue was stopped" in answer["message"]
+        assert "Stepcue is stopping" in answer["next"]
+        said = "\n".join(server.process.lines + second.process.lines)
+        assert said.count("handed back") == 1
+        assert "Traceback" not in said
+
+        third = await Stepcue.start(tmp_path, "--no-poll", port=server.port)
+        try:
+            await third.until_it_waits(run_id)
+            events = await third.call("list_events", name="j/nobody")
+        finally:
+            await third.process.kill()
+    assert len(events["events"]) == 1
     assert _journal(tmp_path) == {"ann first": 1, "ann held": 2, "ann after-nap": 1}
+
+
+async def _stopped_while_a_tool_waits(server: Stepcue, run_id: str) -> dict[str, Any]:
+    """Send SIGTERM while a client waits for a run; return what the client is answered."""
+    waits = asyncio.Event()
+
+    async def note(*_: object) -> None:
+        waits.set()
+
+    async with Client(server.mcp_url) as client:
+        await client.list_tools()
+        call = {"runIds": [run_id], "timeout": 50}
+        waiting = asyncio.create_task(client.call_tool("poll_run_status", call, progress_callback=note))
+        await waits.wait()
+        server.process.child.terminate()
+        answer = await asyncio.wait_for(waiting, CALL_S)
+    return dict(answer.structured_content or {})
