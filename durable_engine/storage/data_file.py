@@ -28,7 +28,6 @@ _CHECKED_BYTES: Final = 32 * _MIB
 """A file up to this size is looked through at every start: about a millisecond for each MiB."""
 _CHECKED_AFTER_CRASH_BYTES: Final = 256 * _MIB
 _PRAGMAS: Final = (
-    "journal_mode = WAL",
     "synchronous = NORMAL",
     "foreign_keys = ON",
     "temp_store = MEMORY",
@@ -194,6 +193,9 @@ def _connect(path: str) -> sqlite3.Connection:
 
 
 def _prepare(connection: sqlite3.Connection) -> None:
+    mode = connection.execute("PRAGMA journal_mode = WAL").fetchone()[0]
+    if mode not in {"wal", "memory"}:  # where memory cannot be shared, SQLite goes on without a word
+        raise OSError(errno.ENOTSUP, "no write-ahead log, which needs shared memory")
     for pragma in _PRAGMAS:
         connection.execute(f"PRAGMA {pragma}")
     migrate(connection)
