@@ -284,7 +284,7 @@ class Engine:
             ticks={(cron.function_id, cron.key): cron.due_ms for cron in crons},
             functions=self._keeper.registry.functions,
             apps=self._apps.views(),
-            storage_fault=self._database.outage.fault,
+            storage_fault=self._database.outage.words,
             unsupported=self.unsupported.uses,
             doubles=await self.doubles.standing(),
             now_ms=self._clock.now_ms(),
@@ -375,7 +375,7 @@ class Engine:
         around: dict[str, Any] = {
             "clock_shift_ms": self.time.shift_ms,
             "is_engine_stopping": self._signals.is_stopping,
-            "storage_fault": self._database.outage.fault,
+            "storage_fault": self._database.outage.words,
         }
 
         def load(tables: Tables) -> dict[str, RunView]:

@@ -21,7 +21,14 @@ from durable_engine.defaults import DEFAULT_DATA_FILE, DEFAULT_PORT, LEAST_EVENT
 from durable_engine.errors import DurableEngineError
 from mcp_server.install.command import install
 from mcp_server.later import Later
-from mcp_server.options import ACCESS_OPTIONS, DOCS_OPTIONS, OFFER_OPTIONS, RETENTION_OPTIONS, serve_url
+from mcp_server.options import (
+    ACCESS_OPTIONS,
+    DOCS_OPTIONS,
+    OFFER_OPTIONS,
+    RETENTION_OPTIONS,
+    STOP_GRACE_S,
+    serve_url,
+)
 from mcp_server.sizes import reading_size, show_size
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -69,6 +76,13 @@ _OPTIONS: Final = (
         default=show_size(MAX_EVENT_BYTES),
         show_default=True,
         help="Largest event that is accepted, such as 512KB; in the Inngest cloud it depends on the plan.",
+    ),
+    click.option(
+        "--stop-grace",
+        type=click.FloatRange(0, 600),
+        default=STOP_GRACE_S,
+        show_default=True,
+        help="Seconds that open calls to apps have to end when it is stopped.",
     ),
     *ACCESS_OPTIONS,
     *OFFER_OPTIONS,

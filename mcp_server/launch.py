@@ -78,6 +78,7 @@ def _serve_options(options: Mapping[str, Any]) -> ServeOptions:
         allowed_origins=options["allowed_origins"],
         token=read_token(options),
         docs_folders=options["docs_folders"],
+        stop_grace_s=options["stop_grace"],
     )
 
 

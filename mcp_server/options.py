@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
     from mcp_server.config import ServerConfig
 
+STOP_GRACE_S: Final = 3.0
+"""For calls to apps that are open when a signal comes, unless somebody says otherwise."""
 _ALL: Final = "all"
 _ORIGIN: Final = re.compile(r"[a-z][a-z0-9+.-]*://[^/\s*@]+/?", re.IGNORECASE)
 

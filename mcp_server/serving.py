@@ -28,13 +28,12 @@ from durable_engine.patience import first_of
 from mcp_server.config import ServerConfig
 from mcp_server.connections import BoundedProtocol, allow_many_files
 from mcp_server.mcp_later import MCPLater
+from mcp_server.options import STOP_GRACE_S
 from mcp_server.paths import MCP_PATH, MCP_PATHS
 from mcp_server.stopping import Stop, taking_signals
 
 _GRACE_S: Final = 1
 """For requests that are open when the server stops."""
-_CALLS_GRACE_S: Final = 3.0
-"""For calls to apps that are open when a signal comes."""
 _STDIN_GRACE_S: Final = 1.0
 """For those that are open when stdin closes: assistants send SIGTERM, some SIGKILL, after two seconds."""
 _LOOPBACK_NAMES: Final = frozenset({"127.0.0.1", "localhost"})
@@ -58,6 +57,7 @@ class ServeOptions:
     allowed_origins: tuple[str, ...] = ()
     token: SecretStr | None = None
     docs_folders: tuple[Path, ...] = ()
+    stop_grace_s: float = STOP_GRACE_S
 
 
 async def serve(options: ServeOptions, *, on_ready: Callable[[str], None]) -> None:
@@ -73,7 +73,7 @@ async def serve(options: ServeOptions, *, on_ready: Callable[[str], None]) -> No
         async with _running(options) as (engine, http, mcp):
             on_ready(mcp.config.engine_url)
             await first_of([mcp.failed(), http.ended.wait(), stop.asked.wait()])
-            await _wind_down(engine, stop, _CALLS_GRACE_S)
+            await _wind_down(engine, stop, options.stop_grace_s)
 
 
 async def serve_with_stdio(options: ServeOptions) -> None:
@@ -85,7 +85,8 @@ async def serve_with_stdio(options: ServeOptions) -> None:
             if not stop.asked.is_set():
                 stdio = asyncio.create_task(mcp.build().run_stdio_async())
                 await first_of([asyncio.wait({stdio}), http.ended.wait(), stop.asked.wait()])
-            await _wind_down(engine, stop, _CALLS_GRACE_S if stop.asked.is_set() else _STDIN_GRACE_S)
+            most_s = options.stop_grace_s if stop.asked.is_set() else _STDIN_GRACE_S
+            await _wind_down(engine, stop, min(options.stop_grace_s, most_s))
     if stdio is not None and not stdio.done():
         # A thread of the SDK reads stdin, and nothing but a line or its close would end that.
         logging.shutdown()

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from durable_engine.errors import StorageError
 from durable_engine.model.double import Double, DoubleUse
 from durable_engine.model.event import Event, StartedRun
 from durable_engine.model.function import Function
@@ -157,8 +156,8 @@ class RunView:
     """How much of its time was skipped, so that its times are that much ahead of real ones."""
     clock_shift_ms: int = field(default=0, compare=False)
     is_engine_stopping: bool = field(default=False, compare=False)
-    storage_fault: StorageError | None = field(default=None, compare=False)
-    """What keeps the engine from storing how the run goes on."""
+    storage_fault: tuple[str, str] | None = field(default=None, compare=False)
+    """What keeps the engine from storing how the run goes on, and what to do about it."""
     """How far the engine's clock is ahead of the real one, because somebody has moved it."""
     doubles: tuple[DoubleUse, ...] = ()
     """Each use of a mock or a fault in this run, in order."""
@@ -207,5 +206,5 @@ class Inventory:
     now_ms: int = 0
     clock_shift_ms: int = 0
     """How far the engine's clock is ahead of the real one."""
-    storage_fault: StorageError | None = None
-    """What keeps the data file from being used at the moment."""
+    storage_fault: tuple[str, str] | None = None
+    """What keeps the data file from being used at the moment, and what to do about it."""

@@ -29,7 +29,6 @@ _CHECKED_BYTES: Final = 32 * _MIB
 """A file up to this size is looked through at every start: about a millisecond for each MiB."""
 _CHECKED_AFTER_CRASH_BYTES: Final = 256 * _MIB
 _PRAGMAS: Final = (
-    "journal_mode = WAL",
     "synchronous = NORMAL",
     "wal_autocheckpoint = 4000",  # 16 MB: a checkpoint waits for the disk, and all steps wait for it
     "foreign_keys = ON",
@@ -200,7 +199,10 @@ def _connect(path: str) -> sqlite3.Connection:
 
 
 def _prepare(connection: sqlite3.Connection) -> None:
-    let_shrink(connection)
+    let_shrink(connection)  # before anything is written
+    mode = connection.execute("PRAGMA journal_mode = WAL").fetchone()[0]
+    if mode not in {"wal", "memory"}:  # where memory cannot be shared, SQLite goes on without a word
+        raise OSError(errno.ENOTSUP, "no write-ahead log, which needs shared memory")
     for pragma in _PRAGMAS:
         connection.execute(f"PRAGMA {pragma}")
     migrate(connection)

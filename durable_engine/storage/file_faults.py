@@ -65,7 +65,7 @@ def in_words(error: sqlite3.Error | OSError, path: Path | None) -> StorageError:
         )
     if number in _NO_LOCKS:
         return StorageError(
-            f"The disk of {name} knows no locks ({_reason(error)}), and without them data can be damaged.",
+            f"The disk of {name} cannot be shared safely: {_reason(error)}.",
             hint=f"A network folder may be like that: {ELSEWHERE}.",
         )
     return _other(error, name_first)

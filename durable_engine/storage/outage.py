@@ -30,6 +30,11 @@ class Outage:
         self._begun.set()
 
     @property
+    def words(self) -> tuple[str, str] | None:
+        """What is wrong, and what to do about it."""
+        return None if self.fault is None else (str(self.fault), self.fault.hint)
+
+    @property
     def damage(self) -> DataFileDamagedError | None:
         """What damage was met. It stays until somebody mends the file, and nothing more is written to it."""
         return self.fault if isinstance(self.fault, DataFileDamagedError) else None

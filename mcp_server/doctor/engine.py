@@ -22,11 +22,12 @@ def engine_checks(facts: Facts) -> Iterator[Check]:
     yield _engine(facts.engine)
     fault = facts.inventory.storage_fault
     if fault is not None:
+        what, fix = (one_line(words, 400) for words in fault)
         yield problem(
             "data-file",
-            f"Nothing can be stored at the moment: {one_line(str(fault), 400)} Events are refused, and "
-            "answers of apps are kept until they can be stored.",
-            fault.hint or "See whether the disk has room and the data file can be written.",
+            f"Nothing can be stored at the moment: {what} Events are refused, and answers of apps are kept "
+            "until they can be stored.",
+            fix,
         )
     shift_ms = facts.inventory.clock_shift_ms
     if abs(shift_ms) > _NOTABLE_MS:

@@ -55,7 +55,7 @@ def _open_next(run: RunView, origin: str) -> str | None:
     if run.is_engine_stopping:
         return f"Stepcue is stopping. All is kept, and goes on once it is started again; then {_poll(run)}"
     if run.storage_fault is not None:
-        why = f"{one_line(str(run.storage_fault), 400)} {run.storage_fault.hint}".rstrip()
+        why = " ".join(one_line(words, 400) for words in run.storage_fault if words)
         return f"Nothing can be stored at the moment, so no run goes on. {why} Then {_poll(run)}"
     for wait in waits_of(run):
         if wait.kind == "event" and wait.event_name:

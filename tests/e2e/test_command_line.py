@@ -68,11 +68,12 @@ async def test_a_port_in_use_is_one_clear_line(tmp_path: Path) -> None:
 
 
 async def test_a_data_file_in_use_is_one_clear_line(tmp_path: Path) -> None:
-    async with stepcue(tmp_path, "--no-poll"):
+    async with stepcue(tmp_path, "--no-poll") as server:
         said = await _refused(tmp_path, "dev", "--port", "0")
 
     assert said.count("\n") == 0
-    assert "in use by another Stepcue" in said
+    holder = f"(process {server.process.child.pid}, {server.origin})"
+    assert f"in use by another Stepcue {holder}" in said
 
 
 @pytest.mark.parametrize(

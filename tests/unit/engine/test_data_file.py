@@ -263,7 +263,20 @@ async def test_a_disk_without_locks_is_refused(tmp_path: Path, monkeypatch: pyte
         raise NotImplementedError("FileSystem does not appear to support flock")
 
     monkeypatch.setattr(data_file.FileLock, "acquire", acquire)
-    with pytest.raises(StorageError, match="knows no locks"):
+    with pytest.raises(StorageError, match="cannot be shared safely: no locks"):
+        await Database.open(tmp_path / "engine.db")
+
+
+async def test_a_disk_without_shared_memory_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = sqlite3.connect
+
+    def without_locks(path: str, **kwargs: object) -> sqlite3.Connection:
+        return real(f"file:{path}?vfs=unix-none", uri=True, **kwargs)  # type: ignore[call-overload, no-any-return]
+
+    monkeypatch.setattr(data_file.sqlite3, "connect", without_locks)
+    with pytest.raises(StorageError, match="cannot be shared safely: no write-ahead log"):
         await Database.open(tmp_path / "engine.db")
 
 

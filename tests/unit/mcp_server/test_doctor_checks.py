@@ -281,3 +281,12 @@ def test_what_is_odd_in_a_shell_is_one_check_with_a_fix(facts, words):
 
     assert words in check.found
     assert check.fix
+
+
+def test_a_data_file_that_cannot_be_written_is_a_problem_with_its_cure():
+    fault = ("The disk is full: the data file\nx.db cannot grow.", "Free some room.")
+    checks = judged(app_facts(), storage_fault=fault)
+
+    assert "The disk is full: the data file x.db" in checks["data-file"].found
+    assert checks["data-file"].fix == "Free some room."
+    assert "data-file" not in judged(app_facts())
