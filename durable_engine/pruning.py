@@ -16,7 +16,7 @@ from typing import Any, Final
 
 from durable_engine.clock import Clock
 from durable_engine.config import EngineConfig
-from durable_engine.errors import EngineClosedError, StorageError
+from durable_engine.errors import EngineClosedError
 from durable_engine.model.retention import KEPT_IN_ANY_CASE, Kept, Limits
 from durable_engine.signals import Signals
 from durable_engine.storage.database import Database
@@ -54,24 +54,24 @@ class Pruning:
 
     async def run(self) -> None:
         """Work until cancelled; without any limit there is nothing to do."""
-        await self._database.transact(lambda tables: tables.retention.limit(self._limits))
-        if self._limits == Limits():
-            return
         while True:
+            due_ms, is_marked = None, False
             try:
                 due_ms, is_marked = await self.sweep()
-                await self._wait(due_ms, is_marked=is_marked)
             except EngineClosedError:
                 return
-            except StorageError:
-                logger.exception("old runs cannot be pruned now; trying again later")
-                await self._signals.changed(much=True)
+            except Exception:
+                logger.exception("old runs cannot be pruned now; trying again when more is committed")
+            if self._limits == Limits():
+                return
+            await self._wait(due_ms, is_marked=is_marked)
 
     async def sweep(self) -> tuple[int | None, bool]:
         """Prune what is old and what is too much.
 
         Returns when there is more to do, in the real time, and whether that holds until something changes.
         """
+        await self._database.transact(lambda tables: tables.retention.limit(self._limits))
         due_ms, is_marked = None, False
         if self._limits.keep_ms is not None:
             old, due_ms, is_marked = await self._database.transact(self._mark)

@@ -57,6 +57,12 @@ class EventTable:
         row = self._connection.execute(_GET, (event_id,)).fetchone()
         return None if row is None else _read(row)
 
+    def hint(self, event_id: str) -> str:
+        """Return what to tell who asks for an event that is not there."""
+        if self._retention.pruned_ms(event_id) is None:
+            return "Event ids are those that sending an event returned; list_events finds events."
+        return "It may have been pruned with the runs that it started; list_events shows what is kept."
+
     def get(self, event_id: str) -> Event:
         """Return an event that a run refers to."""
         return _read(self._connection.execute(_GET, (event_id,)).fetchone())

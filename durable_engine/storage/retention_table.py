@@ -80,8 +80,9 @@ class RetentionTable:
 
     def limit(self, limits: Limits) -> None:
         """Remember what is pruned by, for whoever asks for something that is gone."""
-        self._settings.set_number(_KEEP_MS, limits.keep_ms or 0)
-        self._settings.set_number(_MAX_BYTES, limits.max_bytes or 0)
+        if self.past().limits != limits:
+            self._settings.set_number(_KEEP_MS, limits.keep_ms or 0)
+            self._settings.set_number(_MAX_BYTES, limits.max_bytes or 0)
 
     def mark(self, *, wall_ms: int, interval_ms: int) -> int | None:
         """Note how far all is now, unless nothing is new, or that was noted less than `interval_ms` ago.
@@ -150,5 +151,5 @@ def _rule(limits: Limits) -> str:
     if limits.keep_ms is not None:
         rules.append(f"{format_duration(limits.keep_ms)} after their end")
     if limits.max_bytes is not None:
-        rules.append(f"the oldest first, when all data takes more than {limits.max_bytes >> 20} MB")
+        rules.append(f"oldest first when all data takes more than {limits.max_bytes >> 20} MB")
     return f"runs are pruned {', or '.join(rules)}." if rules else "runs were pruned by earlier settings."
