@@ -203,7 +203,7 @@ def find_event(tables: Tables, event_id: str) -> Event:
     if given is not None:
         return given
     is_run = tables.runs.find(event_id) is not None
-    hint = "It is the id of a run: ask about the run." if is_run else "list_events finds events."
+    hint = "It is the id of a run: ask about the run." if is_run else tables.events.hint(event_id)
     names = (name for event in recent for name in dict.fromkeys((event.id, event.public_id)))
     ids = [name for name in names if name.isprintable()]  # senders may choose any text
     raise EventNotFoundError(f"No event {event_id[:100]!r}.", nearest=closest(event_id, ids), hint=hint)

@@ -16,7 +16,7 @@ from typing import Any, Final
 
 from durable_engine.clock import Clock
 from durable_engine.config import EngineConfig
-from durable_engine.errors import EngineClosedError, StorageError
+from durable_engine.errors import EngineClosedError
 from durable_engine.model.retention import KEPT_IN_ANY_CASE, Kept, Limits
 from durable_engine.signals import Signals
 from durable_engine.storage.database import Database
@@ -29,7 +29,6 @@ _MARKS: Final = 64
 """Marks in the time for which runs are kept: the later they may be pruned, by one part of so many."""
 _ROOM: Final = 10
 """One part of so many is made free when there is too much, so that it is not too much again at once."""
-
 _ALL: Final = 2**62
 
 
@@ -51,27 +50,29 @@ class Pruning:
         self._limits = limits
         self._old: Reach | None = None
         """How far everything that is old has been pruned."""
+        self._futile_bytes = 0
+        """How much there was, and some more, when not enough of it could be pruned."""
 
     async def run(self) -> None:
         """Work until cancelled; without any limit there is nothing to do."""
-        await self._database.transact(lambda tables: tables.retention.limit(self._limits))
-        if self._limits == Limits():
-            return
         while True:
+            due_ms, is_marked = None, False
             try:
                 due_ms, is_marked = await self.sweep()
-                await self._wait(due_ms, is_marked=is_marked)
             except EngineClosedError:
                 return
-            except StorageError:
-                logger.exception("old runs cannot be pruned now; trying again later")
-                await self._signals.changed(much=True)
+            except Exception:
+                logger.exception("old runs cannot be pruned now; trying again when more is committed")
+            if self._limits == Limits():
+                return
+            await self._wait(due_ms, is_marked=is_marked)
 
     async def sweep(self) -> tuple[int | None, bool]:
         """Prune what is old and what is too much.
 
         Returns when there is more to do, in the real time, and whether that holds until something changes.
         """
+        await self._database.transact(lambda tables: tables.retention.limit(self._limits))
         due_ms, is_marked = None, False
         if self._limits.keep_ms is not None:
             old, due_ms, is_marked = await self._database.transact(self._mark)
@@ -79,10 +80,8 @@ class Pruning:
                 await self._prune(self._is_old, lambda _: _ALL)
                 await self._forget_idle()
                 self._old = old
-        if self._limits.max_bytes is not None and await self._used() > self._limits.max_bytes:
-            most = self._limits.max_bytes - self._limits.max_bytes // _ROOM
-            await self._forget_idle()
-            await self._prune(_all_but_newest, lambda tables: tables.pages.used_bytes() - most)
+        if self._limits.max_bytes is not None:
+            await self._fit(self._limits.max_bytes)
         while await self._database.transact(lambda tables: tables.pages.give_back()):
             pass
         return due_ms, is_marked
@@ -102,6 +101,16 @@ class Pruning:
             )
 
         return await self._database.read(load)
+
+    async def _fit(self, max_bytes: int) -> None:
+        """Prune until there is some room again, if there is too much; not again and again if in vain."""
+        room = max_bytes // _ROOM
+        if await self._used() <= max(max_bytes, self._futile_bytes):
+            return
+        await self._forget_idle()
+        await self._prune(_all_but_newest, lambda tables: tables.pages.used_bytes() - (max_bytes - room))
+        left = await self._used()
+        self._futile_bytes = left + room if left > max_bytes else 0
 
     async def _used(self) -> int:
         return await self._database.read(lambda tables: tables.pages.used_bytes())
@@ -132,11 +141,8 @@ class Pruning:
 
         What is pruned up to is looked up in each, as the whole state may have been replaced meanwhile.
         """
-        now_ms, wall_ms, watched = (
-            self._clock.now_ms(),
-            self._clock.wall_ms(),
-            frozenset(self._signals.watched()),
-        )
+        now_ms, wall_ms = self._clock.now_ms(), self._clock.wall_ms()
+        watched = frozenset(self._signals.watched())
 
         def work(tables: Tables) -> _Place | None:
             most = surplus(tables)
@@ -147,7 +153,7 @@ class Pruning:
             event_row = reach.event_row if run_row is None else min(run_row - 1, reach.event_row)
             with tables.pages.lightly():
                 seen = tables.pruning.prune_events(
-                    after=place.event_row, until=event_row, most=most, now_ms=now_ms, wall_ms=wall_ms
+                    after=place.event_row, until=event_row, most=most, now_ms=now_ms
                 )
                 if seen is not None:
                     return replace(place, event_row=seen)

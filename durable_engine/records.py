@@ -88,12 +88,14 @@ class Records:
         Raises:
             EventNotFoundError: no such event.
         """
-        event = await self._database.read(lambda tables: tables.events.find(event_id))
-        if event is None:
-            raise EventNotFoundError(
-                f"No event {event_id[:100]!r}.", hint="Event ids are those that sending an event returned."
-            )
-        return event
+
+        def load(tables: Tables) -> Event:
+            event = tables.events.find(event_id)
+            if event is None:
+                raise EventNotFoundError(f"No event {event_id[:100]!r}.", hint=tables.events.hint(event_id))
+            return event
+
+        return await self._database.read(load)
 
     async def find_event(self, reference: str) -> Event:
         """Return one event by its ULID, or by the id its sender gave it, if it came not long ago.

@@ -67,6 +67,12 @@ class EventTable:
         row = self._connection.execute(_GET, (event_id,)).fetchone()
         return None if row is None else _read(row)
 
+    def hint(self, event_id: str) -> str:
+        """Return what to tell who asks for an event that is not there."""
+        if self._retention.pruned_event_ms(event_id) is None:
+            return "Event ids are those that sending an event returned; list_events finds events."
+        return "It may have been pruned with the runs that it started; list_events shows what is kept."
+
     def get(self, event_id: str) -> Event:
         """Return an event that a run refers to."""
         return _read(self._connection.execute(_GET, (event_id,)).fetchone())
@@ -84,7 +90,7 @@ class EventTable:
         end: tuple[int, int] = (_ALWAYS_MS if wanted.until_ms is None else wanted.until_ms, 0)
         if after is not None:
             row = self._connection.execute(_POSITION, (after,)).fetchone()
-            pruned_ms = self._retention.pruned_ms(after) if row is None else None
+            pruned_ms = self._retention.pruned_event_ms(after) if row is None else None
             if pruned_ms is not None:
                 row = (pruned_ms, 0)
             if row is None:

@@ -153,10 +153,10 @@ class PruningTable:
                 continue
             self._delete_run(run, cost, now_ms=now_ms)
             gone.append(run["id"])
-        self._retention.note(gone, count=len(gone), now_ms=now_ms, wall_ms=wall_ms)
+        self._retention.note_runs(gone, now_ms=now_ms, wall_ms=wall_ms)
         return reached
 
-    def prune_events(self, *, after: int, until: int, most: int, now_ms: int, wall_ms: int) -> int | None:
+    def prune_events(self, *, after: int, until: int, most: int, now_ms: int) -> int | None:
         """Delete some of the events that nothing refers to, in the order in which they came.
 
         Returns the row of the last one that was looked at, None when there is none left.
@@ -168,7 +168,7 @@ class PruningTable:
             reached = row
             if self._delete_event(event_id, cost, now_ms=now_ms):
                 gone.append(event_id)
-        self._retention.note(gone, count=0, now_ms=now_ms, wall_ms=wall_ms)
+        self._retention.note_events(gone, now_ms=now_ms)
         return reached
 
     def event_row_of(self, *, after: int, until: int) -> int | None:

@@ -31,8 +31,9 @@ _KEEP_MS: Final = "retention_keep_ms"
 _MAX_BYTES: Final = "retention_max_bytes"
 _COUNT: Final = "pruned_runs"
 _LAST_WALL_MS: Final = "pruned_wall_ms"
-_UPTO_MS: Final = "pruned_upto_ms"
-"""The latest time that is part of the id of a run or an event that was pruned."""
+_RUNS_MS: Final = "pruned_runs_upto_ms"
+_EVENTS_MS: Final = "pruned_events_upto_ms"
+"""The latest time that is part of the id of a run, or an event, that was pruned."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,14 +46,10 @@ class Reach:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Past:
-    """What is known of runs that were pruned: how many, when the last ones, in the real time, and the limits.
-
-    `upto_ms` is the latest time that is part of the id of one, or of an event that went as well.
-    """
+    """What is known of runs that were pruned: how many, when the last ones (real time), and the limits."""
 
     count: int
     wall_ms: int
-    upto_ms: int
     limits: Limits
 
 
@@ -67,21 +64,21 @@ class RetentionTable:
         """Return what is known of what was pruned."""
         number = self._settings.number
         limits = Limits(keep_ms=number(_KEEP_MS) or None, max_bytes=number(_MAX_BYTES) or None)
-        return Past(
-            count=number(_COUNT), wall_ms=number(_LAST_WALL_MS), upto_ms=number(_UPTO_MS), limits=limits
-        )
+        return Past(count=number(_COUNT), wall_ms=number(_LAST_WALL_MS), limits=limits)
 
-    def pruned_ms(self, text: str) -> int | None:
-        """Return the time in the id of a run or event that is not there, if it may have been pruned."""
-        if not is_ulid(text):
-            return None
-        at_ms = ulid_ms(text)
-        return at_ms if at_ms <= self._settings.number(_UPTO_MS) else None
+    def pruned_run_ms(self, text: str) -> int | None:
+        """Return the time in the id of a run that is not there, if it may have been pruned."""
+        return _time_upto(text, self._settings.number(_RUNS_MS))
+
+    def pruned_event_ms(self, text: str) -> int | None:
+        """Return the time in the id of an event that is not there, if it may have been pruned."""
+        return _time_upto(text, max(map(self._settings.number, (_RUNS_MS, _EVENTS_MS))))
 
     def limit(self, limits: Limits) -> None:
         """Remember what is pruned by, for whoever asks for something that is gone."""
-        self._settings.set_number(_KEEP_MS, limits.keep_ms or 0)
-        self._settings.set_number(_MAX_BYTES, limits.max_bytes or 0)
+        if self.past().limits != limits:
+            self._settings.set_number(_KEEP_MS, limits.keep_ms or 0)
+            self._settings.set_number(_MAX_BYTES, limits.max_bytes or 0)
 
     def mark(self, *, wall_ms: int, interval_ms: int) -> int | None:
         """Note how far all is now, unless nothing is new, or that was noted less than `interval_ms` ago.
@@ -123,17 +120,27 @@ class RetentionTable:
         oldest: int | None = self._connection.execute(_OLDEST_RUN).fetchone()[0]
         return oldest
 
-    def note(self, gone: Sequence[str], *, count: int, now_ms: int, wall_ms: int) -> None:
-        """Keep what tells later that an id is that of something which was pruned."""
-        if not gone:
-            return
-        past = self.past()
-        # Apps may choose ids of times to come.
-        upto_ms = max(ms for ms in (past.upto_ms, *map(ulid_ms, gone)) if ms <= max(now_ms, past.upto_ms))
-        self._settings.set_number(_UPTO_MS, upto_ms)
-        if count:
-            self._settings.set_number(_COUNT, past.count + count)
+    def note_runs(self, gone: Sequence[str], *, now_ms: int, wall_ms: int) -> None:
+        """Keep what tells later that an id is that of a run which was pruned; its events came before it."""
+        if gone:
+            self._note(_RUNS_MS, gone, now_ms=now_ms)
+            self._settings.set_number(_COUNT, self._settings.number(_COUNT) + len(gone))
             self._settings.set_number(_LAST_WALL_MS, wall_ms)
+
+    def note_events(self, gone: Sequence[str], *, now_ms: int) -> None:
+        """Keep what tells later that an id is that of an event which was pruned."""
+        if gone:
+            self._note(_EVENTS_MS, gone, now_ms=now_ms)
+
+    def _note(self, name: str, gone: Sequence[str], *, now_ms: int) -> None:
+        # Apps may choose ids of times to come.
+        times = [ms for ms in map(ulid_ms, gone) if ms <= now_ms]
+        self._settings.set_number(name, max(self._settings.number(name), *times, 0))
+
+
+def _time_upto(text: str, upto_ms: int) -> int | None:
+    at_ms = ulid_ms(text) if is_ulid(text) else None
+    return at_ms if at_ms is not None and at_ms <= upto_ms else None
 
 
 def pruned_run(run_id: str, past: Past) -> RunPrunedError:
@@ -150,5 +157,5 @@ def _rule(limits: Limits) -> str:
     if limits.keep_ms is not None:
         rules.append(f"{format_duration(limits.keep_ms)} after their end")
     if limits.max_bytes is not None:
-        rules.append(f"the oldest first, when all data takes more than {limits.max_bytes >> 20} MB")
+        rules.append(f"oldest first when all data takes more than {limits.max_bytes >> 20} MB")
     return f"runs are pruned {', or '.join(rules)}." if rules else "runs were pruned by earlier settings."

@@ -92,7 +92,7 @@ class RunListTable:
 
     def _position(self, run_id: str, moment: RunMoment) -> _Position:
         row = self._connection.execute(_MOMENTS, (run_id,)).fetchone()
-        if row is None and (pruned_ms := self._retention.pruned_ms(run_id)) is not None:
+        if row is None and (pruned_ms := self._retention.pruned_run_ms(run_id)) is not None:
             return pruned_ms, 0
         at_ms: int | None = None if row is None else row[f"{moment}_ms"]
         if at_ms is None:

@@ -138,7 +138,7 @@ class RunTable:
     def missing(self, text: str, *, nearest: Sequence[str] = (), hint: str = "") -> RunNotFoundError:
         """Return the error that says that there is no such run, or that it was pruned."""
         retention = RetentionTable(self._connection)
-        if retention.pruned_ms(text) is not None:
+        if retention.pruned_run_ms(text) is not None:
             return pruned_run(text, retention.past())
         hint = hint or "list_runs finds runs."
         return RunNotFoundError(f"No run {text[:100]!r}.", nearest=nearest, hint=hint)

@@ -60,8 +60,8 @@ def _data(kept: Kept) -> Check:
     if limits.keep_ms is not None:
         rules.append(f"{format_duration(limits.keep_ms)} after their end")
     if limits.max_bytes is not None:
-        rules.append(f"when all data takes more than {_megabytes(limits.max_bytes)}, the oldest first")
-    rule = f"Ended runs are pruned {', and '.join(rules)}" if rules else "No run is ever pruned"
+        rules.append(f"oldest first when all data takes more than {_megabytes(limits.max_bytes)}")
+    rule = f"Ended runs are pruned {', or '.join(rules)}" if rules else "No run is ever pruned"
     gone = f", {kept.pruned} so far, the last ones at {_day(kept.pruned_ms)}" if kept.pruned_ms else ""
     oldest = f", the oldest run is of {_day(kept.oldest_ms)}" if kept.oldest_ms is not None else ""
     found = f"All data takes {_megabytes(kept.used_bytes)}{oldest}. {rule}{gone}."
@@ -69,8 +69,8 @@ def _data(kept: Kept) -> Check:
         return warning(
             "data",
             found,
-            "What is left belongs to open runs, or ended just now: cancel runs that nobody needs, or start "
-            "Stepcue with a larger --max-data-size.",
+            "Either it has just come and is pruned soon, or it belongs to open runs: cancel those that "
+            "nobody needs, or start Stepcue with a larger --max-data-size.",
         )
     return ok("data", found)
 

@@ -43,7 +43,9 @@ def _prune(world: World, *, but: frozenset[str] = frozenset()) -> None:
     with world.transaction():
         while (seen := pruning.prune_runs(after=order, until=ALL, most=ALL, but=but, **times)) is not None:
             order = seen
-        while (seen := pruning.prune_events(after=event_row, until=ALL, most=ALL, **times)) is not None:
+        while (
+            seen := pruning.prune_events(after=event_row, until=ALL, most=ALL, now_ms=world.now_ms)
+        ) is not None:
             event_row = seen
 
 
@@ -180,6 +182,19 @@ def test_an_event_that_was_pruned_is_known_for_a_day() -> None:
     assert world.tables.runs.started_by_key("", event.id, now_ms=world.now_ms + DAY_MS) is None
 
 
+def test_a_run_that_never_was_is_not_taken_for_a_pruned_one_because_events_went() -> None:
+    world = World()
+    world.ingest(an_event("t/nobody"))
+    world.ingest(an_event("t/nobody"))
+    _prune(world)
+    missing = world.tables.runs.missing(an_event(at_ms=NOW_MS - 1).id)
+    assert not isinstance(missing, RunPrunedError)
+
+    (run_id,) = _ended(world)
+    _prune(world)
+    assert isinstance(world.tables.runs.missing(run_id), RunPrunedError)
+
+
 # --- lanes, gates, rates -----------------------------------------------------------------------------
 
 
@@ -279,6 +294,27 @@ async def test_much_new_data_is_noticed_without_anybody_looking_for_it() -> None
                 pass
         with pytest.raises(RunPrunedError):
             await engine.get_run(first)
+
+
+@pytest.mark.anyio
+async def test_what_may_not_be_pruned_is_not_walked_through_again_and_again() -> None:
+    config = EngineConfig(max_data_bytes=1024 * 1024)
+    async with engine_for(App(), config=config) as engine:
+        for _ in range(KEPT_IN_ANY_CASE):
+            await start(engine, pad="x" * 100_000)
+        await settle(engine)
+        await engine.pruning.sweep()
+        assert (await engine.pruning.kept()).used_bytes > 1024 * 1024
+        steps: list[object] = []
+        step = engine.pruning._step
+        engine.pruning._step = lambda *given: steps.append(given) or step(*given)  # type: ignore[func-returns-value,method-assign]
+        await engine.pruning.sweep()
+        assert steps == []
+        for _ in range(5):
+            await start(engine, pad="x" * 100_000)
+        await settle(engine)
+        await engine.pruning.sweep()
+        assert steps != []
 
 
 @pytest.mark.anyio
