@@ -45,11 +45,12 @@ def accept(
     now_ms: int,
     seed: str | None = None,
     position: int = 0,
-    max_bytes: int = MAX_EVENT_BYTES,
+    max_bytes: int | None = MAX_EVENT_BYTES,
 ) -> Event:
     """Turn a checked event into an accepted one, with the engine's id.
 
-    `position` is the event's place (from 0) in a request that carried `seed`.
+    `position` is the event's place (from 0) in a request that carried `seed`. Without `max_bytes` its size is
+    known to be right.
 
     Raises:
         InvalidEventError: a rule that `read_event` checks, or the event is over `max_bytes` as JSON.
@@ -75,6 +76,12 @@ def accept(
         received_ms=now_ms,
         v=event.v,
     )
+    if max_bytes is not None:
+        _check_size(accepted, max_bytes)
+    return accepted
+
+
+def _check_size(accepted: Event, max_bytes: int) -> None:
     try:
         text = to_json(accepted.as_payload())
     except (TypeError, ValueError, RecursionError):
@@ -88,7 +95,6 @@ def accept(
             hint="Send a reference to large data instead of the data"
             + (", or start Stepcue with a larger --max-event-size." if max_bytes < MAX_EVENT_BYTES else "."),
         )
-    return accepted
 
 
 def _name(value: object) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Final
@@ -25,6 +26,8 @@ from durable_engine.starting import Start, consider
 from durable_engine.storage.tables import Tables
 from durable_engine.transactions import Transactions
 
+_AT_ONCE: Final = 20
+"""Events that are checked in one go: they may have megabytes each."""
 _INVOKE_KEY: Final = "inngest/invoke:"
 """Keeps keys of direct starts apart from the ids of events, which are kept in the same table."""
 
@@ -67,11 +70,15 @@ class Reception:
         """
         if len(events) > MAX_EVENTS:
             raise InvalidEventError(f"{len(events)} events in one request; at most {MAX_EVENTS} are allowed")
+        is_checked = len(events) > _AT_ONCE
+        if is_checked:
+            await self._check(events)
         await self._transactions.ready()
         now_ms = self._clock.now_ms()
+        max_bytes = None if is_checked else self._max_bytes
         accepted = [
             replace(
-                accept(event, now_ms=now_ms, seed=seed, position=position, max_bytes=self._max_bytes),
+                accept(event, now_ms=now_ms, seed=seed, position=position, max_bytes=max_bytes),
                 source=source,
             )
             for position, event in enumerate(events)
@@ -92,6 +99,13 @@ class Reception:
         # A program that sends many events waits; a tool that sends one explains it to somebody who does.
         await self._transactions.commit(take, bulk=0 if explains else len(accepted))
         return receipts
+
+    async def _check(self, events: Sequence[NewEvent]) -> None:
+        """Check many events a few at a time: that takes long, and others have to have their turn."""
+        for position, event in enumerate(events):
+            accept(event, now_ms=self._clock.now_ms(), max_bytes=self._max_bytes)
+            if position % _AT_ONCE == 0:
+                await asyncio.sleep(0)
 
     async def invoke(
         self,

@@ -93,7 +93,8 @@ class Slots:
         room = min(_most(kind) - self._open[kind] for kind in SlotKind)
         if not self._lines and room > limit:
             return self._tables.queue.lease_due(now_ms=now_ms, limit=limit)
-        taken = self._from_lines(limit)
+        # With few slots left all that is due has to be known before anybody gets one.
+        taken = [] if self._tight else self._from_lines(limit)
         looks = 0
         while len(taken) < limit and looks < limit + _MOST_LOOKS:
             most = _MOST_LOOKS if self._tight else limit - len(taken)

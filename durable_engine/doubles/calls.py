@@ -33,7 +33,9 @@ _BROKEN: Final = {
     FaultKind.CALL_TIMEOUT: ("TimeoutError", "{whom} did not answer in time"),
     FaultKind.REPLY_LOST: ("ConnectionError", "The connection to {whom} broke during the call"),
 }
-_MOST_LATE: Final = 1_000
+MOST_LATE: Final = 1_000
+MOST_LATE_CHARS: Final = 64 * 1024 * 1024
+"""Of slow replies that wait for their time, about; the oldest are dropped, and their calls made again."""
 _NOT_ASKED: Final = frozenset({FaultKind.UNREACHABLE, FaultKind.CALL_TIMEOUT, FaultKind.STEP_ERROR})
 
 
@@ -56,6 +58,7 @@ class Played:
 class _Late:
     use: HistoryEntry
     reply: Reply
+    size: int
 
 
 class StandIns:
@@ -75,9 +78,12 @@ class StandIns:
 
     def _keep(self, item: QueueItem, late: _Late) -> None:
         # Those of runs that have ended meanwhile are never asked for.
-        for oldest in list(self._late)[: -_MOST_LATE + 1]:
-            del self._late[oldest]
         self._late[item.id] = late
+        chars = sum(kept.size for kept in self._late.values())
+        for oldest in list(self._late):
+            if len(self._late) <= MOST_LATE and (chars <= MOST_LATE_CHARS or oldest == item.id):
+                break
+            chars -= self._late.pop(oldest).size
 
     def _commit(
         self,
@@ -113,7 +119,7 @@ class StandIns:
             due_ms = held.due_ms + offset_ms
             if played.delay_ms is not None:
                 due_ms = now_ms + offset_ms + played.delay_ms
-                self._keep(item, _Late(entry, played.deliveries[0]))
+                self._keep(item, _Late(entry, played.deliveries[0], len(repr(played.deliveries[0]))))
             tables.queue.retry(ItemRetry(item_id=item.id, due_ms=due_ms, attempt=held.attempt))
             return Settled()
         settled = Settled()

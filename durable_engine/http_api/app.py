@@ -79,9 +79,7 @@ def build_app(
             yield
 
     secret = engine.config.signing_key
-    routes: list[BaseRoute] = []
-    for resource in _RESOURCES:
-        routes += resource.routes(engine)
+    routes = [route for resource in _RESOURCES for route in resource.routes(engine)]
     app = Starlette(
         routes=[*more_routes, *routes],  # tried in this order, and the engine has forty
         middleware=[

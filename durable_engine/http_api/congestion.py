@@ -19,7 +19,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from durable_engine.http_api.bodies import MAX_BODY_BYTES
 
-MAX_AT_WORK: Final = 64
+MAX_AT_WORK: Final = 8
 """Requests with events that are read, stored and answered at once; more would not be stored sooner."""
 MAX_HELD_BYTES: Final = 48 * 1024 * 1024
 """Their bodies together: the largest, and small ones beside it."""

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import inspect
 import sys
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from mcp.server.subscriptions import ListenHandler
 from mcp.server.transport_security import DEFAULT_MAX_REQUEST_BODY_SIZE
 from pydantic import BaseModel
 from support.page_tables import rows, text_of
@@ -23,11 +25,11 @@ from durable_engine import (
     starting,
     time_control,
 )
-from durable_engine.doubles import checks
+from durable_engine.doubles import calls, checks
 from durable_engine.durations import parse_duration_ms
 from durable_engine.flow_control import batching, priority
 from durable_engine.gateway import faults
-from durable_engine.http_api import bodies
+from durable_engine.http_api import bodies, congestion
 from durable_engine.http_api import endpoints as endpoint_routes
 from durable_engine.http_api.v1 import events as events_v1
 from durable_engine.http_api.v2 import run_fields
@@ -36,7 +38,8 @@ from durable_engine.model import double, json_value, retention, snapshot
 from durable_engine.scenarios import document, matrix
 from durable_engine.schedules import schedule
 from durable_engine.sdk import client, flow_config, function_config, registration
-from mcp_server import arguments, options, strict
+from durable_engine.storage import units
+from mcp_server import arguments, connections, options, session_routing, strict
 from mcp_server.render import budget, run_detail
 from mcp_server.testing import files
 from mcp_server.tools import poll_run_status
@@ -71,6 +74,11 @@ def year(at_ms: int) -> int:
     return (datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=at_ms)).year
 
 
+def _listens(bound: str) -> int:
+    """Return a bound that the SDK has for streams."""
+    return int(inspect.signature(ListenHandler).parameters[bound].default)
+
+
 LIMITS = {
     "steps of a run": f"{decide.MAX_STEPS:,}",
     "state of a run, all results together": mib(settle.MAX_STATE_BYTES),
@@ -88,6 +96,31 @@ LIMITS = {
     "redirects of a `step.fetch`": str(faults.MAX_REDIRECTS),
     "time between two attempts": f"{span(retry_after.MIN_RETRY_MS)} to {span(retry_after.MAX_RETRY_MS)}",
     "calls that are open at the same time": str(slots.MAX_OPEN_CALLS),
+    "open calls of all apps together": str(slots.MAX_OPEN_CALLS),
+    "open calls that each app may always have besides": str(slots.MAX_OWN_CALLS),
+    "open requests of `step.fetch` and `step.ai.infer`": str(slots.MAX_OPEN_CALLS),
+    "sleeps, time-outs and deadlines that end at once": str(slots.MAX_TIMERS),
+    "requests with events that are read and stored at once": (
+        f"{congestion.MAX_AT_WORK}, with {mib(congestion.MAX_HELD_BYTES)} of bodies together"
+    ),
+    "requests with events that wait to be read": (
+        f"{congestion.MAX_WAITING:,}, or {mib(congestion.MAX_WAITING_BYTES)} of bodies"
+    ),
+    "events in one transaction, beside all other work": f"{units.MAX_BULK}, or one request",
+    "connections to Stepcue": f"{connections.MAX_CONNECTIONS:,}",
+    "time for the headers of a request": f"{connections.HEADERS_TIMEOUT_S:.0f} seconds",
+    f"time for each {connections.MIN_BODY_BYTES // KB} KiB of a body": (
+        f"{connections.BODY_TIMEOUT_S:.0f} seconds"
+    ),
+    "MCP sessions of older clients": f"{session_routing._MAX_SESSIONS:,}",
+    "streams of MCP clients that listen": f"{_listens('max_subscriptions'):,}",
+    "changes that a listening client has not read": f"{_listens('max_buffered_events'):,}",
+    "slow replies that wait in memory (`slow_reply`)": (
+        f"{calls.MOST_LATE:,}, or {mib(calls.MOST_LATE_CHARS)} of text"
+    ),
+    "responses of durable endpoints that are kept": (
+        f"{endpoints._KEPT_RESPONSES}, or {mib(endpoints._KEPT_CHARS)} of text"
+    ),
     "functions of an app": f"{registration.MAX_FUNCTIONS:,}",
     "triggers of a function": str(function_config.MAX_TRIGGERS),
     "entries in `cancelOn`": str(function_config.MAX_CANCELS),

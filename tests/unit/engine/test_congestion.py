@@ -197,7 +197,11 @@ async def test_a_long_list_of_events_is_taken_whole_or_not_at_all() -> None:
             answer = await client.post("/e/key", json=events)
             assert len(answer.json()["ids"]) == 100
             refused = await client.post("/e/key", json=[*events, {"name": ""}])
-        assert (refused.status_code, refused.json()["ids"]) == (400, [])
-        assert "event 101 of 101" in refused.json()["error"]
+            assert (refused.status_code, refused.json()["ids"]) == (400, [])
+            assert "event 101 of 101" in refused.json()["error"]
+            large = {"name": "t/none", "data": {"x": "y" * 4_000_000}}
+            refused = await client.post("/e/key", json=[*events, large])
+            assert (refused.status_code, refused.json()["ids"]) == (400, [])
+            assert "over the max size" in refused.json()["error"]
         assert len((await engine.records.events(limit=100)).events) == 100
         assert (await engine.records.events(limit=100)).next_cursor is None

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import pytest
 from doubled_drive import DoubledDrive, Telling, drive_with
 from engine_tables import World, a_function, ref
 from scripted_function import Part
 
 from durable_engine.double_uses import uses_in
+from durable_engine.doubles import calls
 from durable_engine.model.double import (
     Fault,
     FaultKind,
@@ -19,8 +21,10 @@ from durable_engine.model.double import (
     outcome_json,
     read_outcome,
 )
+from durable_engine.model.history import HistoryEntry, HistoryKind
 from durable_engine.model.json_value import parse_json, to_json
 from durable_engine.model.op import StepPlanned, StepRan, StepRef
+from durable_engine.model.queue_item import ItemKind, QueueItem
 from durable_engine.model.reply import Ops, Returned
 
 
@@ -94,3 +98,23 @@ def test_outcomes_are_read_as_they_were_written() -> None:
     ]
     for outcome in outcomes:
         assert read_outcome(parse_json(to_json(outcome_json(outcome)))) == outcome
+
+
+def test_slow_replies_are_kept_up_to_a_number_and_a_size_and_the_newest_always(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(calls, "MOST_LATE", 4)
+    monkeypatch.setattr(calls, "MOST_LATE_CHARS", 100)
+    kept, use = calls.StandIns(), HistoryEntry(run_id="r", at_ms=0, kind=HistoryKind.RUN_STARTED)
+
+    def keep(item_id: int, size: int) -> list[int]:
+        item = QueueItem(
+            id=item_id, run_id="r", kind=ItemKind.STEP, due_ms=0, step_id="s", attempt=0, lease=1
+        )
+        kept._keep(item, calls._Late(use, Ops(ops=()), size))
+        return list(kept._late)
+
+    assert [keep(item_id, 10) for item_id in range(6)][-1] == [2, 3, 4, 5]
+    assert keep(6, 75) == [4, 5, 6]
+    assert keep(7, 1_000) == [7]
+    assert keep(8, 1) == [8]
