@@ -9,7 +9,8 @@ import asyncio
 import gc
 import logging
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
@@ -81,6 +82,16 @@ def _with_options(command: F) -> F:
     return command
 
 
+@contextmanager
+def _loading() -> Iterator[None]:
+    """Stop the collector: importing makes objects that stay. Whoever has loaded all starts it again."""
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
+
+
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="stepcue")
 def main() -> None:
@@ -95,10 +106,10 @@ def dev(**options: Any) -> None:
     Start your app with INNGEST_DEV=1; it finds this server by itself on port 8288.
     """
     _log_to_stderr(verbose=options.pop("verbose"))
-    gc.disable()  # until all is loaded: importing makes objects that stay, no garbage
-    from mcp_server.launch import run_dev
+    with _loading():
+        from mcp_server.launch import run_dev
 
-    run_dev(options)
+        run_dev(options)
 
 
 @main.group(invoke_without_command=True)
@@ -113,10 +124,10 @@ def mcp(context: click.Context, /, **options: Any) -> None:
         _refuse_options(context)
         return
     _log_to_stderr(verbose=options.pop("verbose"))
-    gc.disable()  # as in `dev`
-    from mcp_server.launch import run_mcp
+    with _loading():
+        from mcp_server.launch import run_mcp
 
-    run_mcp(options)
+        run_mcp(options)
 
 
 def _refuse_options(context: click.Context) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import sys
 from collections.abc import Coroutine, Mapping
@@ -44,6 +45,8 @@ def run_mcp(options: Mapping[str, Any]) -> None:
 def _attach(url: str, options: Mapping[str, Any]) -> None:
     from mcp_server.attach import AttachError, attach  # the client side of MCP, which nothing else needs
 
+    gc.freeze()  # as `mcp_later` does once all is loaded
+    gc.enable()
     try:
         asyncio.run(attach(url, token=read_token(options), narrowed=read_offer(options)))
     except AttachError as error:
