@@ -81,7 +81,6 @@ def _rights(run: str, event: str) -> dict[str, dict[str, Any]]:
         "list_runs": {"functionId": "lab-job", "eventId": event, "since": "2h", "cursor": run, "limit": 3},
         "list_events": {"name": "t/job", "since": "2h", "cursor": event, "limit": 3},
         "cancel_run": {"runId": run},
-        "pause_function": {**function, "resume": True},
         "doctor": {"appUrl": "http://127.0.0.1:8000/api/inngest"},
         "test_function": {**function, "mocks": [mock], "events": sent, "expect": expect, "timeout": 0},
         "run_fault_matrix": {"runId": run, "data": {"a": 1}, "kinds": ["step_error"], "timeout": 0},
@@ -98,6 +97,8 @@ def _rights(run: str, event: str) -> dict[str, dict[str, Any]]:
         "grep_docs": {"pattern": "retr", "limit": 3, "context": 1, "path": "guides"},
         "read_doc": {"path": "steps/fetch", "section": "Use", "offset": 0, "limit": 100},
         "list_docs": {"category": "guides", "sdk": "python"},
+        # A function that is paused would let the others wait.
+        "pause_function": {**function, "resume": True},
         "snapshot_engine": {"name": "s", "replace": True, "timeout": 0},
         "restore_engine": {"name": "s", "timeout": 0},
         "reset_engine": {"keepSnapshots": True, "timeout": 0},
