@@ -24,7 +24,7 @@ from mcp_server.server import build_server
 ORIGIN: Final = "http://127.0.0.1:8288"
 APP_URL: Final = "http://127.0.0.1:8000/api/inngest"
 SDK: Final = {"x-inngest-sdk": "inngest-py:v0.5.19", "x-inngest-req-version": "2"}
-PATIENCE_S: Final = 20
+PATIENCE_S: Final = 60
 """How long a test waits for an answer before it says that there never is one."""
 _FUZZ: Final = int(os.environ.get("STEPCUE_FUZZ", "1"))
 """How many times as much as `make test` is tried."""

@@ -78,7 +78,7 @@ async def _answered(it: Doors, answer: httpx.Response, about: object) -> None:
 async def test_an_opcode_with_something_nasty_anywhere_harms_nobody(
     it: Doors, opcode: dict[str, Any]
 ) -> None:
-    for body in spoiled([opcode], every=stride(23)):
+    for body in spoiled([opcode], every=stride(47)):
         content = written(body)
         await _answered(it, httpx.Response(206, content=content, headers=SDK), content[:300])
 
@@ -94,7 +94,7 @@ async def test_an_opcode_with_something_nasty_anywhere_harms_nobody(
 async def test_a_result_or_an_error_with_something_nasty_anywhere_harms_nobody(
     it: Doors, status: int, body: Any
 ) -> None:
-    for spoiled_body in spoiled(body, every=stride(11)):
+    for spoiled_body in spoiled(body, every=stride(29)):
         content = written(spoiled_body)
         await _answered(it, httpx.Response(status, content=content, headers=SDK), content[:300])
 

@@ -14,7 +14,7 @@ from typing import Any, Final
 import httpx
 import pytest
 import uvicorn
-from support.doors import APP_URL, Doors, doors, registration, stride
+from support.doors import APP_URL, PATIENCE_S, Doors, doors, registration, stride
 from support.nasty import BODIES, spoiled, written
 
 from durable_engine.http_api.openapi.document import OPERATIONS
@@ -119,7 +119,7 @@ async def test_a_body_with_something_nasty_anywhere_is_taken_or_refused(it: Door
     method, path = route.replace("RUN", run.id).split()
     first = await it.send(method, path, content=written(RIGHT[route]))
     assert first.status_code in {200, 404, 409, 502}, first.text  # what is to be spoiled has to be right
-    for body in spoiled(RIGHT[route], every=stride(11)):
+    for body in spoiled(RIGHT[route], every=stride(29)):
         content = written(body)
         _check(await it.send(method, path, content=content), content)
 
@@ -211,7 +211,7 @@ async def test_whatever_comes_over_a_socket_is_answered_or_cut_off(it: Doors) ->
             try:
                 writer.write(raw)
                 writer.write_eof()
-                async with asyncio.timeout(20):
+                async with asyncio.timeout(PATIENCE_S):
                     answer = await reader.read()
             except ConnectionError:
                 answer = b""

@@ -34,7 +34,7 @@ CONFORMANCE: Final = [
     checks.response_schema_conformance,
 ]
 _SETTINGS: Final = settings(
-    max_examples=examples(3),
+    max_examples=examples(2),
     derandomize=True,
     database=None,
     deadline=None,
