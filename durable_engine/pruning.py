@@ -16,7 +16,7 @@ from typing import Any, Final
 
 from durable_engine.clock import Clock
 from durable_engine.config import EngineConfig
-from durable_engine.errors import EngineClosedError
+from durable_engine.errors import EngineClosedError, StorageError
 from durable_engine.model.retention import KEPT_IN_ANY_CASE, Kept, Limits
 from durable_engine.signals import Signals
 from durable_engine.storage.database import Database
@@ -61,6 +61,8 @@ class Pruning:
                 due_ms, is_marked = await self.sweep()
             except EngineClosedError:
                 return
+            except StorageError as fault:  # which whoever met it first has told
+                logger.debug("old runs cannot be pruned now: %s", fault)
             except Exception:
                 logger.exception("old runs cannot be pruned now; trying again when more is committed")
             if self._limits == Limits():

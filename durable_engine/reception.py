@@ -76,13 +76,11 @@ class Reception:
         await self._transactions.ready()
         now_ms = self._clock.now_ms()
         max_bytes = None if is_checked else self._max_bytes
-        accepted = [
-            replace(
-                accept(event, now_ms=now_ms, seed=seed, position=position, max_bytes=max_bytes),
-                source=source,
-            )
+        checked = (
+            accept(event, now_ms=now_ms, seed=seed, position=position, max_bytes=max_bytes)
             for position, event in enumerate(events)
-        ]
+        )
+        accepted = [replace(event, source=source) for event in checked]
         receipts: list[EventReceipt] = []
 
         def take(tables: Tables, registry: Registry, now_ms: int) -> Settled:

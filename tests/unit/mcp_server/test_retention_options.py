@@ -9,7 +9,7 @@ from click.testing import CliRunner
 
 from durable_engine import Inventory
 from durable_engine.model.retention import Kept, Limits
-from mcp_server import cli
+from mcp_server import cli, launch
 from mcp_server.doctor import EngineFacts, Facts, Status, examine
 
 MB, DAY_MS = 1_024**2, 86_400_000
@@ -39,7 +39,7 @@ def config(monkeypatch, *arguments, **variables):
     async def serve(options, **_):
         started.append(options.engine)
 
-    monkeypatch.setattr(cli, "serve", serve)
+    monkeypatch.setattr(launch, "serve", serve)
     result = CliRunner().invoke(cli.main, ["dev", *arguments], env=variables)
     return started[0] if result.exit_code == 0 else result.output
 
