@@ -105,6 +105,7 @@ class DataFile:
                 for _ in range(readers):
                     opened.append(open_database(str(self.path)))
                     opened[-1].execute("PRAGMA query_only = ON")
+                    opened[-1].execute("PRAGMA cache_size = -512")  # KiB: what is read once need not stay
             except BaseException:
                 for connection in opened:
                     connection.close()

@@ -39,7 +39,7 @@ WHERE event.id = :event_id AND event.source = 'api' AND event.received_ms >= run
 """
 _SENDER: Final = "SELECT event_id, run_id, step_id FROM event_sender WHERE event_id = ?"
 _ALWAYS_MS: Final = 2**62
-_MOST_KEPT_BYTES: Final = 8 * 1024 * 1024
+_MOST_KEPT_BYTES: Final = 2 * 1024 * 1024
 
 
 class EventTable:

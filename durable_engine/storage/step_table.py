@@ -69,7 +69,7 @@ FROM (SELECT id, received_ms FROM run WHERE function_id = ? AND status = ?
 CROSS JOIN step ON step.run_id = new.id ORDER BY new.received_ms, step.seq
 """
 _CHUNK: Final = 500  # below SQLite's limit of bound values
-_MOST_KEPT_BYTES: Final = 16 * 1024 * 1024
+_MOST_KEPT_BYTES: Final = 8 * 1024 * 1024
 
 
 class StepTable:
