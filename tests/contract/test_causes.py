@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from functools import cache
 from pathlib import Path
 
 import pytest
@@ -14,8 +13,8 @@ from support.causes.events import EVENTS
 from support.causes.failing import FAILING
 from support.causes.waiting import WAITING
 from support.sdk_app import lab, new_client
+from support.shipped_docs import shipped_docs
 
-from docs_index import DocsIndex
 from durable_engine import Cause
 from durable_engine.explain.pages import PAGES
 from mcp_server.server import build_server
@@ -32,13 +31,8 @@ STATUS = re.compile(r"`get_run_status` says `([A-Z]+)`")
 WAITS = re.compile(r"`waitingFor` has the kind `([a-z]+)`")
 
 
-@cache
-def _docs() -> DocsIndex:
-    return DocsIndex.open()
-
-
 def _text(path: str) -> str:
-    return _docs().read(path).text
+    return shipped_docs().read(path).text
 
 
 def test_the_page_lists_every_cause_once_and_no_other() -> None:
@@ -56,14 +50,14 @@ def test_the_page_by_symptom_leads_to_every_cause() -> None:
 
 
 def test_every_page_among_the_causes_is_about_one() -> None:
-    found = _docs().list(category="causes", limit=100).pages
+    found = shipped_docs().list(category="causes", limit=100).pages
 
     assert sorted(page.path for page in found) == sorted(f"causes/{cause}" for cause in Cause)
 
 
 @pytest.mark.parametrize("cause", Cause)
 def test_a_cause_is_kebab_case_with_pages_that_exist_and_a_test(cause: Cause) -> None:
-    docs = _docs()
+    docs = shipped_docs()
 
     assert re.fullmatch(r"[a-z]+(-[a-z]+)*", cause)
     assert PAGES[cause][0] == f"causes/{cause}"
@@ -103,7 +97,7 @@ async def test_the_answer_on_the_page_of_a_cause_is_what_explain_says(cause: Cau
 @pytest.mark.anyio
 async def test_calls_that_the_pages_of_causes_name_fit_the_tools() -> None:
     client = new_client()
-    async with lab(client, [], syncs=False) as it, Client(build_server(it.engine, _docs())) as mcp:
+    async with lab(client, [], syncs=False) as it, Client(build_server(it.engine, shipped_docs())) as mcp:
         assistant = await Assistant.meet(mcp)
         named = 0
         for cause in Cause:
@@ -134,7 +128,7 @@ async def test_calls_that_the_pages_of_causes_name_fit_the_tools() -> None:
     ],
 )
 def test_a_symptom_finds_its_cause_and_a_general_question_its_general_page(symptom: str, path: str) -> None:
-    hits = _docs().search(symptom, limit=8).results
+    hits = shipped_docs().search(symptom, limit=8).results
     found = list(dict.fromkeys(hit.path for hit in hits))
     causes = [name for name in found[: found.index(path)] if name.startswith("causes/")]
 
@@ -144,7 +138,7 @@ def test_a_symptom_finds_its_cause_and_a_general_question_its_general_page(sympt
 
 @pytest.mark.parametrize("cause", Cause)
 def test_the_code_of_a_cause_finds_its_page(cause: Cause) -> None:
-    found = list(dict.fromkeys(hit.path for hit in _docs().search(cause, limit=8).results))
+    found = list(dict.fromkeys(hit.path for hit in shipped_docs().search(cause, limit=8).results))
 
     # A code of one word is a word that people ask general questions with.
     assert f"causes/{cause}" in found[: 1 if "-" in cause else 4]

@@ -34,8 +34,8 @@ def question(**grades: int) -> Question:
 
 
 @pytest.fixture(scope="module")
-def docs(tmp_path_factory: pytest.TempPathFactory) -> DocsIndex:
-    return DocsIndex.open(cache_dir=tmp_path_factory.mktemp("quality"))
+def docs(index_cache: Path) -> DocsIndex:
+    return DocsIndex.open(cache_dir=index_cache)
 
 
 @pytest.fixture(scope="module")

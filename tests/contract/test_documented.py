@@ -7,8 +7,8 @@ from pathlib import Path
 
 import click
 import pytest
+from support.shipped_docs import shipped_docs
 
-from docs_index import DocsIndex
 from durable_engine import Engine, EngineConfig
 from mcp_server.cli import main, mcp
 from mcp_server.docs_command import docs
@@ -28,7 +28,7 @@ def _options() -> Iterator[str]:
 
 @pytest.mark.parametrize("option", sorted(set(_options())))
 def test_an_option_is_documented(option: str) -> None:
-    page = DocsIndex.open().read("reference/cli").text
+    page = shipped_docs().read("reference/cli").text
 
     assert f"`{option}" in README
     assert f"`{option}" in page
@@ -36,7 +36,7 @@ def test_an_option_is_documented(option: str) -> None:
 
 @pytest.mark.parametrize("command", sorted(docs.commands))
 def test_a_command_on_documentation_is_documented(command: str) -> None:
-    page = DocsIndex.open().read("reference/cli", section="stepcue docs").text
+    page = shipped_docs().read("reference/cli", section="stepcue docs").text
 
     assert f"`docs {command}" in README
     assert f"stepcue docs {command}" in page
@@ -44,7 +44,7 @@ def test_a_command_on_documentation_is_documented(command: str) -> None:
 
 @pytest.mark.anyio
 async def test_a_tool_and_each_of_its_arguments_is_documented() -> None:
-    docs = DocsIndex.open()
+    docs = shipped_docs()
     async with await Engine.open(EngineConfig()) as engine:
         tools = await build_server(engine, docs).list_tools()
 

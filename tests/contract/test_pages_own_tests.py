@@ -12,7 +12,7 @@ import pytest
 from support.page_tests import OF_CASE, SDKS, blocks_with_tests, sdks_of
 from support.processes import REPOSITORY
 
-CARRIED_OUT_S = 110
+CARRIED_OUT_S = 240
 CONFTEST = "from support.page_tests import pytest_generate_tests, served, stepcue_app\n"
 BLOCKS = blocks_with_tests()
 CASES = [f"{page} {sdk}" for page in dict.fromkeys(block.page for block in BLOCKS) for sdk in sdks_of(page)]

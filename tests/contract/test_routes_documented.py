@@ -8,8 +8,8 @@ from collections.abc import Iterable
 import pytest
 from starlette.routing import Route
 from support.page_tables import names, rows, text_of
+from support.shipped_docs import shipped_docs
 
-from docs_index import DocsIndex
 from durable_engine import Engine, EngineConfig, build_app
 from mcp_server.http import MCP_PATH, mount_mcp
 from mcp_server.server import build_server
@@ -44,7 +44,7 @@ def _documented() -> set[str]:
 @pytest.mark.anyio
 async def test_routes_and_pages_agree() -> None:
     async with await Engine.open(EngineConfig()) as engine:
-        mount = mount_mcp(build_server(engine, DocsIndex.open()))
+        mount = mount_mcp(build_server(engine, shipped_docs()))
         served = _served(build_app(engine, more_routes=mount.routes).routes)
 
     assert len(served) > 50

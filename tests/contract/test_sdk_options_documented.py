@@ -21,8 +21,7 @@ import pytest
 from inngest._internal.const import EnvKey
 from pydantic import BaseModel
 from support.node import APPS, node, packages
-
-from docs_index import DocsIndex
+from support.shipped_docs import shipped_docs
 
 ADAPTERS: tuple[ModuleType, ...] = (
     inngest.digital_ocean,
@@ -67,7 +66,7 @@ PAGES = {
 
 def _missing(page: str, names: Iterable[str]) -> list[str]:
     """Return the names that this page does not show as code."""
-    text = DocsIndex.open().read(page).text
+    text = shipped_docs().read(page).text
     return [name for name in names if f"`{name}`" not in text]
 
 
@@ -163,7 +162,7 @@ def test_every_adapter_in_typescript_is_on_its_page() -> None:
 
     assert len(adapters) >= 15
     assert _missing("operations/serving-typescript", adapters) == []
-    text = DocsIndex.open().read("operations/streaming").text
+    text = shipped_docs().read("operations/streaming").text
     (row,) = [line for line in text.splitlines() if line.startswith("| TypeScript 4 | `inngest/")]
     assert set(re.findall(r"`(inngest/\w+)`", row)) == streaming
 

@@ -12,8 +12,7 @@ import inngest
 import pytest
 from support.node import APPS, packages
 from support.pages import camel
-
-from docs_index import DocsIndex
+from support.shipped_docs import shipped_docs
 
 ELSEWHERE = {
     "sendSignal": "wait-for-signal",
@@ -79,7 +78,7 @@ def python_steps() -> dict[str, object]:
 
 def _page(step: str) -> str:
     name = ELSEWHERE.get(step) or re.sub(r"([A-Z])", r"-\1", step).lower()
-    return DocsIndex.open().read(f"steps/{name}").text
+    return shipped_docs().read(f"steps/{name}").text
 
 
 def _written(step: str, name: str) -> str:
@@ -145,6 +144,6 @@ def test_options_of_functions_and_arguments_of_handlers_are_on_their_page() -> N
     ]
     assert {"retries", "runId"} <= set(typescript)
 
-    text = DocsIndex.open().read("concepts/functions").text
+    text = shipped_docs().read("concepts/functions").text
     names = (set(typescript) | set(python)) - {"self", "experimentalCheckpointing"}
     assert [name for name in sorted(names) if not re.search(rf"`(?:ctx\.)?{name}`", text)] == []

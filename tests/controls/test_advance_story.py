@@ -73,7 +73,7 @@ async def test_what_comes_due_happens_in_due_order_and_so_does_what_follows() ->
         advance = await it.engine.time.advance(by_ms=3 * DAY_MS, patience_s=20)
 
         assert advance.is_complete
-        assert advance.shift_ms == pytest.approx(3 * DAY_MS, abs=5_000)
+        assert advance.shift_ms == pytest.approx(3 * DAY_MS, abs=60_000)
         events = [entry for entry in _named(advance) if entry[0] != "lab-daily"]
         assert events == [
             ("lab-calm", "run.queued", None),
@@ -90,7 +90,7 @@ async def test_what_comes_due_happens_in_due_order_and_so_does_what_follows() ->
         assert times == sorted(times)
         run = await it.engine.get_run(sleeper)
         assert run.ended_ms is not None
-        assert run.ended_ms - before_ms == pytest.approx(2 * DAY_MS, abs=5_000)
+        assert run.ended_ms - before_ms == pytest.approx(2 * DAY_MS, abs=60_000)
         assert (await it.engine.get_run(waiter)).status is RunStatus.COMPLETED
         assert (await it.engine.get_run(late)).status is RunStatus.CANCELLED
 
@@ -104,7 +104,7 @@ async def test_a_sleep_that_begins_after_the_clock_was_moved_has_its_full_length
 
         (wait,) = run.waiting_for
         assert wait.until_ms is not None
-        assert wait.until_ms - run.now_ms == pytest.approx(DAY_MS, abs=5_000)
+        assert wait.until_ms - run.now_ms == pytest.approx(DAY_MS, abs=60_000)
 
 
 async def test_time_does_not_go_back_when_the_engine_starts_again(tmp_path: Path) -> None:
@@ -117,10 +117,10 @@ async def test_time_does_not_go_back_when_the_engine_starts_again(tmp_path: Path
         await it.engine.time.advance(by_ms=DAY_MS - HOUR_MS, patience_s=20)
 
     async with await Engine.open(EngineConfig(data_file=file)) as engine:
-        assert engine.time.shift_ms == pytest.approx(DAY_MS - HOUR_MS, abs=5_000)
+        assert engine.time.shift_ms == pytest.approx(DAY_MS - HOUR_MS, abs=60_000)
         run = await engine.get_run(run_id)
         assert run.waiting_for[0].until_ms is not None
-        assert run.waiting_for[0].until_ms - run.now_ms == pytest.approx(HOUR_MS, abs=10_000)
+        assert run.waiting_for[0].until_ms - run.now_ms == pytest.approx(HOUR_MS, abs=60_000)
 
 
 async def test_an_app_that_does_not_answer_ends_the_patience_and_is_named() -> None:
@@ -138,7 +138,7 @@ async def test_an_app_that_does_not_answer_ends_the_patience_and_is_named() -> N
         await it.settle(run_id)
         advance = await it.engine.time.advance(by_ms=DAY_MS, patience_s=0.3)
         assert not advance.is_complete
-        assert advance.now_ms - advance.from_ms == pytest.approx(HOUR_MS, abs=5_000)
+        assert advance.now_ms - advance.from_ms == pytest.approx(HOUR_MS, abs=60_000)
         assert advance.open_calls == (run_id,)
 
         gate.set()

@@ -69,7 +69,7 @@ async def _original(it: Lab, shop: Shop) -> str:
     """Run an order to its end, approved by Ada."""
     run_id = await it.start("t/order", {"count": 2})
     await it.settle(run_id)
-    await it.pass_time(3_601)
+    await it.pass_time(3_660)
     await it.send("t/approved", {"by": "Ada"})
     run = await it.settle(run_id)
     assert run.output == {
@@ -156,7 +156,7 @@ async def test_a_step_that_had_not_ended_can_be_given_an_outcome_too() -> None:
     async with lab(shop.client, shop.functions) as it:
         run_id = await it.start("t/order", {"count": 2})
         await it.settle(run_id)
-        await it.pass_time(3_601)
+        await it.pass_time(3_660)
         run = await _again(it, run_id, from_step="approval", outcome=StepOutcome(result={"by": "Eve"}))
         await it.engine.control.cancel(run_id) if not (
             await it.engine.get_run(run_id)

@@ -56,11 +56,11 @@ async def test_a_month_a_week_and_four_retries_pass_at_once() -> None:
         assert run.output == [None, "mailed"]
         assert ran == ["flaky"] * 5
         sleep, wait, mail = run.steps
-        assert sleep.ended_ms - sleep.started_ms == pytest.approx(30 * DAY_MS, abs=2_000)
+        assert sleep.ended_ms - sleep.started_ms == pytest.approx(30 * DAY_MS, abs=60_000)
         assert wait.has_timed_out
         assert wait.ended_ms - wait.started_ms == 7 * DAY_MS
         assert [failure.attempt for failure in mail.failures] == [0, 1, 2, 3]
-        assert run.ended_ms - run.started_ms == pytest.approx(run.skipped_ms, abs=1_000)
+        assert run.ended_ms - run.started_ms == pytest.approx(run.skipped_ms, abs=60_000)
         assert run.skipped_ms > 37 * DAY_MS
         assert it.clock.now_ms() == receipt.event.received_ms
 
@@ -149,7 +149,7 @@ async def test_a_failure_handler_and_an_invoke_that_times_out_are_in_the_same_ti
         run = await it.settle(receipt.started[0].run_id)
 
         assert run.status is RunStatus.FAILED
-        assert run.skipped_ms == pytest.approx(DAY_MS, abs=1_000)
+        assert run.skipped_ms == pytest.approx(DAY_MS, abs=60_000)
         assert len(seen) == 1
         child = await it.engine.get_run(run.child_run_ids[0])
         assert child.status is RunStatus.COMPLETED
@@ -193,7 +193,7 @@ async def test_time_is_skipped_for_a_run_that_waits_already() -> None:
         assert [(fired.step_name, fired.kind) for fired in advance.fired] == [("a-month", "step.completed")]
         run = await it.settle(run_id)
         assert run.waiting_for[0].event_name == "t/answered"
-        assert run.skipped_ms == pytest.approx(30 * DAY_MS, abs=2_000)
+        assert run.skipped_ms == pytest.approx(30 * DAY_MS, abs=60_000)
 
         advance = await it.engine.time.skip(run_id, to_end=True, patience_s=5)
         assert advance.has_ended
@@ -265,13 +265,13 @@ async def test_a_restart_in_the_middle_goes_on_skipping(tmp_path: Path) -> None:
         run = await it.settle(receipt.started[0].run_id)
         assert run.waiting_for[0].event_name == "t/go"
         assert (await it.engine.time.planned(run.id))[0].sent_ms is not None
-        assert run.skipped_ms == pytest.approx(5 * DAY_MS, abs=2_000)
+        assert run.skipped_ms == pytest.approx(5 * DAY_MS, abs=60_000)
 
     async with lab(client, functions(), data_file=file, clock=_clock()) as it:
         await it.send("t/go", {"n": 1})
         run = await it.settle(run.id)
         assert run.output == {"n": 1}
-        assert run.skipped_ms == pytest.approx(6 * DAY_MS, abs=2_000)
+        assert run.skipped_ms == pytest.approx(6 * DAY_MS, abs=60_000)
 
 
 async def test_the_time_that_a_run_may_take_is_its_own_time() -> None:
@@ -290,7 +290,7 @@ async def test_the_time_that_a_run_may_take_is_its_own_time() -> None:
         run = await it.settle(receipt.started[0].run_id)
         assert run.status is RunStatus.CANCELLED
         assert "timeouts.finish of 5h" in (run.cancelled or "")
-        assert run.skipped_ms == pytest.approx(5 * 3_600_000, abs=2_000)
+        assert run.skipped_ms == pytest.approx(5 * 3_600_000, abs=60_000)
 
 
 async def test_what_would_begin_again_for_ever_comes_to_an_end() -> None:

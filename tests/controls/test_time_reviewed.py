@@ -55,7 +55,7 @@ async def test_a_slow_reply_is_slow_in_the_time_of_the_run() -> None:
         run = verdict.run
         assert run is not None
         assert run.output == "done"
-        assert run.skipped_ms == pytest.approx(30 * DAY_MS + 2 * HOUR_MS, abs=5_000)
+        assert run.skipped_ms == pytest.approx(30 * DAY_MS + 2 * HOUR_MS, abs=60_000)
         entries = await it.engine._database.read(lambda tables: tables.history.of_run(run.id))
         times = [entry.at_ms for entry in entries]
         assert times == sorted(times)
@@ -159,7 +159,7 @@ async def test_skip_to_what_comes_next_waits_for_the_call_that_is_open() -> None
         await asyncio.sleep(0.05)
         gate.set()
         advance = await skip
-        assert advance.now_ms - advance.from_ms == pytest.approx(DAY_MS, abs=5_000)
+        assert advance.now_ms - advance.from_ms == pytest.approx(DAY_MS, abs=60_000)
         assert [fired.step_name for fired in advance.fired] == ["nap"]
 
 
@@ -240,7 +240,7 @@ async def test_time_stops_to_move_when_the_process_is_about_to_stop() -> None:
         it.engine.release_waiters()
         advance = await advancing
         assert not advance.is_complete
-        assert advance.now_ms - advance.from_ms == pytest.approx(DAY_MS, abs=5_000)
+        assert advance.now_ms - advance.from_ms == pytest.approx(DAY_MS, abs=60_000)
         assert advance.open_calls == (run_id,)
         gate.set()
         await it.engine.wait_for_runs([run_id], timeout_s=1)
@@ -313,17 +313,17 @@ async def test_a_call_elsewhere_keeps_nobody_waiting_for_a_run_at_rest() -> None
     async with lab(client, [hangs, waits], clock=RealClock()) as it:
         await it.start("t/hang")
         scenario = read_scenario({"event": "t/wait", "timeout": 3_600})
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             verdict = await run_scenario(it.engine, scenario)
         assert verdict.is_at_rest
         assert verdict.run is not None
         run_id = verdict.run.id
 
         # Its time may be moved while it rests, and jumps by itself again when it goes on.
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             advance = await it.engine.time.skip(run_id, by_ms=86_400_000, patience_s=3_600)
         assert advance.is_complete
-        assert advance.now_ms - advance.from_ms == pytest.approx(86_400_000, abs=5_000)
+        assert advance.now_ms - advance.from_ms == pytest.approx(86_400_000, abs=60_000)
         await it.send("t/go", {"n": 1})
         run = (await it.engine.wait_for_runs([run_id], timeout_s=20))[run_id]
         assert run.output == {"n": 1}

@@ -336,6 +336,6 @@ def _released(signals: Any) -> asyncio.Event:
 
 
 @pytest.fixture(scope="module")
-def docs(tmp_path_factory: pytest.TempPathFactory) -> DocsIndex:
+def docs(index_cache: Path) -> DocsIndex:
     """The pages that are shipped."""
-    return DocsIndex.open(cache_dir=tmp_path_factory.mktemp("cache"))
+    return DocsIndex.open(cache_dir=index_cache)

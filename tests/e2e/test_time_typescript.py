@@ -36,8 +36,8 @@ async def test_a_month_two_days_a_week_and_retries_pass_at_once(ts_lab: Lab) -> 
     run = verdict.run
     assert run is not None
     spans = {step.name: (step.ended_ms or 0) - (step.started_ms or 0) for step in run.steps}
-    assert spans["a-month"] == pytest.approx(30 * DAY_MS, abs=1_000)
-    assert spans["two-days"] == pytest.approx(2 * DAY_MS, abs=2_000)
+    assert spans["a-month"] == pytest.approx(30 * DAY_MS, abs=60_000)
+    assert spans["two-days"] == pytest.approx(2 * DAY_MS, abs=60_000)
     assert spans["survey"] == 7 * DAY_MS
     assert (await ts_lab.journal(run.id)).counts == {"charge": 1, "note": 1, "mail": 4}
 

@@ -12,10 +12,10 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import Route
 from support.listening import listening
+from support.shipped_docs import shipped_docs
 from support.tool_drive import Asked, ask_every_tool
 from support.typescript import Lab, TypeScriptApp, lab
 
-from docs_index import DocsIndex
 from mcp_server.server import build_server
 
 pytestmark = [pytest.mark.anyio, pytest.mark.timeout(300)]
@@ -60,7 +60,7 @@ async def test_keys_of_requests_are_in_no_answer_and_no_log(
     for function, data in _requests(target):
         receipt = await secrets_lab.deliver(f"secrets/{function}", data)
         runs.append((await secrets_lab.settle(receipt.started[0].run_id), receipt.event.id))
-    async with Client(build_server(secrets_lab.engine, DocsIndex.open())) as client:
+    async with Client(build_server(secrets_lab.engine, shipped_docs())) as client:
         asked = Asked(client)
         for run, event_id in runs:
             await _ask_about_run(asked, run.id, event_id)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from pathlib import Path
 
 import pytest
 from mcp import Client
@@ -19,9 +20,9 @@ Meeting = Callable[[Functions], AbstractAsyncContextManager[tuple[Assistant, Lab
 
 
 @pytest.fixture(scope="module")
-def docs(tmp_path_factory: pytest.TempPathFactory) -> DocsIndex:
+def docs(index_cache: Path) -> DocsIndex:
     """The pages that are shipped."""
-    return DocsIndex.open(cache_dir=tmp_path_factory.mktemp("cache"))
+    return DocsIndex.open(cache_dir=index_cache)
 
 
 @pytest.fixture

@@ -103,7 +103,7 @@ async def test_a_cancel_event_counts_only_after_the_run_and_within_its_timeout()
         assert (await it.settle(first)).status is RunStatus.RUNNING
         second = await it.start("t/order", {"again": True})
         assert (await it.settle(first)).status is RunStatus.CANCELLED
-        await it.advance(HOUR + 1, second)
+        await it.advance(HOUR + 60, second)
         await it.send("t/order", {"again": True})
         assert (await it.settle(second)).status is RunStatus.RUNNING
 

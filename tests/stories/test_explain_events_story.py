@@ -11,8 +11,8 @@ import pytest
 from mcp import Client
 from support.explaining import explained, facts, remaining_s
 from support.sdk_app import APP_URL, Lab, lab, new_client
+from support.shipped_docs import shipped_docs
 
-from docs_index import DocsIndex
 from durable_engine import NewEvent
 from mcp_server.server import build_server
 
@@ -52,7 +52,7 @@ async def _second(**options: Any) -> dict[str, Any]:
 
 
 async def _refused(it: Lab, **arguments: str) -> str:
-    async with Client(build_server(it.engine, DocsIndex.open())) as client:
+    async with Client(build_server(it.engine, shipped_docs())) as client:
         result = await client.call_tool("explain", arguments)
     assert result.is_error
     return result.content[0].text  # type: ignore[union-attr]

@@ -185,7 +185,7 @@ async def test_a_reply_that_comes_after_the_end_of_its_run_changes_nothing() -> 
     shop = Shop()
     async with shop.lab() as it:
         run = await run_with(it, fault(FaultKind.SLOW_REPLY, delay_ms=7_200_000))
-        run = await it.advance(3_601, run.id)
+        run = await it.advance(3_660, run.id)
         assert run.status is RunStatus.CANCELLED
         assert shop.ran["charge"] == 1
         assert step_of(run, "charge").body_runs == 1

@@ -235,9 +235,9 @@ async def test_a_child_that_is_late_changes_nothing_any_more(*, catches: bool) -
     async with lab(client, [_child(client), parent]) as it:
         run_id = await it.start("t/parent", {"nap": True, "result": "late"})
         await it.settle(run_id)
-        run = await it.advance(3_601, run_id)
+        run = await it.advance(3_660, run_id)
         assert run.steps[0].has_timed_out
-        assert (await it.advance(3_601, run.child_run_ids[0])).output == "late"
+        assert (await it.advance(3_660, run.child_run_ids[0])).output == "late"
         run = await _rest(it, run_id)
 
         assert run.steps[0].status is StepStatus.FAILED

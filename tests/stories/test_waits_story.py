@@ -159,13 +159,13 @@ async def test_an_invoke_that_times_out_is_an_error_and_the_child_goes_on() -> N
         assert (wait.kind, wait.function_slug) == ("invoke", "lab-child")
         assert wait.run_id == run.child_run_ids[0]
 
-        run = await it.advance(3_601, run_id)
+        run = await it.advance(3_660, run_id)
         assert run.status is RunStatus.COMPLETED
         assert run.output["caught"] == "InngestInvokeTimeoutError"
         child = await it.engine.get_run(run.child_run_ids[0])
         assert child.status is RunStatus.RUNNING
 
-        child = await it.advance(3_601, child.id)
+        child = await it.advance(3_660, child.id)
         assert child.status is RunStatus.COMPLETED
 
 

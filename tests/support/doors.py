@@ -14,8 +14,8 @@ from typing import Any, Final
 import httpx
 from starlette.types import ASGIApp
 from support.invariants import check_nothing_hangs
+from support.shipped_docs import shipped_docs
 
-from docs_index import DocsIndex
 from durable_engine import Engine, EngineConfig, NewEvent, RealClock, RunStatus, RunView, build_app
 from durable_engine.sdk.client import SDKClient
 from mcp_server.http import mount_mcp
@@ -129,7 +129,7 @@ async def doors() -> AsyncIterator[Doors]:
     logging.getLogger().addHandler(faults)
     try:
         async with await Engine.open(EngineConfig(), clock=RealClock(), client=SDKClient(app)) as engine:
-            mount = mount_mcp(build_server(engine, DocsIndex.open()))
+            mount = mount_mcp(build_server(engine, shipped_docs()))
             served = build_app(engine, more_routes=mount.routes)
             async with (
                 mount.lifespan(),

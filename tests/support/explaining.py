@@ -7,8 +7,8 @@ from typing import Any
 
 from mcp import Client
 from support.sdk_app import ENGINE_ORIGIN
+from support.shipped_docs import shipped_docs
 
-from docs_index import DocsIndex
 from durable_engine import Cause, Engine
 from mcp_server.config import ServerConfig
 from mcp_server.server import build_server
@@ -16,7 +16,7 @@ from mcp_server.server import build_server
 
 async def explained(engine: Engine, **arguments: str) -> dict[str, Any]:
     """Return the answer of explain, which must be one."""
-    server = build_server(engine, DocsIndex.open(), config=ServerConfig(engine_url=ENGINE_ORIGIN))
+    server = build_server(engine, shipped_docs(), config=ServerConfig(engine_url=ENGINE_ORIGIN))
     async with Client(server) as client:
         result = await client.call_tool("explain", arguments)
     assert not result.is_error, result.content

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from docs_index import DocsIndex
+from support.shipped_docs import shipped_docs
 
 CODE = re.compile(r"`([^`]+)`")
 _BETWEEN = re.compile(r"(?<!\\)\|")
@@ -13,7 +13,7 @@ _RULE = re.compile(r"[\s|:-]+")
 
 def text_of(path: str, section: str | None = None) -> str:
     """Return a shipped page, or one section of it with what is below it."""
-    index = DocsIndex.open()
+    index = shipped_docs()
     text, offset = "", 0
     while True:
         part = index.read(path, section=section, offset=offset)

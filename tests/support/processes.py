@@ -16,8 +16,8 @@ import httpx
 from mcp import Client
 
 REPOSITORY = Path(__file__).resolve().parents[2]
-START_S = 60
-CALL_S = 60
+START_S = 120
+CALL_S = 120
 
 
 @dataclass

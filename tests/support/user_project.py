@@ -12,7 +12,9 @@ from textwrap import dedent
 
 from support.processes import REPOSITORY
 
-_RUN_S = 60
+_RUN_S = 120
+# Plugins that pytest finds here and that no project of a user needs: importing them is most of a short run.
+_OTHER = ("anyio", "hypothesispytest", "randomly", "schemathesis", "timeout", "xdist", "xdist.looponfail")
 CONFTEST = """
     import pytest
 
@@ -62,8 +64,8 @@ class Project:
 
     def command(self, *arguments: str) -> list[str]:
         """Return the command line of pytest."""
-        quiet = ("-q", "-p", "no:cacheprovider", "-p", "no:randomly", "--color=no")
-        return [sys.executable, "-m", "pytest", *quiet, *arguments]
+        without = (f"-pno:{name}" for name in ("cacheprovider", *_OTHER))
+        return [sys.executable, "-m", "pytest", "-q", "--color=no", *without, *arguments]
 
     def env(self, more: Mapping[str, str] | None = None) -> dict[str, str]:
         """Return the environment: that of this process, without what concerns an engine."""

@@ -13,8 +13,8 @@ import httpx
 import inngest
 from mcp import Client
 from support.sdk_app import ENGINE_ORIGIN, Lab, lab, new_client
+from support.shipped_docs import shipped_docs
 
-from docs_index import DocsIndex
 from durable_engine import NewEvent, RunView
 from mcp_server.config import ServerConfig
 from mcp_server.server import build_server
@@ -46,7 +46,7 @@ Scenario: TypeAlias = Callable[[], Awaitable[Shown]]
 
 async def explain(it: Lab, **arguments: str) -> Shown:
     """Ask the real tool, over MCP."""
-    server = build_server(it.engine, DocsIndex.open(), config=ServerConfig(engine_url=ENGINE_ORIGIN))
+    server = build_server(it.engine, shipped_docs(), config=ServerConfig(engine_url=ENGINE_ORIGIN))
     async with Client(server) as client:
         result = await client.call_tool("explain", arguments)
     assert not result.is_error, result.content

@@ -99,6 +99,6 @@ def index_of(tmp_path: Path, cache_dir: Path) -> Callable[..., DocsIndex]:
 
 
 @pytest.fixture(scope="session")
-def shipped(tmp_path_factory: pytest.TempPathFactory) -> DocsIndex:
+def shipped(index_cache: Path) -> DocsIndex:
     """An index over the pages that ship with the package."""
-    return DocsIndex.open(cache_dir=tmp_path_factory.mktemp("shipped-cache"))
+    return DocsIndex.open(cache_dir=index_cache)

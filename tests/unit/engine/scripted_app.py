@@ -17,7 +17,7 @@ from durable_engine.sdk.client import SDKClient
 
 URL = "http://127.0.0.1:8000/api/inngest"
 SDK = {"x-inngest-sdk": "inngest-py:v0.5.19", "x-inngest-req-version": "2"}
-PATIENCE_S = 5
+PATIENCE_S = 60
 """How long a test waits before it says that something never happens."""
 
 Handler = Callable[[dict[str, Any]], Awaitable[httpx.Response]]

@@ -14,7 +14,7 @@ from durable_engine.sdk import connections
 from durable_engine.sdk.connections import BURST_CALLS, AppConnections
 
 pytestmark = pytest.mark.anyio
-PATIENCE_S = 10
+PATIENCE_S = 60
 OK = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok"
 CHUNKED = b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n"
 Script = Callable[["Wire"], Awaitable[None]]

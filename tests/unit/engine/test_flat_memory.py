@@ -88,6 +88,7 @@ async def test_no_container_has_an_entry_for_each_run() -> None:
 
 
 def test_every_cache_of_ours_has_a_bound() -> None:
+    gc.unfreeze()  # what was there before the first test is out of sight, see tests/conftest.py
     unbounded = [
         f"{item.__module__}.{item.__qualname__}"
         for item in gc.get_objects()
@@ -96,4 +97,5 @@ def test_every_cache_of_ours_has_a_bound() -> None:
         and item.cache_parameters()["maxsize"] is None
         and item.__wrapped__.__code__.co_argcount
     ]
+    gc.freeze()
     assert unbounded == []

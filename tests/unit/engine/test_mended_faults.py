@@ -267,7 +267,7 @@ async def test_closing_answers_whoever_waits() -> None:
         ]
         await asyncio.sleep(0)
         await engine.close()
-        _, pending = await asyncio.wait(waits, timeout=1)
+        _, pending = await asyncio.wait(waits, timeout=PATIENCE_S)
         for wait in waits:
             wait.cancel()
         await asyncio.gather(*waits, return_exceptions=True)
@@ -277,7 +277,7 @@ async def test_closing_answers_whoever_waits() -> None:
 @anyio
 async def test_waiting_for_no_run_at_all_returns_at_once() -> None:
     async with engine_for(App()) as engine:
-        async with asyncio.timeout(1):
+        async with asyncio.timeout(PATIENCE_S):
             assert await engine.wait_for_runs([], timeout_s=1_000) == {}
 
 

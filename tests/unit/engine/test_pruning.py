@@ -289,7 +289,7 @@ async def test_much_new_data_is_noticed_without_anybody_looking_for_it() -> None
         for _ in range(4):
             await engine.send_events([NewEvent(name="t/job", data={"pad": "x" * 8_000})] * 50)
             await settle(engine)
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(60):
             while not await swept.get():
                 pass
         with pytest.raises(RunPrunedError):
@@ -320,7 +320,7 @@ async def test_what_may_not_be_pruned_is_not_walked_through_again_and_again() ->
 @pytest.mark.anyio
 async def test_without_limits_nothing_goes_and_nobody_waits() -> None:
     async with engine_for(App()) as engine:
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(60):
             await engine.pruning.run()
         run_id = await start(engine)
         await settle(engine)

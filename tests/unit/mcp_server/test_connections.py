@@ -66,7 +66,7 @@ async def _site() -> AsyncIterator[Site]:
 
 
 async def _rest(reader: asyncio.StreamReader) -> bytes:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         return await reader.read()
 
 

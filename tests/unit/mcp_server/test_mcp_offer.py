@@ -133,7 +133,7 @@ NARROWED = ServerConfig(toolsets=frozenset({"core"}), read_only=True)
 
 async def test_an_attached_server_lists_and_calls_only_what_it_was_narrowed_to(new_server, backend, era):
     backend.runs[RUN_ID] = a_run()
-    with anyio.fail_after(20):
+    with anyio.fail_after(60):
         async with listening(new_server()) as url, connect(url) as upstream:
             await upstream.narrow(NARROWED)
             async with connected(build_bridge(upstream), era) as client:
@@ -157,7 +157,7 @@ async def test_an_attached_server_lists_and_calls_only_what_it_was_narrowed_to(n
 
 
 async def test_an_attached_server_offers_no_more_than_the_running_one(new_server, era, caplog):
-    with anyio.fail_after(20):
+    with anyio.fail_after(60):
         async with (
             listening(new_server(toolsets=frozenset({"docs"}))) as url,
             connect(url) as upstream,

@@ -8,8 +8,8 @@ import pytest
 from mcp import Client
 from mcp.shared.exceptions import MCPError
 from support.sdk_app import lab, new_client
+from support.shipped_docs import shipped_docs
 
-from docs_index import DocsIndex
 from mcp_server.config import ServerConfig
 from mcp_server.server import build_server
 from mcp_server.tools.catalog import all_tools
@@ -56,7 +56,7 @@ async def it():
 @pytest.fixture
 def fill(it, era):
     async def get(prompt, arguments=None, *, most=MAX_CHARS, **settings):
-        server = build_server(it.engine, DocsIndex.open(), config=ServerConfig(**settings))
+        server = build_server(it.engine, shipped_docs(), config=ServerConfig(**settings))
         async with Client(server, mode=era) as client:
             result = await client.get_prompt(prompt, arguments)
         (message,) = result.messages
@@ -68,7 +68,7 @@ def fill(it, era):
 
 
 async def test_prompts_and_their_arguments_are_described(it, era):
-    async with Client(build_server(it.engine, DocsIndex.open()), mode=era) as client:
+    async with Client(build_server(it.engine, shipped_docs()), mode=era) as client:
         prompts = {prompt.name: prompt for prompt in (await client.list_prompts()).prompts}
 
     assert {name: [(a.name, a.required) for a in prompt.arguments] for name, prompt in prompts.items()} == {
@@ -171,7 +171,7 @@ async def test_a_review_proves_each_rule_on_a_run_of_the_function(it, fill):
 
 
 async def test_the_pages_of_a_review_are_there(fill):
-    docs = DocsIndex.open()
+    docs = shipped_docs()
     text = await fill("review_function")
     pages = re.findall(r'read_doc path="([^"]+)"', text)
 
@@ -181,13 +181,11 @@ async def test_the_pages_of_a_review_are_there(fill):
 
 async def test_prompts_name_only_tools_that_are_offered(it, fill):
     every = {
-        tool.name
-        for tools in all_tools(it.engine, DocsIndex.open(), ServerConfig()).values()
-        for tool in tools
+        tool.name for tools in all_tools(it.engine, shipped_docs(), ServerConfig()).values() for tool in tools
     }
     run = await it.settle(await it.start("shop/paid", {"n": 1}))
     for settings in ({"read_only": True}, {"toolsets": frozenset({"core"})}):
-        server = build_server(it.engine, DocsIndex.open(), config=ServerConfig(**settings))
+        server = build_server(it.engine, shipped_docs(), config=ServerConfig(**settings))
         offered = {tool.name for tool in await server.list_tools()}
         for prompt, arguments in (
             ("debug_run", {"runId": run.id}),
@@ -208,7 +206,7 @@ async def test_prompts_name_only_tools_that_are_offered(it, fill):
     ],
 )
 async def test_a_prompt_is_offered_with_the_tool_that_it_needs(it, settings, names):
-    server = build_server(it.engine, DocsIndex.open(), config=ServerConfig(**settings))
+    server = build_server(it.engine, shipped_docs(), config=ServerConfig(**settings))
 
     assert [prompt.name for prompt in await server.list_prompts()] == names
 
@@ -226,7 +224,7 @@ async def test_a_prompt_is_offered_with_the_tool_that_it_needs(it, settings, nam
     ],
 )
 async def test_a_refusal_names_what_would_have_been_right(it, era, prompt, arguments, words):
-    async with Client(build_server(it.engine, DocsIndex.open()), mode=era) as client:
+    async with Client(build_server(it.engine, shipped_docs()), mode=era) as client:
         with pytest.raises(MCPError) as refusal:
             await client.get_prompt(prompt, arguments)
 

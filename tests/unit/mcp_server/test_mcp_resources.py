@@ -8,8 +8,8 @@ from mcp import Client
 from mcp.shared.exceptions import MCPError
 from mcp.types import PromptReference, ResourceTemplateReference
 from mcp_observed import served
+from support.shipped_docs import shipped_docs
 
-from docs_index import DocsIndex
 from mcp_server.completions import MAX_VALUES
 from mcp_server.config import ServerConfig
 from mcp_server.render.budget import MAX_CHARS
@@ -130,7 +130,7 @@ async def test_a_page_is_markdown_and_a_long_one_says_how_to_go_on(docs, era):
 
 
 async def test_every_shipped_page_is_in_the_index():
-    shipped = DocsIndex.open()
+    shipped = shipped_docs()
     async with served(shipped) as (_, _, server), Client(server) as client:
         index = await content(client, "docs://index")
 

@@ -25,7 +25,7 @@ async def test_progress_is_reported_while_runs_go_on(server, backend, era, tool,
         if len(seen) == 3:
             backend.release.set()
 
-    with anyio.fail_after(5):
+    with anyio.fail_after(60):
         async with connected(server, era) as client:
             result = await client.call_tool(tool, arguments, progress_callback=on_progress)
 
@@ -40,7 +40,7 @@ async def test_progress_is_reported_while_runs_go_on(server, backend, era, tool,
 async def test_a_caller_that_gives_up_ends_the_wait(server, backend, era, tool, arguments):
     backend.holds_waits = True
 
-    with anyio.fail_after(5):
+    with anyio.fail_after(60):
         async with connected(server, era) as client, anyio.create_task_group() as calls:
             calls.start_soon(client.call_tool, tool, arguments)
             await backend.waiting.wait()
