@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Final
 
 from durable_engine.errors import EventNotFoundError
 from durable_engine.explain.ends import failed_steps
-from durable_engine.explain.facts import EventFacts, HeldGate, OpenCall, RunFacts, SeenEvents
+from durable_engine.explain.facts import EventFacts, HeldGate, OpenCall, RunFacts, SeenEvents, TakenSlots
 from durable_engine.explain.names import difference
 from durable_engine.expressions import compile_expression, explain_mismatch
 from durable_engine.inspection import view_run
@@ -17,6 +18,7 @@ from durable_engine.model.event import Event, UnmetWait
 from durable_engine.model.queue_item import ItemKind, QueueItem
 from durable_engine.model.records import EventFilter
 from durable_engine.model.run import Run
+from durable_engine.model.slot import SlotKind, kind_of
 from durable_engine.model.views import AppView, RunView
 from durable_engine.registry import Registry, closest
 from durable_engine.standing import standings
@@ -59,6 +61,7 @@ class FactFinding:
             app=next((app for app in self._apps if app.name == function.app_name), None),
             calls=tuple(_open_call(view, item) for item in queue if item.is_leased and item.kind.is_call),
             gate=self._gate(run),
+            taken=self._taken(run),
             seen=self._seen(run, view),
             children=self._children(view, depth=depth),
             starts=self._starts(run, view),
@@ -104,6 +107,20 @@ class FactFinding:
                 holders = self._tables.lanes.holders(standing.gate.id, limit=_HOLDERS)
                 words, running = standing.gate.rule.words, standing.gate.running
                 return HeldGate(words=words, running=running, holders=tuple(holders))
+        return None
+
+    def _taken(self, run: Run) -> TakenSlots | None:
+        for standing in standings(self._tables, run.id, now_ms=self._now_ms):
+            if standing.share is not None:
+                kind = kind_of(standing.share)
+                is_open = self._tables.slots.open(kind)
+                apps = Counter(app for app, _ in is_open).most_common()
+                holders = dict.fromkeys(run_id for app, run_id in is_open if app == apps[0][0])
+                return TakenSlots(
+                    apps=tuple(apps),
+                    holders=tuple(holders)[:_HOLDERS],
+                    are_requests=kind is SlotKind.REQUEST,
+                )
         return None
 
     def _seen(self, run: Run, view: RunView) -> Mapping[str, SeenEvents]:

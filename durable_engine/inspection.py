@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from durable_engine.double_uses import body_counts, uses_in
-from durable_engine.model.decision import Control, EventDecision
+from durable_engine.model.decision import EventDecision
 from durable_engine.model.double import HAS_CALL, DoubleUse, FaultKind
 from durable_engine.model.event import NotStarted, StartedRun
 from durable_engine.model.history import HistoryEntry, HistoryKind
@@ -150,7 +150,7 @@ def _held(tables: Tables, run: Run, *, now_ms: int) -> Iterator[WaitingFor]:
     for standing in standings(tables, run.id, now_ms=now_ms):
         step = None if standing.step_id is None else tables.steps.get(run.id, standing.step_id)
         yield WaitingFor(
-            kind="paused" if standing.control is Control.PAUSE else standing.control.value,
+            kind=standing.kind,
             until_ms=None if standing.until_ms is None else run.at(standing.until_ms),
             step_id=standing.step_id,
             step_name=None if step is None else step.ref.label,

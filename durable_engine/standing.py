@@ -11,6 +11,7 @@ from durable_engine.model.history import HistoryEntry, HistoryKind
 from durable_engine.model.lane import GateState
 from durable_engine.model.queue_item import QueueItem
 from durable_engine.model.run import Run
+from durable_engine.model.slot import SlotKind, kind_of
 from durable_engine.storage.tables import Tables
 
 
@@ -18,16 +19,19 @@ from durable_engine.storage.tables import Tables
 class Standing:
     """A call that is due and waits. `reason` is the end of a sentence: "it waits: ...".
 
-    `until_ms` is when it is made at the earliest, where that depends on time alone.
+    `kind` is that of `WaitingFor`: `concurrency`, `throttle`, `slot` or `paused`. `until_ms` is when it is
+    made at the earliest, where that depends on time alone.
     """
 
-    control: Control
+    kind: str
     reason: str
     since_ms: int
     step_id: str | None = None
     until_ms: int | None = None
     gate: GateState | None = None
-    """What holds it, unless its function is paused."""
+    """The limit of its function that holds it, if one does."""
+    share: int | None = None
+    """The share of the engine's slots that has no room for it, if that is what holds it."""
 
 
 def standings(tables: Tables, run_id: str, *, now_ms: int) -> list[Standing]:
@@ -70,21 +74,30 @@ def _standing(tables: Tables, item: QueueItem, *, now_ms: int) -> Standing | Non
         return None
     if item.lane_id is None:
         reason = "its function is paused; it goes on when the function is resumed"
-        return Standing(control=Control.PAUSE, reason=reason, since_ms=since_ms, step_id=item.step_id)
+        return Standing(kind="paused", reason=reason, since_ms=since_ms, step_id=item.step_id)
     ahead = tables.queue.ahead_of(item)
     held = first_to_hold(tables.lanes.gates(item.lane_id), ahead=ahead, now_ms=now_ms)
     if held is None:
-        return None
+        share = tables.slots.awaited(item.lane_id)
+        if share is None or kind_of(share) is SlotKind.TIMER:
+            return None
+        what = "requests" if kind_of(share) is SlotKind.REQUEST else "calls"
+        whose = "app" if share == item.lane_id else "function"
+        reason = f"Stepcue has as many {what} open as it makes at once{_before(ahead, whose)}"
+        return Standing(kind="slot", reason=reason, since_ms=since_ms, step_id=item.step_id, share=share)
     rule = held.gate.rule
     used_up = "has no start left now" if rule.control is Control.THROTTLE else "is reached"
-    before = (
-        f"; {ahead} of its function's calls {'are' if ahead > 1 else 'is'} in line before it" if ahead else ""
-    )
     return Standing(
-        control=rule.control,
-        reason=f"{rule.words} {used_up}{before}",
+        kind=rule.control.value,
+        reason=f"{rule.words} {used_up}{_before(ahead, 'function')}",
         since_ms=since_ms,
         step_id=item.step_id,
         until_ms=held.until_ms,
         gate=held.gate,
+    )
+
+
+def _before(ahead: int, whose: str) -> str:
+    return (
+        f"; {ahead} of its {whose}'s calls {'are' if ahead > 1 else 'is'} in line before it" if ahead else ""
     )

@@ -37,6 +37,19 @@ class HeldGate:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TakenSlots:
+    """Who has the slots for which a call waits: how many each app has, the most first.
+
+    `holders` are the first of the runs of the app that has the most. Calls of runs that have ended meanwhile
+    are not among them. `are_requests`: the engine itself makes these calls, for `step.fetch` say.
+    """
+
+    apps: tuple[tuple[str, int], ...]
+    holders: tuple[str, ...] = ()
+    are_requests: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SeenEvents:
     """The newest events of an awaited name, newest first: those `since` the wait began, and those `before`.
 
@@ -63,6 +76,7 @@ class RunFacts:
     app: AppView | None = None
     calls: tuple[OpenCall, ...] = ()
     gate: HeldGate | None = None
+    taken: TakenSlots | None = None
     seen: Mapping[str, SeenEvents] = field(default_factory=dict)
     children: Mapping[str, RunFacts] = field(default_factory=dict)
     starts: Mapping[str, int] = field(default_factory=dict)

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from durable_engine.explain.facts import OpenCall, RunFacts
+from typing import Final
+
+from durable_engine.explain.facts import OpenCall, RunFacts, TakenSlots
 from durable_engine.explain.retries import attempt_words, failed_attempts
 from durable_engine.explain.words import advice, error_evidence, move_clock, quoted, span
 from durable_engine.model.explanation import Action, ActionKind, Cause, Evidence, Explanation, Forecast
 from durable_engine.model.status import RunStatus
 from durable_engine.model.views import WaitingFor
+
+_APPS: Final = 5
+"""Apps that are told with the number of their open calls."""
 
 
 def by_concurrency(facts: RunFacts, wait: WaitingFor) -> Explanation:
@@ -42,6 +47,36 @@ def by_throttle(facts: RunFacts, wait: WaitingFor) -> Explanation:
         what_to_do=(
             *move_clock(facts.view.now_ms, wait.until_ms),
             advice("raise the throttle's limit or burst"),
+        ),
+    )
+
+
+def by_slots(facts: RunFacts, wait: WaitingFor) -> Explanation:
+    """As many calls are open as the engine makes at once."""
+    taken = facts.taken or TakenSlots(apps=())
+    found = [
+        Evidence(kind="app", text=f"app {quoted(app)} has {count} open {'call' if count == 1 else 'calls'}")
+        for app, count in taken.apps[:_APPS]
+    ]
+    found += [
+        Evidence(kind="holder", text=f"run {run_id} has one", run_id=run_id) for run_id in taken.holders
+    ]
+    whose = f"app {quoted(taken.apps[0][0])}" if taken.apps else "the app"
+    if not found:
+        text = "the open calls are of runs that were cancelled: they end when the app answers"
+        found.append(Evidence(kind="holder", text=text))
+    cure = f"if the calls of {whose} hang, restart it: they fail then, and those of open runs are tried again"
+    if taken.are_requests:
+        cure = "see why the servers that those steps ask do not answer"
+    return Explanation(
+        cause=Cause.WAITING_FOR_SLOT,
+        message=f"Its next call is due and waits for a free slot: {wait.reason}.",
+        now_ms=facts.view.now_ms,
+        evidence=tuple(found),
+        happens_next=Forecast(text="its call is made when one of the open calls ends"),
+        what_to_do=(
+            *(Action(kind=ActionKind.EXPLAIN_RUN, run_id=run_id) for run_id in taken.holders[:1]),
+            advice(cure),
         ),
     )
 
@@ -126,5 +161,5 @@ def due(facts: RunFacts) -> Explanation:
         message=f"Its {what} call is due and is about to be made.",
         now_ms=facts.view.now_ms,
         happens_next=Forecast(text="the app is called", at_ms=facts.view.now_ms),
-        what_to_do=(advice("ask again in a moment; Stepcue keeps at most 500 calls open at once"),),
+        what_to_do=(advice("ask again in a moment"),),
     )

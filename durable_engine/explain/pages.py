@@ -45,6 +45,7 @@ _MORE: Final[Mapping[Cause, tuple[str, ...]]] = {
     Cause.REPLAY_DIFFERS: ("concepts/versioning", "concepts/memoization"),
     Cause.HELD_BY_CONCURRENCY: ("guides/concurrency",),
     Cause.HELD_BY_THROTTLE: ("guides/throttle-and-rate-limit",),
+    Cause.WAITING_FOR_SLOT: ("reference/limits",),
     Cause.FUNCTION_PAUSED: (_PAUSE,),
     Cause.FUNCTION_ARCHIVED: ("concepts/versioning", _CONNECTION),
     Cause.CALL_IN_FLIGHT: ("concepts/execution-model",),

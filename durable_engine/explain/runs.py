@@ -18,6 +18,7 @@ _BY_WEIGHT: Final[dict[str, Callable[[RunFacts, WaitingFor], Explanation]]] = {
     "retry": retries.retrying,
     "concurrency": held.by_concurrency,
     "throttle": held.by_throttle,
+    "slot": held.by_slots,
     "signal": waits.for_signal,
     "event": waits.for_event,
     "invoke": lambda facts, wait: waits.for_run(facts, wait, explain_run),

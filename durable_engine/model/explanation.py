@@ -35,6 +35,7 @@ class Cause(StrEnum):
     # A run whose call is held, open or due.
     HELD_BY_CONCURRENCY = "held-by-concurrency"
     HELD_BY_THROTTLE = "held-by-throttle"
+    WAITING_FOR_SLOT = "waiting-for-slot"
     FUNCTION_PAUSED = "function-paused"
     FUNCTION_ARCHIVED = "function-archived"
     CALL_IN_FLIGHT = "call-in-flight"

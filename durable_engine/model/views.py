@@ -33,8 +33,8 @@ class WaitingFor:
     """What a run or step that is not being executed waits for.
 
     `kind` is one of `sleep`, `event`, `signal`, `invoke`, `retry`, `start` (the run's event lies in the
-    future), `report` (a durable endpoint handles the request that started the run by itself), `concurrency`
-    or `throttle` (its call waits for its turn, and `reason` says what holds it), `paused`, `reply` (an
+    future), `report` (a durable endpoint handles the request that started the run by itself), `concurrency`,
+    `throttle` or `slot` (its call waits for its turn, and `reason` says what holds it), `paused`, `reply` (an
     injected fault makes an answer late).
     `until_ms` is when the wait ends by itself, or for `throttle` at the earliest. The others are set where
     they apply.

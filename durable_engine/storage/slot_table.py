@@ -14,6 +14,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
+from durable_engine.model.slot import SlotKind
+
 _GATE_PREFIX: Final = "slots:"
 _DUE: Final = """
 SELECT queue_item.id AS item_id, queue_item.kind AS kind, run.function_id AS function_id, step.kind AS step
@@ -47,6 +49,18 @@ WHERE id = ?
 _PARKED: Final = """
 SELECT name, id FROM gate WHERE name >= 'slots:' AND name < 'slots;'
     AND EXISTS (SELECT 1 FROM lane WHERE is_waiting = 1 AND parked_at = gate.id)
+"""
+_AWAITED: Final = """
+SELECT gate.name FROM lane JOIN gate ON gate.id = lane.parked_at
+WHERE lane.id = ? AND lane.is_waiting = 1 AND gate.name >= 'slots:' AND gate.name < 'slots;'
+"""
+# From the runs, of which few are open, as the holders of a gate.
+_OPEN: Final = """
+SELECT queue_item.kind AS kind, step.kind AS step, function.app_name AS app, run.id AS run_id
+FROM run JOIN queue_item ON queue_item.run_id = run.id JOIN function ON function.id = run.function_id
+LEFT JOIN step ON step.run_id = queue_item.run_id AND step.id = queue_item.step_id
+WHERE run.status = 'RUNNING' AND queue_item.is_leased = 1 AND queue_item.kind IN ('discover', 'step')
+ORDER BY queue_item.due_ms
 """
 _INVITE: Final = """
 UPDATE lane SET parked_at = NULL
@@ -158,6 +172,18 @@ class SlotTable:
         found = {int(row[0].removeprefix(_GATE_PREFIX)): row[1] for row in self._connection.execute(_PARKED)}
         self._may_park = bool(found)
         return found
+
+    def awaited(self, lane_id: int) -> int | None:
+        """Return the share for whose slot a line waits, be it a lane or the line of a share; None if none."""
+        if lane_id < 0:
+            return lane_id
+        row = self._connection.execute(_AWAITED, (lane_id,)).fetchone()
+        return None if row is None else int(row[0].removeprefix(_GATE_PREFIX))
+
+    def open(self, kind: SlotKind) -> list[tuple[str, str]]:
+        """Return the calls or requests that are open, as (app, run id), the oldest first."""
+        rows = self._connection.execute(_OPEN)
+        return [(row[2], row[3]) for row in rows if SlotKind.of(row[0], row[1]) is kind]
 
     def invite(self, gate_id: int, *, limit: int) -> None:
         """Let the first lanes that wait at such a gate be looked at."""

@@ -60,11 +60,11 @@ def _data(kept: Kept) -> Check:
     if limits.keep_ms is not None:
         rules.append(f"{format_duration(limits.keep_ms)} after their end")
     if limits.max_bytes is not None:
-        rules.append(f"oldest first when all data takes more than {_megabytes(limits.max_bytes)}")
+        rules.append(f"oldest first when all data takes more than {_size(limits.max_bytes)}")
     rule = f"Ended runs are pruned {', or '.join(rules)}" if rules else "No run is ever pruned"
     gone = f", {kept.pruned} so far, the last ones at {_day(kept.pruned_ms)}" if kept.pruned_ms else ""
     oldest = f", the oldest run is of {_day(kept.oldest_ms)}" if kept.oldest_ms is not None else ""
-    found = f"All data takes {_megabytes(kept.used_bytes)}{oldest}. {rule}{gone}."
+    found = f"All data takes {_size(kept.used_bytes)}{oldest}. {rule}{gone}."
     if limits.max_bytes is not None and kept.used_bytes > limits.max_bytes:
         return warning(
             "data",
@@ -75,8 +75,10 @@ def _data(kept: Kept) -> Check:
     return ok("data", found)
 
 
-def _megabytes(size: int) -> str:
-    return f"{size / 1_024**2:.1f} MB"
+def _size(size: int) -> str:
+    megabytes = size / 1_024**2
+    text = f"{megabytes:.1f} MB" if megabytes < 1_024 else f"{megabytes / 1_024:.1f} GB"
+    return text.replace(".0 ", " ")
 
 
 def _day(ms: int) -> str:

@@ -15,7 +15,7 @@ from mcp_server.render.waits import describe_wait, send_signal_command, time_lef
 _MAX_WAITS = 2
 _LONGEST_POLL_MS = 55_000
 """A sleep that lasts longer is not worth a call that waits."""
-_EXPLAINED = frozenset({"invoke", "concurrency", "throttle", "paused"})
+_EXPLAINED = frozenset({"invoke", "concurrency", "throttle", "slot", "paused"})
 """Waits whose reason lies elsewhere: in other runs."""
 
 

@@ -57,6 +57,7 @@ def describe_wait(waiting: WaitingFor, *, now_ms: int) -> str:
         "report": "the app, which is handling the request",
         "concurrency": "its turn (concurrency)",
         "throttle": "its turn (throttle)",
+        "slot": "a free slot for its call",
         "paused": "its function to be resumed",
         "reply": "an answer that an injected fault makes late",
     }.get(waiting.kind, one_line(waiting.kind, 40))
@@ -111,6 +112,7 @@ def _how(waiting: WaitingFor, origin: str) -> str:
         "retry": "It is called again at `until`. A fix of the cause deployed before then counts.",
         "start": "It starts at `until`: the event's ts lies in the future, or its priority is negative.",
         "concurrency": f"It goes on when a call that is open now ends: {reason}.",
+        "slot": f"It goes on when a call that is open now ends: {reason}. explain says whose they are.",
         "throttle": f"It starts at `until` at the earliest: {reason}.",
         "paused": "pause_function with resume=true lets it go on.",
         "reply": "Nothing to do: the answer is there, and counts at `until` (injected fault slow_reply).",

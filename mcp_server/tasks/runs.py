@@ -29,7 +29,7 @@ _WAITING: Final = "poll_run_status"
 _BUSY_POLL_MS: Final = 1_000
 _IDLE_POLL_MS: Final = 5_000
 """Between looks at runs that wait for time or for the outside."""
-_MOVED_BY_OTHERS: Final = frozenset({"invoke", "concurrency", "report"})
+_MOVED_BY_OTHERS: Final = frozenset({"invoke", "concurrency", "slot", "report"})
 """Kinds of waits that runs or the app end, and nobody knows when."""
 
 

@@ -154,6 +154,12 @@ async def call_in_flight() -> Shown:
 
 
 async def call_due() -> Shown:
+    """The engine has not come to take it yet."""
+    async with shop(nap) as it, it.engine._dispatcher.held():
+        return await explain(it, runId=await it.start("shop/order.placed"))
+
+
+async def waiting_for_slot() -> Shown:
     """As many calls are open as the engine makes at once."""
     calls, names = OpenCalls(), [f"o-{number}" for number in range(MAX_OPEN_CALLS)]
 
@@ -164,7 +170,10 @@ async def call_due() -> Shown:
         for name in names:
             await it.start("shop/order.placed", {"orderId": name})
         await calls.are(*names)
-        shown = await explain(it, runId=await it.start("shop/order.placed", {"orderId": "one-more"}))
+        run_id = await it.start("shop/order.placed", {"orderId": "one-more"})
+        # When the dispatcher has nothing in hand, what has no room stands in line.
+        async with it.engine._dispatcher.held():
+            shown = await explain(it, runId=run_id)
         await calls.end_all()
         await it.engine.settle()
         return shown
@@ -206,6 +215,7 @@ WAITING: dict[str, Scenario] = {
     "queued-for-later": queued_for_later,
     "held-by-concurrency": held_by_concurrency,
     "held-by-throttle": held_by_throttle,
+    "waiting-for-slot": waiting_for_slot,
     "function-paused": function_paused,
     "function-archived": function_archived,
     "call-in-flight": call_in_flight,

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-from engine_tables import World
+from dataclasses import replace
+
+import pytest
+from engine_tables import World, a_function
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from run_drive import CHILD, ENDS, MOVES, Drive, drive_of, flows, functions
 from scripted_function import Scripted
 
+from durable_engine import slots
 from durable_engine.explain.events import explain_event
 from durable_engine.explain.runs import explain_run
 from durable_engine.fact_finding import FactFinding
 from durable_engine.model.explanation import Cause, Explanation
 from durable_engine.model.flow import FlowControl
+from durable_engine.model.reply import Returned
 
 WHILE_OPEN = {
     Cause.SLEEPING,
@@ -27,6 +32,7 @@ WHILE_OPEN = {
     Cause.APP_UNREACHABLE,
     Cause.HELD_BY_CONCURRENCY,
     Cause.HELD_BY_THROTTLE,
+    Cause.WAITING_FOR_SLOT,
     Cause.CALL_IN_FLIGHT,
     Cause.CALL_DUE,
 }
@@ -52,6 +58,46 @@ def test_a_call_that_is_due_and_not_made_yet_is_told_apart_from_one_that_is_open
     assert due.happens_next.at_ms == world.now_ms
     assert taken.cause == "call-in-flight"
     assert taken.happens_next.at_ms is None
+
+
+@pytest.mark.parametrize("priority", [None, "0"], ids=["in the line of its app", "in a lane"])
+def test_a_call_for_which_no_slot_is_free_is_told_with_the_apps_that_have_them(
+    monkeypatch: pytest.MonkeyPatch, priority: str | None
+) -> None:
+    monkeypatch.setattr(slots, "MAX_OPEN_CALLS", 3)
+    monkeypatch.setattr(slots, "MAX_OWN_CALLS", 1)
+    flow = FlowControl(priority=priority)
+    world = World(a_function("job", flow=flow), replace(a_function("theirs", flow=flow), app_name="other"))
+    runs = [world.start("t/job") for _ in range(5)]
+    world.take()
+    theirs = [world.start("t/theirs") for _ in range(2)]
+    open_call = world.take_one()
+    told, last, other = (_explained(world, run_id) for run_id in (runs[3], runs[4], theirs[1]))
+
+    assert told.cause == last.cause == other.cause == "waiting-for-slot"
+    assert told.message == (
+        "Its next call is due and waits for a free slot: Stepcue has as many calls open as it makes at once."
+    )
+    assert "at once; 1 of its " in last.message
+    for found in (told, other):
+        assert [fact.text for fact in found.evidence if fact.kind == "app"] == [
+            "app 'lab' has 3 open calls",
+            "app 'other' has 1 open call",
+        ]
+        assert [fact.run_id for fact in found.evidence if fact.kind == "holder"] == runs[:3]
+        assert found.what_to_do[0].run_id == runs[0]
+        assert "app 'lab' hang, restart it" in found.what_to_do[-1].text
+    assert told.run is not None
+    assert [wait.kind for wait in told.run.waiting_for] == ["slot"]
+
+    for run_id in [*runs[:3], theirs[0]]:
+        world.cancel(run_id)
+    (fact,) = _explained(world, theirs[1]).evidence
+    assert "of runs that were cancelled" in fact.text
+
+    world.answer(open_call, Returned(data=1))
+    world.take_one()
+    assert _explained(world, theirs[1]).cause == "call-in-flight"
 
 
 def _explain_all(drive: Drive) -> None:
