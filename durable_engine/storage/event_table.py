@@ -60,7 +60,10 @@ class EventTable:
         """Store an event; False when one with its id is there already."""
         payload = to_json(event.as_payload())
         row = (event.id, event.name, payload, event.ts_ms, event.received_ms, event.source)
-        return self._connection.execute(_INSERT, row).rowcount == 1
+        is_new = self._connection.execute(_INSERT, row).rowcount == 1
+        if is_new and self._kept is not None:
+            self._kept.drop(event.id)  # one with the same id, made of a seed, may have been pruned
+        return is_new
 
     def find(self, event_id: str) -> Event | None:
         """Return an event by its ULID, if there is one."""

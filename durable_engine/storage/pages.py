@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import logging
+import shutil
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import Final
 
 logger = logging.getLogger(__name__)
@@ -13,6 +15,8 @@ logger = logging.getLogger(__name__)
 _INCREMENTAL: Final = 2
 _MOST_REWRITTEN: Final = 1024 * 1024 * 1024
 """Larger files of older versions are not rewritten at a start, which would take minutes."""
+_ROOM_TO_REWRITE: Final = 2
+"""So many times its size: everything goes through the log, and the rest of the disk is somebody's too."""
 _NOTABLE: Final = 64 * 1024 * 1024
 _AT_ONCE: Final = 128
 """Pages that are moved in one go; 4 KiB each."""
@@ -76,7 +80,15 @@ def let_shrink(connection: sqlite3.Connection) -> None:
     size = pages.file_bytes()
     if size > _MOST_REWRITTEN or connection.execute("SELECT 1 FROM sqlite_master LIMIT 1").fetchone() is None:
         return
+    if not _has_room(connection, size * _ROOM_TO_REWRITE):
+        return
     if size > _NOTABLE:
         logger.info("rewriting the data file once (%d MB), so that it can shrink", size >> 20)
     with suppress(sqlite3.OperationalError):
         connection.execute("VACUUM")
+
+
+def _has_room(connection: sqlite3.Connection, size: int) -> bool:
+    """Whether the disk of a database has so many bytes left; what is not on a disk has."""
+    path = connection.execute("PRAGMA database_list").fetchone()[2]
+    return not path or shutil.disk_usage(Path(path).parent).free >= size

@@ -27,14 +27,24 @@ BROKEN: Final = {
 
 
 async def check_nothing_hangs(engine: Engine, *, may_repair: bool = False) -> None:
-    """Fail the test that left a run which nothing will ever move. An engine that it closed is not asked."""
+    """Fail the test that left a run which nothing will ever move, or a slot that nobody will ever free.
 
-    def look(tables: Tables) -> dict[str, list[str]]:
+    An engine that it closed is not asked.
+    """
+
+    def look(tables: Tables) -> tuple[dict[str, list[str]], dict[int, int]]:
         connection = tables.runs._connection
         found = {what: [row[0] for row in connection.execute(sql)] for what, sql in BROKEN.items()}
         if may_repair:
             del found["runs that were repaired"]
-        return {what: run_ids for what, run_ids in found.items() if run_ids}
+        taken = {share: count for share, count in tables.slots.running.items() if count}
+        return {what: run_ids for what, run_ids in found.items() if run_ids}, taken
 
-    if not engine._database._is_closed:
-        assert await engine._database.transact(look) == {}
+    if engine._database._is_closed:
+        return
+    async with engine._dispatcher.held():  # what is counted then is open, or has just ended
+        open_count = engine._dispatcher.open_count
+        found, taken = await engine._database.transact(look)
+    assert found == {}
+    assert min(taken.values(), default=0) >= 0, taken
+    assert sum(taken.values()) <= open_count, taken

@@ -28,6 +28,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--kills", type=int, default=100, help="stop after at least so many deaths (100)")
     parser.add_argument("--seed", type=int, help="what decides about everything random; drawn when not given")
     parser.add_argument("--load", type=float, default=1, help="how much of the usual load: 0.5 is half of it")
+    parser.add_argument("--prune", action="store_true", help="prune ended runs after a second, meanwhile")
     return parser.parse_args()
 
 
@@ -42,6 +43,7 @@ def _has_node() -> bool:
 
 async def _main(arguments: argparse.Namespace) -> int:
     seed = secrets.randbelow(1_000_000) if arguments.seed is None else arguments.seed
+    more = " --prune" if arguments.prune else ""
     with_typescript = _has_node()
     host = await Host.start()
     deaths, began = 0, time.monotonic()
@@ -54,6 +56,7 @@ async def _main(arguments: argparse.Namespace) -> int:
                 share=arguments.load,
                 with_app=seed % 2 == 0,
                 with_typescript=with_typescript,
+                prunes=arguments.prune,
             )
             campaign = Campaign(plan, folder, host, click.echo)
             try:
@@ -61,7 +64,9 @@ async def _main(arguments: argparse.Namespace) -> int:
             except Exception:  # noqa: BLE001 - shown with what repeats it
                 traceback.print_exc()
                 click.echo(f"\nThe data file and the journal are in {folder}. To repeat it:", err=True)
-                click.echo(f"make kill ARGS='--seed {seed} --kills 1 --load {arguments.load}'", err=True)
+                click.echo(
+                    f"make kill ARGS='--seed {seed} --kills 1 --load {arguments.load}{more}'", err=True
+                )
                 return 1
             shutil.rmtree(folder)
             deaths += campaign.kills

@@ -42,6 +42,8 @@ class Plan:
     """Whether the app dies too, now and then."""
     with_typescript: bool = True
     """Whether there is an app on Node.js as well, whose calls report their steps while they go on."""
+    prunes: bool = False
+    """Whether ended runs are pruned after a second, all the time; the data file has an archive then."""
     copies: int = 6
     """How often engines die while they take or restore a snapshot, or empty themselves, at the end."""
 
@@ -52,7 +54,8 @@ class Campaign:
     def __init__(self, plan: Plan, folder: Path, host: Host, say: Callable[[str], None]) -> None:
         self._plan = plan
         self._say = say
-        self._stage = Stage(folder, host, with_typescript=plan.with_typescript)
+        options = ("--keep-runs", "1s") if plan.prunes else ()
+        self._stage = Stage(folder, host, with_typescript=plan.with_typescript, options=options)
         self._sender = Sender(self._stage.origin, self._stage.up.wait)
         self._orders: list[Order] = []
         self._known = Known()
@@ -81,8 +84,10 @@ class Campaign:
                 await self._round(number, [*release(resting), *orders])
                 resting = [order for order in orders if order.kind in RELEASED]
             await self._round(rounds, release(resting))
-            copies = Copies(self._stage, self._random("copies"), self._say)
-            self.kills += await copies.run(self._plan.copies)
+            if not self._plan.prunes:  # an archive is no part of a state
+                later_ms = self._engine_ms + ROUND_MS
+                copies = Copies(self._stage, self._random("copies"), self._say, now_ms=later_ms)
+                self.kills += await copies.run(self._plan.copies)
         finally:
             await self._stage.close()
 
@@ -94,6 +99,8 @@ class Campaign:
             await self._stage.start(kill)
             await self._look_after(kill)
         await self._stage.start(LIVE)
+        if self._plan.prunes:
+            data_file.archive(self._stage.data)
         self._engine_ms = (await self._stage.move(by="1s"))["nowMs"]
 
     async def _round(self, number: int, orders: list[Order]) -> None:
@@ -198,6 +205,8 @@ class Campaign:
         faults += journal.run_again(self._known.since)
         if not self._plan.with_app:
             faults += [*journal.repeated_attempts(except_for={"shaky", "doomed"}), *data.failed_calls]
-        faults += await check_outside(self._stage.origin, data)
+        if not self._plan.prunes:  # what it lists may be gone while it is compared
+            faults += await check_outside(self._stage.origin, data)
         SurvivalError.check(faults)
-        self._say(f"  at rest: {len(data.events)} events, {len(data.runs)} runs; all as it should be")
+        pruned = f", {data.pruned} of them pruned" if self._plan.prunes else ""
+        self._say(f"  at rest: {len(data.events)} events, {len(data.runs)} runs{pruned}; all as it should be")

@@ -161,7 +161,7 @@ def _fault_of_key(kind: str, events: list[dict[str, Any]], runs: list[dict[str, 
         return f"{overlap} had not ended when the next one began" if overlap or not runs else ""
     if len(runs) != 1:
         return "not one"
-    last = max(events, key=lambda event: event["rowid"])
+    last = max(events, key=lambda event: event["row"])
     is_of_last = runs[0]["event_id"] == last["id"]
     return "not for the last" if kind == "debounced" and not is_of_last else ""
 

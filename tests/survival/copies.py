@@ -25,11 +25,18 @@ _POINTS: Final = {"statement": 60, "committed": 4, "send": 4, "sent": 3, "moment
 State = dict[str, list[tuple[Any, ...]]]
 
 
-def state_of(path: Path) -> State:
-    """Return the rows of a data file or a snapshot, as far as no start changes them."""
+def state_of(path: Path, *, now_ms: int) -> State:
+    """Return the rows of a data file or a snapshot, as far as no start changes them.
+
+    Keys that count no more at `now_ms` may be pruned at any moment.
+    """
+    counts = {"start_key": f" WHERE expires_ms > {now_ms}"}
     with closing(sqlite3.connect(path)) as connection:
         return {
-            table: sorted(connection.execute(f"SELECT * FROM {table}").fetchall(), key=repr)  # noqa: S608
+            table: sorted(
+                connection.execute(f"SELECT * FROM {table}{counts.get(table, '')}").fetchall(),  # noqa: S608
+                key=repr,
+            )
             for table in _TABLES
         }
 
@@ -37,8 +44,12 @@ def state_of(path: Path) -> State:
 class Copies:
     """Calls of three tools, each until one of its engines lives to answer."""
 
-    def __init__(self, stage: Stage, chance: random.Random, say: Callable[[str], None]) -> None:
+    def __init__(
+        self, stage: Stage, chance: random.Random, say: Callable[[str], None], *, now_ms: int
+    ) -> None:
+        """`now_ms` is after all that will have happened, by the engine's time."""
         self._stage = stage
+        self._now_ms = now_ms
         self._chance = chance
         self._say = say
         self._kills = 0
@@ -109,12 +120,12 @@ class Copies:
 
     def _state(self) -> State:
         folder = self._stage.folder / "copy"
-        return state_of(data_file.copy_of(self._stage.data, folder))
+        return state_of(data_file.copy_of(self._stage.data, folder), now_ms=self._now_ms)
 
     def _check_state(self, tool: str, allowed: list[State]) -> None:
         copy = data_file.copy_of(self._stage.data, self._stage.folder / "copy")
         SurvivalError.check(data_file.read(copy).faults)
-        state = state_of(copy)
+        state = state_of(copy, now_ms=self._now_ms)
         if not any(all(state[table] == rows for table, rows in one.items()) for one in allowed):
             differs = [[table for table in one if state[table] != one[table]] for one in allowed]
             raise SurvivalError(f"{tool} left a state that is neither: {differs} differ")
@@ -129,5 +140,5 @@ class Copies:
 
     def _check_snapshot(self, state: State) -> None:
         (path,) = self._snapshots()
-        if state_of(path) != state:
+        if state_of(path, now_ms=self._now_ms) != state:
             raise SurvivalError("the snapshot is not what was there")

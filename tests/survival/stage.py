@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -27,7 +28,9 @@ class SurvivalError(AssertionError):
 class Stage:
     """Starts and ends the processes. At most one engine lives, `life`."""
 
-    def __init__(self, folder: Path, host: Host, *, with_typescript: bool) -> None:
+    def __init__(
+        self, folder: Path, host: Host, *, with_typescript: bool, options: Sequence[str] = ()
+    ) -> None:
         self.folder = folder
         self.data = folder / ".stepcue" / "engine.db"
         self.journal = folder / "journal"
@@ -36,6 +39,7 @@ class Stage:
         self.up = asyncio.Event()
         """Set while an engine answers."""
         self._host = host
+        self._options = options
         self._app: Process | None = None
         self._app_port = free_port()
         self._app_origin = f"http://127.0.0.1:{self._app_port}"
@@ -63,7 +67,7 @@ class Stage:
         With `late` its points count from `Life.light` on.
         """
         urls = [f"{origin}/api/inngest" for origin in (self._app_origin, *self._others)]
-        options = [part for url in urls for part in ("-u", url)]
+        options = [*self._options, *(part for url in urls for part in ("-u", url))]
         point, nth = (kill.point, kill.nth) if kill.is_inner else ("", 0)
         self.life = life = await self._host.begin(self.folder, *options, point=point, nth=nth, late=late)
         if kill.point == "start":

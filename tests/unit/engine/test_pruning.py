@@ -6,6 +6,7 @@ import asyncio
 import shutil
 import sqlite3
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -407,18 +408,51 @@ INSERT INTO run (id, function_id, event_id, status, queued_ms, ended_ms, executi
 """
 
 
-def test_the_file_of_an_older_version_can_shrink_from_its_first_start_on(tmp_path: Path) -> None:
-    path = tmp_path / "engine.db"
+def _file_of_version_5(path: Path) -> None:
     with closing(sqlite3.connect(path, isolation_level=None)) as old:
+        old.execute("PRAGMA synchronous = OFF")
         for number, script in enumerate(MIGRATIONS[:5], start=1):
             old.executescript(
                 f"{script} PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {number};"
             )
         old.executescript(_OLD)
         assert old.execute("PRAGMA auto_vacuum").fetchone()[0] == 0
+
+
+def test_the_file_of_an_older_version_can_shrink_from_its_first_start_on(tmp_path: Path) -> None:
+    path = tmp_path / "engine.db"
+    _file_of_version_5(path)
     with closing(open_database(str(path))) as now:
         tables = Tables(now)
         assert tables.pages.can_shrink()
         assert tables.retention.newest().ended_order == 1
         # It counts as if it had ended now.
         assert tables.retention.reached(NOW_MS).ended_order == 0
+
+
+def test_the_file_of_an_older_version_is_not_rewritten_on_a_disk_that_is_nearly_full(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "engine.db"
+    _file_of_version_5(path)
+    real = shutil.disk_usage(tmp_path)
+    free = path.stat().st_size * 2 - 1
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: real._replace(free=free))
+    with closing(open_database(str(path))) as now:
+        tables = Tables(now)
+        assert not tables.pages.can_shrink()
+        assert tables.pages.give_back() is False
+        assert tables.retention.newest().ended_order == 1
+
+
+def test_an_event_that_comes_again_long_after_it_was_pruned_is_the_new_one() -> None:
+    world = World()
+    event = an_event(data={"n": 1})
+    with world.transaction():
+        world.tables.events.insert(event)
+        world.tables.events.insert(an_event())  # the newest one always stays
+        assert '"n":1' in world.tables.events.payload(event.id)
+    _prune(world)
+    with world.transaction():
+        assert world.tables.events.insert(replace(event, data={"n": 2}))
+        assert '"n":2' in world.tables.events.payload(event.id)
