@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -159,10 +160,11 @@ async def test_what_was_idle_for_long_is_not_trusted_and_in_a_burst_much_less() 
     async with app(answers_all) as (served, pool):
         await ask(pool, served.url)
         ((connection,),) = pool._idle.values()
-        connection.idle_since_s -= connections.KEEPALIVE_S / 2
+        now_s = asyncio.get_running_loop().time()
+        connection.idle_since_s = now_s - connections.KEEPALIVE_S * 0.8
         await ask(pool, served.url)
         assert len(served.wires) == 1
-        connection.idle_since_s -= connections.KEEPALIVE_S / 2
+        connection.idle_since_s = now_s - connections.KEEPALIVE_S * 0.8
         pool._open_calls += BURST_CALLS
         await ask(pool, served.url)
         assert len(served.wires) == 2
@@ -179,6 +181,44 @@ async def test_a_connection_that_the_app_closed_meanwhile_is_not_used() -> None:
             await asyncio.wait_for(served.wires[-1].gone.wait(), PATIENCE_S)
             await served.wires[-1].writer.wait_closed()
         assert len(served.wires) == 3
+
+
+async def test_a_close_that_the_loop_has_not_seen_yet_is_heard_before_the_next_call() -> None:
+    """A busy loop hears of it late; a request that is sent meanwhile would be a failed attempt."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        url = f"http://127.0.0.1:{listener.getsockname()[1]}/"
+        pool = AppConnections()
+        for _ in range(2):
+            call = asyncio.create_task(ask(pool, url))
+            with await asyncio.to_thread(lambda: listener.accept()[0]) as wire:
+                await asyncio.to_thread(wire.recv, 65_536)
+                wire.sendall(OK)
+                await call
+            # The app has closed, and the loop has had no turn since.
+        await pool.aclose()
+
+
+async def test_a_connection_whose_request_was_not_read_to_its_end_is_not_used_again() -> None:
+    async def script(wire: Wire) -> None:
+        await wire.reader.readuntil(b"\r\n\r\n")
+        await wire.answer(b"HTTP/1.1 413 Too Large\r\ncontent-length: 3\r\n\r\nbig")
+        await pool_answered.wait()
+
+    pool_answered = asyncio.Event()
+    async with app(script) as (served, pool):
+        assert (await ask(pool, served.url, b"x" * 8_000_000)).status_code == 413
+        assert pool.idle_count == 0
+        pool_answered.set()
+
+
+async def test_what_is_given_back_after_the_end_is_closed() -> None:
+    async with app(answers_all) as (served, pool):
+        response = await pool.handle_async_request(httpx.Request("POST", served.url, content=b"{}"))
+        await pool.aclose()
+        await response.aread()
+        await response.aclose()
+        assert pool.idle_count == 0
+        await asyncio.wait_for(served.wires[0].gone.wait(), PATIENCE_S)
 
 
 @pytest.mark.parametrize("sent", [b"", b"HTTP/1.1 200 OK\r\nconte"])
