@@ -11,7 +11,9 @@ from dataclasses import dataclass, field
 import httpx
 import pytest
 
+from durable_engine.connecting import why_no_connection
 from durable_engine.sdk import connections
+from durable_engine.sdk.client import SDKClient
 from durable_engine.sdk.connections import BURST_CALLS, AppConnections
 
 pytestmark = pytest.mark.anyio
@@ -321,3 +323,29 @@ async def test_a_plain_server_under_https_is_a_connect_error() -> None:
     async with app(script) as (served, pool):
         with pytest.raises(httpx.ConnectError):
             await ask(pool, served.url.replace("http:", "https:"))
+
+
+@pytest.mark.parametrize("target", ["ftp://127.0.0.1:1/x", "file:///etc/passwd", "http://127.0.0.1:0/"])
+async def test_a_redirect_to_what_is_no_web_address_is_refused_in_words(target: str) -> None:
+    async def script(wire: Wire) -> None:
+        await wire.request()
+        await wire.answer(f"HTTP/1.1 307 X\r\nlocation: {target}\r\ncontent-length: 0\r\n\r\n".encode())
+
+    async with app(script) as (served, pool):
+        with pytest.raises(httpx.InvalidURL, match=f"redirects to '{target}'"):
+            await SDKClient(pool).sync(served.url)
+
+
+async def test_what_speaks_no_tls_or_has_no_name_is_not_called_nobody() -> None:
+    async def script(wire: Wire) -> None:
+        await wire.reader.read(1)
+        await wire.answer(OK)
+
+    async with app(script) as (served, pool):
+        url = served.url.replace("http:", "https:")
+        with pytest.raises(httpx.ConnectError) as raised:
+            await SDKClient(pool).sync(url)
+        assert "Does this port speak https?" in str(why_no_connection(raised.value, "the app"))
+        with pytest.raises(httpx.ConnectError) as raised:
+            await SDKClient(pool).sync("http://nobody.invalid/")
+        assert "'nobody.invalid' has no address" in str(why_no_connection(raised.value, "the app"))
