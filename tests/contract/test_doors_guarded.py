@@ -57,24 +57,25 @@ def _requests(app: Starlette) -> set[tuple[str, str]]:
     }
 
 
-@pytest.mark.parametrize(
-    ("headers", "status"),
-    [
+async def test_no_route_serves_what_a_web_page_could_send() -> None:
+    embedded = {"sec-fetch-site": "cross-site", "sec-fetch-mode": "no-cors", "sec-fetch-dest": "image"}
+    refused: list[tuple[dict[str, str], int]] = [
         ({"host": "evil.example"}, 421),
         ({"host": "127.0.0.1.evil.example:8288"}, 421),
         ({"origin": "https://evil.example"}, 403),
         ({"origin": "null"}, 403),
-        ({"sec-fetch-site": "cross-site", "sec-fetch-mode": "no-cors", "sec-fetch-dest": "image"}, 403),
-    ],
-)
-async def test_no_route_serves_what_a_web_page_could_send(headers: dict[str, str], status: int) -> None:
+        (embedded, 403),
+    ]
     async with _served() as (app, api):
         requests = _requests(app)
-        answers = {
-            request: (await api.request(*request, headers=headers)).status_code for request in requests
-        }
-    assert len(answers) > 50
-    assert {request: found for request, found in answers.items() if found != status} == {}
+        served = [
+            (request, headers)
+            for request in requests
+            for headers, status in refused
+            if (await api.request(*request, headers=headers)).status_code != status
+        ]
+    assert len(requests) > 50
+    assert served == []
 
 
 async def test_every_route_asks_for_the_token_but_those_of_sdks_and_what_tells_nothing() -> None:
