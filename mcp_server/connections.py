@@ -69,6 +69,13 @@ class BoundedProtocol(H11Protocol):
         elif self._watch is None:  # the beginning of the next request
             self._expect(HEADERS_TIMEOUT_S)
 
+    def on_response_complete(self) -> None:
+        """Go on with what came meanwhile, which may be the beginning of the next request."""
+        super().on_response_complete()
+        if self.conn.their_state is h11.SEND_BODY and self._watch is None:
+            self._came = 0
+            self._expect(BODY_TIMEOUT_S)
+
     @property
     def is_idle(self) -> bool:
         """Whether no request is being answered on it."""
@@ -81,8 +88,9 @@ class BoundedProtocol(H11Protocol):
 
     def _look(self) -> None:
         self._watch = None
-        # What we do not read cannot come.
-        comes = self._came >= MIN_BODY_BYTES or self.flow.read_paused
+        # What we do not read cannot come, nor what we have not asked for.
+        is_asked = not (self.cycle and self.cycle.waiting_for_100_continue)
+        comes = self._came >= MIN_BODY_BYTES or self.flow.read_paused or not is_asked
         if self.conn.their_state is h11.SEND_BODY and comes:
             self._came = 0
             self._expect(BODY_TIMEOUT_S)

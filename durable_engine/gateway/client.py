@@ -11,6 +11,7 @@ from typing import Any, Final
 import httpx
 
 from durable_engine.bodies import read_bounded
+from durable_engine.connecting import trusted_authorities
 from durable_engine.decoding import decoded
 from durable_engine.gateway.answer import GatewayAnswer, read_headers
 from durable_engine.gateway.faults import (
@@ -115,7 +116,7 @@ class GatewayClient:
         if self._shared is not None:
             yield self._shared
             return
-        self._tls = self._tls or _trusted_authorities()
+        self._tls = self._tls or trusted_authorities()
         async with httpx.AsyncHTTPTransport(
             verify=self._tls, trust_env=False, proxy=None if proxy is None else httpx.Proxy(proxy)
         ) as transport:
@@ -132,16 +133,6 @@ class GatewayClient:
                 "timeout": {"connect": CONNECT_TIMEOUT_S, "read": whole, "write": whole, "pool": whole}
             },
         )
-
-
-def _trusted_authorities() -> ssl.SSLContext:
-    """Load certificates; SSL_CERT_FILE counts, as some proxies sign with an authority of their own."""
-    try:
-        return httpx.create_ssl_context(trust_env=True)
-    except OSError as fault:
-        raise httpx.UnsupportedProtocol(
-            "the certificates that SSL_CERT_FILE or SSL_CERT_DIR names cannot be read"
-        ) from fault
 
 
 def _location(answer: GatewayAnswer | GatewayFailure) -> str | None:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import socket
-import ssl
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
 import httpx
+
+from durable_engine.connecting import causes, why_no_connection
 
 MAX_BODY_BYTES: Final = 4 * 1024 * 1024
 """What the output of a step may hold."""
@@ -66,34 +65,9 @@ def too_large(url: httpx.URL) -> GatewayFailure:
 
 
 def _no_connection(fault: httpx.ConnectError, where: str, target: httpx.URL) -> str:
-    for cause in _causes(fault):
-        if isinstance(cause, ssl.SSLCertVerificationError):
-            return (
-                f"The certificate of {where} is not trusted: {cause.verify_message}. If an authority of your "
-                "own signed it, name that authority's file in SSL_CERT_FILE."
-            )
-        if isinstance(cause, ssl.SSLError):
-            return f"No TLS connection to {where}: {cause.reason}. Does this port speak https?"
-        if isinstance(cause, socket.gaierror):
-            return (
-                f"Unable to reach {where}: the name {target.host!r} has no address. "
-                "Is it spelled right, and is this machine online?"
-            )
-        if isinstance(cause, ConnectionRefusedError):
-            return f"Unable to reach {where}: nothing listens there. Is it running, and on this port?"
+    known = why_no_connection(fault, where, host=target.host)
+    if known is not None:
+        return known
+    if any(isinstance(cause, ConnectionRefusedError) for cause in causes(fault)):
+        return f"Unable to reach {where}: nothing listens there. Is it running, and on this port?"
     return f"Unable to reach {where}: {str(fault) or 'the connection failed'}."
-
-
-def _causes(fault: BaseException) -> Iterator[BaseException]:
-    """Yield a fault and everything it was raised from; trying several addresses makes it a group."""
-    seen: set[int] = set()
-    waiting = [fault]
-    while waiting:
-        cause = waiting.pop(0)
-        if id(cause) in seen:
-            continue
-        seen.add(id(cause))
-        yield cause
-        waiting += [other for other in (cause.__cause__, cause.__context__) if other is not None]
-        if isinstance(cause, BaseExceptionGroup):
-            waiting += cause.exceptions

@@ -102,7 +102,8 @@ class Room:
             size, turn = self._waiting.popleft()
             self._waiting_bytes -= size
             self._enter(size)
-            turn.set_result(None)
+            if not turn.done():  # else its request was cancelled a moment ago, and will leave by itself
+                turn.set_result(None)
 
 
 class Congestion:

@@ -12,6 +12,7 @@ import httpx
 
 from durable_engine.bodies import quote
 from durable_engine.clock import Clock
+from durable_engine.connecting import why_no_connection
 from durable_engine.errors import InvalidFunctionError, StorageError, SyncError
 from durable_engine.model.json_value import InvalidJSONError, parse_json
 from durable_engine.model.views import AppView
@@ -169,8 +170,9 @@ class AppSync:
             answer = await self._client.sync(url)
         except httpx.TimeoutException:
             raise SyncError(f"The app at {url} did not answer the sync in time.", hint=_PORT_HINT) from None
-        except httpx.ConnectError:
-            raise SyncError(f"Unable to reach the app at {url}.", hint=_PORT_HINT) from None
+        except httpx.ConnectError as fault:
+            why = why_no_connection(fault, f"the app at {url}")
+            raise SyncError(why or f"Unable to reach the app at {url}.", hint=_PORT_HINT) from None
         except WrongSignatureError:
             raise SyncError(
                 f"The app at {url} could not be synced. {WRONG_SIGNATURE}", hint=KEYS_DIFFER_HINT

@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 import httpx
 
 from durable_engine.bodies import read_bounded
+from durable_engine.connecting import why_no_connection
 from durable_engine.decoding import decoded
 from durable_engine.ids import new_ulid
 from durable_engine.model.call import Call
@@ -32,6 +33,8 @@ MAX_REDIRECTS: Final = 20
 _MAX_PORT: Final = 65_535
 """A socket takes no other, and would fail with an error of no kind that is expected."""
 _KNOWN_URLS: Final = 256
+_SCHEMES: Final = frozenset({"http", "https"})
+_SHOWN: Final = 200
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -186,20 +189,23 @@ class SDKClient:
         headers = {**headers, "Accept-Encoding": "gzip"}
         if self._signer is not None and signs:
             headers[SIGNATURE_HEADER] = self._signer.sign(content or b"")
+        address = _parsed(url)
         for _ in range(MAX_REDIRECTS):
             request = httpx.Request(
                 method,
-                _parsed(url),
+                address,
                 headers=headers,
                 content=content,
                 extensions={"timeout": _timeouts(timeout_s)},
             )
-            if (request.url.port or 0) > _MAX_PORT:
-                raise httpx.InvalidURL(f"there is no port {request.url.port}")
-            response = await self._transport.handle_async_request(request)
+            try:
+                response = await self._transport.handle_async_request(request)
+            except httpx.ConnectError as fault:
+                fault.request = request  # who was not there, after redirects
+                raise
             try:
                 if response.has_redirect_location and not is_stranger:
-                    url = str(request.url.join(response.headers["location"]))
+                    address = _redirected(request.url, response.headers["location"])
                     continue
                 too_large = ReplyTooLargeError()
                 chunks = decoded(response, most=most, too_large=too_large)
@@ -213,7 +219,28 @@ class SDKClient:
 
 @lru_cache(maxsize=_KNOWN_URLS)
 def _parsed(url: str) -> httpx.URL:
-    return httpx.URL(url)
+    return _callable(httpx.URL(url))
+
+
+def _redirected(url: httpx.URL, location: str) -> httpx.URL:
+    try:
+        return _callable(url.join(location))
+    except httpx.InvalidURL as fault:
+        raise httpx.InvalidURL(f"it redirects to {redacted_url(location)[:_SHOWN]!r}: {fault}") from None
+
+
+def _callable(url: httpx.URL) -> httpx.URL:
+    if url.scheme not in _SCHEMES:
+        raise httpx.InvalidURL("only http and https are called")
+    if not url.host:
+        raise httpx.InvalidURL("it names no host")
+    if url.port is not None and not 0 < url.port <= _MAX_PORT:
+        raise httpx.InvalidURL(f"there is no port {url.port}")
+    try:
+        url.raw_host.decode().encode("idna")
+    except UnicodeError:
+        raise httpx.InvalidURL("its host is no name") from None
+    return url
 
 
 def _timeouts(seconds: float | None) -> dict[str, float]:
@@ -243,11 +270,11 @@ def _failed_call(url: str, fault: Exception) -> Failed:
     """Say what kept a call from being answered."""
     if isinstance(fault, TimeoutError | httpx.TimeoutException):
         return failure("TimeoutError", f"The app at {_origin(url)} did not answer in time.")
-    if isinstance(fault, httpx.InvalidURL):
+    if isinstance(fault, httpx.InvalidURL | httpx.UnsupportedProtocol):
         text = redacted_about(url, f"The app's URL {url!r} cannot be called: {fault}.")
         return failure("InvalidURLError", text)
     if isinstance(fault, httpx.ConnectError):
-        return _unreachable(url)
+        return failure("AppUnreachableError", _unreachable(str(fault.request.url), fault))
     if isinstance(fault, InvalidJSONError):
         return failure("UnsignableCallError", f"The call cannot be signed: {fault}.", is_retriable=False)
     if isinstance(fault, ReplyTooLargeError):
@@ -262,9 +289,8 @@ def _failed_call(url: str, fault: Exception) -> Failed:
     )
 
 
-def _unreachable(url: str) -> Failed:
-    return failure(
-        "AppUnreachableError",
-        f"Unable to reach the app at {_origin(url)}: nothing accepts connections there. "
-        "Is it running, and on this port?",
+def _unreachable(url: str, fault: httpx.ConnectError) -> str:
+    where = f"the app at {_origin(url)}"
+    return why_no_connection(fault, where) or (
+        f"Unable to reach {where}: nothing accepts connections there. Is it running, and on this port?"
     )

@@ -7,7 +7,9 @@ and cost several times as much; h11, which they rest on, still reads and writes 
 from __future__ import annotations
 
 import asyncio
+import select
 import ssl
+import sys
 from collections import defaultdict
 from collections.abc import AsyncIterator
 from ipaddress import ip_address
@@ -16,9 +18,11 @@ from typing import Final, TypeAlias, cast
 import h11
 import httpx
 
-# Shorter than any app server's own limit (uvicorn and Node: 5 s), so we never write to a connection
-# that the app is about to close.
-KEEPALIVE_S: Final = 2.0
+from durable_engine.connecting import trusted_authorities
+
+# Shorter than any app server's own limit (gunicorn: 2 s; uvicorn and Node: 5 s), so we never write to a
+# connection that the app is about to close.
+KEEPALIVE_S: Final = 1.5
 BURST_CALLS: Final = 32
 """With more open calls an app may be busy for seconds, and close a connection as idle before it reads the
 request that came over it: then only those are used again that have not been idle for long."""
@@ -38,6 +42,7 @@ class AppConnections(httpx.AsyncBaseTransport):
         self._open_calls = 0
         self._tls: ssl.SSLContext | None = None
         self._sweep: asyncio.TimerHandle | None = None
+        self._is_closed = False
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Send a request; the answer's body is read as it comes.
@@ -63,7 +68,8 @@ class AppConnections(httpx.AsyncBaseTransport):
         return httpx.Response(head.status_code, headers=head.headers.raw_items(), stream=body)
 
     async def aclose(self) -> None:
-        """Close what nobody uses."""
+        """Close what nobody uses, and what is in use when it is given back."""
+        self._is_closed = True
         if self._sweep is not None:
             self._sweep.cancel()
         for connections in self._idle.values():
@@ -80,7 +86,7 @@ class AppConnections(httpx.AsyncBaseTransport):
     def give_back(self, origin: _Origin, connection: _Connection) -> None:
         """Take a connection back whose answer was read, or was not wanted any more."""
         self._open_calls -= 1
-        if not connection.is_reusable():
+        if self._is_closed or not connection.is_reusable():
             connection.close()
             return
         self._idle[origin].append(connection)
@@ -94,7 +100,7 @@ class AppConnections(httpx.AsyncBaseTransport):
         oldest_s = asyncio.get_running_loop().time() - most_s
         while connections:
             connection = connections.pop()
-            if connection.is_alive and connection.idle_since_s >= oldest_s:
+            if connection.idle_since_s >= oldest_s and connection.is_quiet():
                 return connection
             connection.close()
         return None
@@ -120,7 +126,7 @@ class AppConnections(httpx.AsyncBaseTransport):
         scheme, host, port = origin
         is_tls = scheme == "https"
         if is_tls and self._tls is None:
-            self._tls = httpx.create_ssl_context(trust_env=False)
+            self._tls = trusted_authorities()
         try:
             async with asyncio.timeout(timeout_s):
                 _, connection = await asyncio.get_running_loop().create_connection(
@@ -171,10 +177,19 @@ class _Connection(asyncio.Protocol):
         self.is_alive = False
         self._transport.abort()
 
+    def is_quiet(self) -> bool:
+        """Whether nothing came while it was idle, such as the app's close, even what the loop has yet to see.
+
+        A busy loop hears of a close late, and a request sent meanwhile is a failed attempt.
+        """
+        return self.is_alive and not _is_readable(self._transport.get_extra_info("socket").fileno())
+
     def is_reusable(self) -> bool:
         """Whether the exchange is over and another one may follow; it is idle from now on then."""
         states = (self._http.our_state, self._http.their_state)
         if not self.is_alive or states != (h11.DONE, h11.DONE) or self._http.trailing_data[0]:
+            return False
+        if self._transport.get_write_buffer_size():  # answered before all was read
             return False
         self._http.start_next_cycle()
         self.idle_since_s = self._loop.time()
@@ -265,6 +280,14 @@ class _Body(httpx.AsyncByteStream):
         connection, self._connection = self._connection, None
         if connection is not None:
             self._connections.give_back(self._origin, connection)
+
+
+def _is_readable(fd: int) -> bool:
+    if sys.platform == "win32":
+        return bool(select.select([fd], [], [], 0)[0])
+    poll = select.poll()
+    poll.register(fd, select.POLLIN)
+    return bool(poll.poll(0))
 
 
 def _is_here(host: str) -> bool:

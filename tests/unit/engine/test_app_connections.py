@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -10,7 +11,9 @@ from dataclasses import dataclass, field
 import httpx
 import pytest
 
+from durable_engine.connecting import why_no_connection
 from durable_engine.sdk import connections
+from durable_engine.sdk.client import SDKClient
 from durable_engine.sdk.connections import BURST_CALLS, AppConnections
 
 pytestmark = pytest.mark.anyio
@@ -159,10 +162,11 @@ async def test_what_was_idle_for_long_is_not_trusted_and_in_a_burst_much_less() 
     async with app(answers_all) as (served, pool):
         await ask(pool, served.url)
         ((connection,),) = pool._idle.values()
-        connection.idle_since_s -= connections.KEEPALIVE_S / 2
+        now_s = asyncio.get_running_loop().time()
+        connection.idle_since_s = now_s - connections.KEEPALIVE_S * 0.8
         await ask(pool, served.url)
         assert len(served.wires) == 1
-        connection.idle_since_s -= connections.KEEPALIVE_S / 2
+        connection.idle_since_s = now_s - connections.KEEPALIVE_S * 0.8
         pool._open_calls += BURST_CALLS
         await ask(pool, served.url)
         assert len(served.wires) == 2
@@ -179,6 +183,44 @@ async def test_a_connection_that_the_app_closed_meanwhile_is_not_used() -> None:
             await asyncio.wait_for(served.wires[-1].gone.wait(), PATIENCE_S)
             await served.wires[-1].writer.wait_closed()
         assert len(served.wires) == 3
+
+
+async def test_a_close_that_the_loop_has_not_seen_yet_is_heard_before_the_next_call() -> None:
+    """A busy loop hears of it late; a request that is sent meanwhile would be a failed attempt."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        url = f"http://127.0.0.1:{listener.getsockname()[1]}/"
+        pool = AppConnections()
+        for _ in range(2):
+            call = asyncio.create_task(ask(pool, url))
+            with await asyncio.to_thread(lambda: listener.accept()[0]) as wire:
+                await asyncio.to_thread(wire.recv, 65_536)
+                wire.sendall(OK)
+                await call
+            # The app has closed, and the loop has had no turn since.
+        await pool.aclose()
+
+
+async def test_a_connection_whose_request_was_not_read_to_its_end_is_not_used_again() -> None:
+    async def script(wire: Wire) -> None:
+        await wire.reader.readuntil(b"\r\n\r\n")
+        await wire.answer(b"HTTP/1.1 413 Too Large\r\ncontent-length: 3\r\n\r\nbig")
+        await pool_answered.wait()
+
+    pool_answered = asyncio.Event()
+    async with app(script) as (served, pool):
+        assert (await ask(pool, served.url, b"x" * 8_000_000)).status_code == 413
+        assert pool.idle_count == 0
+        pool_answered.set()
+
+
+async def test_what_is_given_back_after_the_end_is_closed() -> None:
+    async with app(answers_all) as (served, pool):
+        response = await pool.handle_async_request(httpx.Request("POST", served.url, content=b"{}"))
+        await pool.aclose()
+        await response.aread()
+        await response.aclose()
+        assert pool.idle_count == 0
+        await asyncio.wait_for(served.wires[0].gone.wait(), PATIENCE_S)
 
 
 @pytest.mark.parametrize("sent", [b"", b"HTTP/1.1 200 OK\r\nconte"])
@@ -281,3 +323,29 @@ async def test_a_plain_server_under_https_is_a_connect_error() -> None:
     async with app(script) as (served, pool):
         with pytest.raises(httpx.ConnectError):
             await ask(pool, served.url.replace("http:", "https:"))
+
+
+@pytest.mark.parametrize("target", ["ftp://127.0.0.1:1/x", "file:///etc/passwd", "http://127.0.0.1:0/"])
+async def test_a_redirect_to_what_is_no_web_address_is_refused_in_words(target: str) -> None:
+    async def script(wire: Wire) -> None:
+        await wire.request()
+        await wire.answer(f"HTTP/1.1 307 X\r\nlocation: {target}\r\ncontent-length: 0\r\n\r\n".encode())
+
+    async with app(script) as (served, pool):
+        with pytest.raises(httpx.InvalidURL, match=f"redirects to '{target}'"):
+            await SDKClient(pool).sync(served.url)
+
+
+async def test_what_speaks_no_tls_or_has_no_name_is_not_called_nobody() -> None:
+    async def script(wire: Wire) -> None:
+        await wire.reader.read(1)
+        await wire.answer(OK)
+
+    async with app(script) as (served, pool):
+        url = served.url.replace("http:", "https:")
+        with pytest.raises(httpx.ConnectError) as raised:
+            await SDKClient(pool).sync(url)
+        assert "Does this port speak https?" in str(why_no_connection(raised.value, "the app"))
+        with pytest.raises(httpx.ConnectError) as raised:
+            await SDKClient(pool).sync("http://nobody.invalid/")
+        assert "'nobody.invalid' has no address" in str(why_no_connection(raised.value, "the app"))

@@ -134,6 +134,22 @@ async def test_who_gives_up_while_waiting_takes_no_room() -> None:
     assert (app._for_events._requests, app._for_events._bytes, app._for_events._waiting_bytes) == (0, 0, 0)
 
 
+@pytest.mark.usefixtures("_narrow")
+async def test_requests_that_are_cancelled_together_leave_nothing_behind() -> None:
+    """As when the server's patience with open requests ends: who waits is cancelled with who holds."""
+    slow = Slow()
+    async with slow.client() as (app, client):
+        flood = [asyncio.create_task(client.post("/e/key", content=b"x")) for _ in range(7)]
+        await slow.holds(3)
+        for task in flood:
+            task.cancel()
+        ends = await asyncio.gather(*flood, return_exceptions=True)
+        assert {type(end) for end in ends} == {asyncio.CancelledError}
+        slow.gate.set()
+        assert (await client.post("/e/key", content=b"x")).status_code == 200
+    assert (app._for_events._requests, app._for_events._bytes, app._for_events._waiting_bytes) == (0, 0, 0)
+
+
 async def test_a_body_that_does_not_say_its_size_counts_as_the_largest() -> None:
     async def dribble() -> AsyncIterator[bytes]:
         yield b"x"

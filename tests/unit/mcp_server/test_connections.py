@@ -24,14 +24,17 @@ HEAD = b"POST / HTTP/1.1\r\nhost: a\r\ncontent-length: 100000\r\n\r\n"
 
 
 class Site:
-    """Answers `POST /` once the body is there, and `GET /` once the test lets it."""
+    """Answers `POST /` once the body is there, and `GET /` once the test lets it; reads bodies when told."""
 
     def __init__(self) -> None:
         self.port = 0
         self.gate = asyncio.Event()
+        self.reads = asyncio.Event()
+        self.reads.set()
         self.asked = asyncio.Semaphore(0)
 
     async def post(self, request: Request) -> Response:
+        await self.reads.wait()
         return PlainTextResponse(str(len(await request.body())))
 
     async def get(self, _: Request) -> Response:
@@ -95,6 +98,38 @@ async def test_a_body_that_hardly_comes_is_given_up_and_one_that_comes_is_not(
         writer.write(b"x" * 40_000)
         assert (await reader.readline()) == b"HTTP/1.1 200 OK\r\n"
         writer.close()
+
+
+async def test_a_body_that_begins_behind_another_request_is_given_up_as_well(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(connections, "BODY_TIMEOUT_S", SHORT_S)
+    async with _site() as site:
+        reader, writer = await site.open(b"GET / HTTP/1.1\r\nhost: a\r\n\r\n" + HEAD + b"x")
+        await site.asked.acquire()
+        site.gate.set()
+        answers = await _rest(reader)
+        assert answers.startswith(b"HTTP/1.1 200 ")
+        assert b"HTTP/1.1 408 " in answers
+        writer.close()
+
+
+async def test_a_body_that_was_not_asked_for_yet_is_not_late(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connections, "BODY_TIMEOUT_S", SHORT_S)
+    monkeypatch.setattr(connections, "HEADERS_TIMEOUT_S", 3 * SHORT_S)
+    async with _site() as site:
+        site.reads.clear()
+        reader, writer = await site.open(
+            b"POST / HTTP/1.1\r\nhost: a\r\ncontent-length: 2\r\nexpect: 100-continue\r\n\r\n"
+        )
+        silent, other = await site.open()
+        assert await _rest(silent) == b""  # longer than the time-out of bodies by now
+        site.reads.set()
+        assert (await reader.readline()) == b"HTTP/1.1 100 Continue\r\n"
+        writer.write(b"ok")
+        assert b"HTTP/1.1 200 OK\r\n" in [await reader.readline() for _ in range(4)]
+        writer.close()
+        other.close()
 
 
 async def test_an_answer_may_take_as_long_as_it_does(monkeypatch: pytest.MonkeyPatch) -> None:
