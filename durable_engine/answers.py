@@ -47,7 +47,8 @@ def commit_answer(
     facts = _load_facts(tables, registry, held, reply, started_ms=started_ms, sent=sent, now_ms=now_ms)
     settlement = Settlement(tables, registry, now_ms=now_ms)
     settled = settlement.apply(decide(facts, stand_in(tables, facts, reply)))
-    tables.queue.done(held)
+    if held.run_id not in settled.ended:  # nor is anything else of its work left
+        tables.queue.done(held)
     if facts.function.has_timeouts and tables.queue.is_overdue(held.run_id, now_ms=now_ms):
         # Source: the SDK's documentation; a call that began in time may still end the run, nothing follows.
         run = tables.runs.get(held.run_id)

@@ -39,7 +39,7 @@ from durable_engine.sdk.client import SDKClient
 from durable_engine.sdk.reply import failure
 from durable_engine.settle import Settled, repair_stalled
 from durable_engine.skipping import skip_ahead
-from durable_engine.slots import Slots
+from durable_engine.slots import Slots, some_wait
 from durable_engine.standing import note_held
 from durable_engine.storage.database import Database
 from durable_engine.storage.file_faults import is_damage, is_file_fault
@@ -116,7 +116,7 @@ def next_due_ms(tables: Tables, registry: Registry, *, now_ms: int) -> int | Non
     times = [tables.queue.next_due_ms(), tables.appointments.next_due_ms()]
     times.append(tables.timelines.next_planned_ms(now_ms=now_ms))
     times.append(next_admission_ms(tables, now_ms=now_ms))
-    times.append(now_ms if tables.slots.may_wait and Slots(tables, registry).has_more else None)
+    times.append(now_ms if some_wait(tables, registry) else None)
     return min((time for time in times if time is not None), default=None)
 
 

@@ -7,7 +7,6 @@ and every app has a few that no other can take: a call may last for two hours, a
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import replace
 from typing import Final
 
@@ -33,13 +32,11 @@ class Slots:
         self._tables = tables
         self._registry = registry
         self._running = tables.slots.running
-        self._open = Counter[SlotKind]()
-        for share, running in self._running.items():
-            self._open[kind_of(share)] += running
+        self._open = tables.slots.open
         self._lines = tables.slots.lines()
         self._gates = tables.slots.parked() if tables.lanes.exist() else {}
         self._own = max(1, min(MAX_OWN_CALLS, MAX_OPEN_CALLS // max(1, len(registry.apps))))
-        self._tight = {kind for kind in SlotKind if self._open[kind] >= _most(kind) - 1}
+        self._tight = {kind for kind, running in self._open.items() if running >= _most(kind) - 1}
 
     @property
     def has_more(self) -> bool:
@@ -64,7 +61,6 @@ class Slots:
     def take(self, item_id: int, share: int) -> QueueItem:
         """Lease one item."""
         self._tables.slots.take(share)
-        self._open[kind_of(share)] += 1
         return self._tables.queue.lease(item_id, share=share)
 
     def count(self, item: QueueItem, share: int) -> QueueItem:
@@ -90,7 +86,7 @@ class Slots:
 
         With room for whatever it is, they are leased before it is known whose they are (`count`).
         """
-        room = min(_most(kind) - self._open[kind] for kind in SlotKind)
+        room = min([_most(kind) - running for kind, running in self._open.items()])
         if not self._lines and room > limit:
             return self._tables.queue.lease_due(now_ms=now_ms, limit=limit)
         # With few slots left all that is due has to be known before anybody gets one.
@@ -144,6 +140,12 @@ class Slots:
         known = self._registry.knows(due.function_id)
         app = self._registry.by_id(due.function_id).app_name if known else ""
         return share_of(SlotKind.of(due.kind, due.step), app)
+
+
+def some_wait(tables: Tables, registry: Registry) -> bool:
+    """Whether something waits for a slot and may have one."""
+    may_wait = tables.slots.lines() or (tables.slots.may_park and tables.lanes.exist())
+    return bool(may_wait) and Slots(tables, registry).has_more
 
 
 def _most(kind: SlotKind) -> int:

@@ -147,8 +147,9 @@ def _run_after(changes: Changes, run: Run, reply: Ops, *, is_group: bool) -> Run
     if version == UNDECIDED_VERSION and reply.sdk_version is not None:
         version = reply.sdk_version
     plans_only = run.plans_only or is_group
-    if (version, plans_only) != (run.execution_version, run.plans_only):
-        set_mode(changes, run, execution_version=version, plans_only=plans_only)
+    if (version, plans_only) == (run.execution_version, run.plans_only):
+        return run
+    set_mode(changes, run, execution_version=version, plans_only=plans_only)
     return replace(run, execution_version=version, plans_only=plans_only)
 
 

@@ -44,6 +44,9 @@ def read_float(text: str) -> float:
 
 
 _DECODER: Final = json.JSONDecoder(parse_constant=_refuse_constant, parse_float=read_float)
+# Made once: `json.dumps` and `json.loads` make anew at each call whatever has options.
+_COMPACT: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+_ESCAPED: Final = json.JSONEncoder(separators=(",", ":"), allow_nan=False)
 _BLANK: Final = re.compile(r"[ \t\n\r]*")
 
 
@@ -107,6 +110,8 @@ def parse_stored(text: str | None) -> JSONValue:
 
 def _parse(text: str, parse_float: Callable[[str], float]) -> JSONValue:
     try:
+        if parse_float is read_float:
+            return _DECODER.decode(text)
         return json.loads(text, parse_constant=_refuse_constant, parse_float=parse_float)
     except (ValueError, RecursionError) as error:
         raise _in_words(error) from None
@@ -145,7 +150,7 @@ def storable_text(text: str) -> str:
 
 def to_json(value: JSONValue) -> str:
     """Write compact JSON text that UTF-8 can encode; lone surrogates stay escaped."""
-    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+    text = _COMPACT.encode(value)
     if text.isascii() or is_storable(text):
         return text
-    return json.dumps(value, separators=(",", ":"), allow_nan=False)
+    return _ESCAPED.encode(value)

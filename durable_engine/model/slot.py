@@ -29,6 +29,9 @@ class SlotKind(IntEnum):
         return cls.REQUEST if step is not None and StepKind(step).is_gateway else cls.CALL
 
 
+_KINDS: Final = {int(kind): kind for kind in SlotKind}
+
+
 @lru_cache(maxsize=1_024)
 def share_of(kind: SlotKind, app: str) -> int:
     """Return the number of an app's share of the slots of a kind.
@@ -45,4 +48,4 @@ def share_of(kind: SlotKind, app: str) -> int:
 
 def kind_of(share: int) -> SlotKind:
     """Return whose slots a share is of."""
-    return SlotKind(-share & ((1 << _KIND_BITS) - 1))
+    return _KINDS[-share & ((1 << _KIND_BITS) - 1)]

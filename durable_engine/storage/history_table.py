@@ -45,11 +45,14 @@ class HistoryTable:
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
 
-    def append(self, entry: HistoryEntry) -> None:
-        """Add one entry."""
-        detail = to_json(entry.detail)
-        row = (entry.run_id, entry.at_ms, entry.kind.value, entry.step_id, entry.attempt, detail)
-        self._connection.execute(_INSERT, row)
+    def append(self, *entries: HistoryEntry) -> None:
+        """Add entries in order."""
+        rows = [
+            (entry.run_id, entry.at_ms, entry.kind.value, entry.step_id, entry.attempt, to_json(entry.detail))
+            for entry in entries
+        ]
+        if rows:
+            self._connection.executemany(_INSERT, rows)
 
     def has(self, run_id: str, kind: HistoryKind) -> bool:
         """Whether something of this kind happened to the run."""

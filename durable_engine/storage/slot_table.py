@@ -14,7 +14,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from durable_engine.model.slot import SlotKind
+from durable_engine.model.slot import SlotKind, kind_of
 
 _GATE_PREFIX: Final = "slots:"
 _DUE: Final = """
@@ -84,6 +84,7 @@ class SlotTable:
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
         self._running = Counter[int]()
+        self._open = dict.fromkeys(SlotKind, 0)
         self._moves: list[tuple[int, int]] = []
         self._lines: set[int] | None = None
         self._may_park = True
@@ -94,9 +95,14 @@ class SlotTable:
         return self._running
 
     @property
-    def may_wait(self) -> bool:
-        """Whether anything may wait for a slot; without that nobody has to look who it is."""
-        return bool(self.lines()) or self._may_park
+    def open(self) -> Mapping[SlotKind, int]:
+        """How many slots are taken, by kind."""
+        return self._open
+
+    @property
+    def may_park(self) -> bool:
+        """Whether a lane may wait for a slot."""
+        return self._may_park
 
     def take(self, share: int) -> None:
         """Something is opened."""
@@ -114,6 +120,7 @@ class SlotTable:
         """Take back what was counted since then, as the transaction is undone."""
         for share, step in self._moves[mark:]:
             self._running[share] -= step
+            self._open[kind_of(share)] -= step
         del self._moves[mark:]
         self.renew()
 
@@ -128,6 +135,7 @@ class SlotTable:
 
     def _move(self, share: int, step: int) -> None:
         self._running[share] += step
+        self._open[kind_of(share)] += step
         self._moves.append((share, step))
 
     def due(self, *, now_ms: int, limit: int) -> list[DueItem]:

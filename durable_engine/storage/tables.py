@@ -136,8 +136,7 @@ class Tables:
             self.effects.insert(effect)
         for sender in changes.sent:
             self.events.note_sender(sender)
-        for entry in changes.history:
-            self.history.append(entry)
+        self.history.append(*changes.history)
         for end in changes.ends:
             if self.runs.end(end):
                 self.queue.close_run(end.run.id)

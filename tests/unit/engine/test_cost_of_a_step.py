@@ -86,7 +86,7 @@ async def test_state_that_does_not_fit_in_a_request_is_not_read_for_the_call() -
             run_id = await start(engine)
             await settle(engine)
         assert (await engine.get_run(run_id)).status == "COMPLETED"
-        bodies = engine._client._transport.bodies  # type: ignore[attr-defined]
+        bodies = engine._client._apps._transport.bodies  # type: ignore[attr-defined]
     assert [body["use_api"] for body in bodies] == [False] * 3 + [True] * 6
     assert [len(body["steps"]) for body in bodies] == [0, 1, 2] + [0] * 6
     assert [len(body["ctx"]["stack"]["stack"]) for body in bodies] == list(range(9))
