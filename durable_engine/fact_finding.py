@@ -113,7 +113,7 @@ class FactFinding:
         for standing in standings(self._tables, run.id, now_ms=self._now_ms):
             if standing.share is not None:
                 kind = kind_of(standing.share)
-                is_open = self._tables.slots.open(kind)
+                is_open = self._tables.slots.holders(kind)
                 apps = Counter(app for app, _ in is_open).most_common()
                 holders = dict.fromkeys(run_id for app, run_id in is_open if app == apps[0][0])
                 return TakenSlots(

@@ -188,7 +188,7 @@ class SlotTable:
         row = self._connection.execute(_AWAITED, (lane_id,)).fetchone()
         return None if row is None else int(row[0].removeprefix(_GATE_PREFIX))
 
-    def open(self, kind: SlotKind) -> list[tuple[str, str]]:
+    def holders(self, kind: SlotKind) -> list[tuple[str, str]]:
         """Return the calls or requests that are open, as (app, run id), the oldest first."""
         rows = self._connection.execute(_OPEN)
         return [(row[2], row[3]) for row in rows if SlotKind.of(row[0], row[1]) is kind]

@@ -119,56 +119,6 @@ async def test_calls_one_after_the_other_go_over_one_connection() -> None:
         assert len(served.wires) == 1
 
 
-async def test_a_request_names_its_host_first_and_says_how_long_its_body_is() -> None:
-    requests: list[bytes] = []
-
-    async def script(wire: Wire) -> None:
-        while True:
-            requests.append(await wire.request())
-            await wire.answer(OK)
-
-    async with app(script) as (served, pool):
-        for method, content in (("POST", b"{}"), ("PUT", None), ("GET", None)):
-            address, timeouts = address_of(served.url), Timeouts(connect_s=PATIENCE_S, read_s=PATIENCE_S)
-            answer = await pool.send(
-                method, address, headers={"X-Run-ID": "r"}, content=content, timeouts=timeouts
-            )
-            assert [chunk async for chunk in answer.raw()] == [b"ok"]
-            await answer.aclose()
-    start = f"/api/inngest?fnId=a&stepId=step HTTP/1.1\r\nHost: 127.0.0.1:{served.port}\r\nX-Run-ID: r\r\n"
-    assert [request.decode() for request in requests] == [
-        f"POST {start}Content-Length: 2\r\n\r\n{{}}",
-        f"PUT {start}Content-Length: 0\r\n\r\n",
-        f"GET {start}\r\n",
-    ]
-
-
-@pytest.mark.parametrize("text", ["a\r\nX-Other: b", "a\nb", "a\0b", "\x7f", "\x1b[0m", "é"])
-async def test_what_no_header_may_have_is_never_sent(text: str) -> None:
-    async with app(answers_all) as (served, pool):
-        address, timeouts = address_of(served.url), Timeouts(connect_s=PATIENCE_S, read_s=PATIENCE_S)
-        for headers in ({"X-Inngest-Step-ID": text}, {text: "a"}):
-            with pytest.raises((httpx.LocalProtocolError, UnicodeError)):
-                await pool.send("POST", address, headers=headers, content=None, timeouts=timeouts)
-        assert served.wires == []
-    assert pool._open_calls == 0
-
-
-async def test_headers_of_an_answer_have_lower_case_names_and_one_value_each() -> None:
-    async def script(wire: Wire) -> None:
-        await wire.request()
-        await wire.answer(
-            "HTTP/1.1 200 OK\r\nX-One: ä\r\nVary: a\r\nvary: b\r\n".encode()
-            + b"X-Old: \xe4\r\nContent-Length: 0\r\n\r\n"
-        )
-
-    async with app(script) as (served, pool):
-        address, timeouts = address_of(served.url), Timeouts(connect_s=PATIENCE_S, read_s=PATIENCE_S)
-        answer = await pool.send("GET", address, headers={}, content=None, timeouts=timeouts)
-        assert answer.headers == {"x-one": "ä", "vary": "a, b", "x-old": "ä", "content-length": "0"}
-        await answer.aclose()
-
-
 async def test_head_and_body_are_sent_whole() -> None:
     requests: list[bytes] = []
 
