@@ -17,25 +17,32 @@ _WITHOUT_HEADER: Final = -15
 """Some servers mean by deflate the bare data."""
 
 
-async def decoded(response: httpx.Response, *, most: int, too_large: Exception) -> AsyncIterator[bytes]:
-    """Yield the body of a response, decompressed; encodings that are not known stay as they are.
+def decoded(response: httpx.Response, *, most: int, too_large: Exception) -> AsyncIterator[bytes]:
+    """Yield the body of a response as `decompressed` does, which it may be already."""
+    if response.is_stream_consumed:
+        return response.aiter_bytes()
+    encoding = response.headers.get("content-encoding", "")
+    return decompressed(response.aiter_raw(), encoding, most=most, too_large=too_large)
 
-    Raises:
+
+def decompressed(
+    chunks: AsyncIterator[bytes], encoding: str, *, most: int, too_large: Exception
+) -> AsyncIterator[bytes]:
+    """Yield what comes with this `Content-Encoding`; encodings that are not known stay as they are.
+
+    Raises while it is read:
         httpx.DecodingError: it is not what its `Content-Encoding` says.
         too_large: what it looks like on its way, before it is decompressed for the last time, is over `most`
             bytes. The reader bounds the rest.
     """
-    names = [name.strip().lower() for name in response.headers.get("content-encoding", "").split(",")]
-    # What is in memory already has been decompressed.
-    chunks = response.aiter_bytes() if response.is_stream_consumed else response.aiter_raw()
-    while names and not response.is_stream_consumed:
+    names = [name.strip().lower() for name in encoding.split(",")]
+    while names:
         name = names.pop()
         if name in _WINDOW_BITS:
             chunks = _inflated(_bounded(chunks, most, too_large), name)
         elif name not in {"", "identity"}:
             break
-    async for chunk in chunks:
-        yield chunk
+    return chunks
 
 
 async def _bounded(chunks: AsyncIterator[bytes], most: int, too_large: Exception) -> AsyncIterator[bytes]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -20,7 +20,7 @@ from durable_engine.model.json_value import InvalidJSONError
 from durable_engine.model.reply import Failed, Reply
 from durable_engine.redaction import redacted_about, redacted_url
 from durable_engine.sdk.call_request import build_call_request
-from durable_engine.sdk.connections import AppConnections
+from durable_engine.sdk.connections import Address, AppConnections, Timeouts
 from durable_engine.sdk.reply import failure, read_reply
 from durable_engine.sdk.signing import SIGNATURE_HEADER, Signer
 
@@ -35,6 +35,8 @@ _MAX_PORT: Final = 65_535
 _KNOWN_URLS: Final = 256
 _SCHEMES: Final = frozenset({"http", "https"})
 _SHOWN: Final = 200
+_REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
+_PATIENT: Final = Timeouts(connect_s=CONNECT_TIMEOUT_S, read_s=CALL_TIMEOUT_S)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,7 +81,7 @@ class SDKClient:
         self, transport: httpx.AsyncBaseTransport | None = None, *, signing_key: str | None = None
     ) -> None:
         self._signer = None if signing_key is None else Signer(signing_key)
-        self._transport = transport or AppConnections()
+        self._apps = AppConnections() if transport is None else _Transport(transport)
 
     @property
     def signs(self) -> bool:
@@ -88,7 +90,7 @@ class SDKClient:
 
     async def close(self) -> None:
         """Close all connections."""
-        await self._transport.aclose()
+        await self._apps.aclose()
 
     async def call(self, call: Call, *, now: Callable[[], int]) -> Reply:
         """Send one call request and read the answer; every failure is a `Failed`.
@@ -191,45 +193,39 @@ class SDKClient:
             headers[SIGNATURE_HEADER] = self._signer.sign(content or b"")
         address = _parsed(url)
         for _ in range(MAX_REDIRECTS):
-            request = httpx.Request(
-                method,
-                address,
-                headers=headers,
-                content=content,
-                extensions={"timeout": _timeouts(timeout_s)},
-            )
             try:
-                response = await self._transport.handle_async_request(request)
+                response = await self._apps.send(
+                    method.upper(), address, headers=headers, content=content, timeouts=_timeouts(timeout_s)
+                )
             except httpx.ConnectError as fault:
-                fault.request = request  # who was not there, after redirects
+                fault.request = httpx.Request(method, address.url)  # who was not there, after redirects
                 raise
             try:
-                if response.has_redirect_location and not is_stranger:
-                    address = _redirected(request.url, response.headers["location"])
+                if response.status in _REDIRECTS and "location" in response.headers and not is_stranger:
+                    address = _redirected(address.url, response.headers["location"])
                     continue
                 too_large = ReplyTooLargeError()
-                chunks = decoded(response, most=most, too_large=too_large)
-                body = await read_bounded(_in_time(chunks, is_late), most=most, too_large=too_large)
+                chunks = _in_time(response.body(most=most, too_large=too_large), is_late)
+                body = await read_bounded(chunks, most=most, too_large=too_large)
             finally:
                 await response.aclose()
-            lower = {key.lower(): value for key, value in response.headers.items()}
-            return AppAnswer(status=response.status_code, headers=lower, body=body)
+            return AppAnswer(status=response.status, headers=response.headers, body=body)
         raise httpx.TooManyRedirects(f"more than {MAX_REDIRECTS} redirects")
 
 
 @lru_cache(maxsize=_KNOWN_URLS)
-def _parsed(url: str) -> httpx.URL:
+def _parsed(url: str) -> Address:
     return _callable(httpx.URL(url))
 
 
-def _redirected(url: httpx.URL, location: str) -> httpx.URL:
+def _redirected(url: httpx.URL, location: str) -> Address:
     try:
         return _callable(url.join(location))
     except httpx.InvalidURL as fault:
         raise httpx.InvalidURL(f"it redirects to {redacted_url(location)[:_SHOWN]!r}: {fault}") from None
 
 
-def _callable(url: httpx.URL) -> httpx.URL:
+def _callable(url: httpx.URL) -> Address:
     if url.scheme not in _SCHEMES:
         raise httpx.InvalidURL("only http and https are called")
     if not url.host:
@@ -240,12 +236,47 @@ def _callable(url: httpx.URL) -> httpx.URL:
         url.raw_host.decode().encode("idna")
     except UnicodeError:
         raise httpx.InvalidURL("its host is no name") from None
-    return url
+    return Address.of(url)
 
 
-def _timeouts(seconds: float | None) -> dict[str, float]:
-    whole = CALL_TIMEOUT_S if seconds is None else seconds
-    return {"connect": min(whole, CONNECT_TIMEOUT_S), "read": whole, "write": whole, "pool": whole}
+class _Transport:
+    """A transport of `httpx` in the place of `AppConnections`."""
+
+    def __init__(self, transport: httpx.AsyncBaseTransport) -> None:
+        self._transport = transport
+        self.aclose = transport.aclose
+
+    async def send(
+        self,
+        method: str,
+        address: Address,
+        *,
+        headers: Mapping[str, str],
+        content: bytes | None,
+        timeouts: Timeouts,
+    ) -> _Response:
+        read = timeouts.read_s
+        limits = {"connect": timeouts.connect_s, "read": read, "write": read, "pool": read}
+        request = httpx.Request(
+            method, address.url, headers=headers, content=content, extensions={"timeout": limits}
+        )
+        return _Response(await self._transport.handle_async_request(request))
+
+
+class _Response:
+    """A response of `httpx` in the place of `AppResponse`."""
+
+    def __init__(self, response: httpx.Response) -> None:
+        self.status = response.status_code
+        self.headers = {key.lower(): value for key, value in response.headers.items()}
+        self.body = partial(decoded, response)
+        self.aclose = response.aclose
+
+
+def _timeouts(seconds: float | None) -> Timeouts:
+    if seconds is None:
+        return _PATIENT
+    return Timeouts(connect_s=min(seconds, CONNECT_TIMEOUT_S), read_s=seconds)
 
 
 async def _in_time(chunks: AsyncIterator[bytes], is_late: Callable[[], bool] | None) -> AsyncIterator[bytes]:

@@ -1,17 +1,21 @@
 """Connections to apps: HTTP/1.1 over asyncio, kept open between calls.
 
 A call is one write and few wake-ups. The transports of `httpx` are made for any server and any event loop,
-and cost several times as much; h11, which they rest on, still reads and writes the protocol here.
+and cost several times as much, as do its requests and responses; h11, which they rest on, still reads the
+protocol here and keeps its states.
 """
 
 from __future__ import annotations
 
 import asyncio
+import re
 import select
 import ssl
 import sys
 from collections import defaultdict
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
 from ipaddress import ip_address
 from typing import Final, TypeAlias, cast
 
@@ -19,6 +23,7 @@ import h11
 import httpx
 
 from durable_engine.connecting import trusted_authorities
+from durable_engine.decoding import decompressed
 
 # Shorter than any app server's own limit (gunicorn: 2 s; uvicorn and Node: 5 s), so we never write to a
 # connection that the app is about to close.
@@ -31,10 +36,38 @@ _MAX_HEAD_BYTES: Final = 100 * 1024
 _SECOND_ADDRESS_S: Final = 0.25
 """How long the first address of a name may keep the next one waiting."""
 
+_KNOWN: Final = 256
+_WITH_LENGTH: Final = frozenset({"POST", "PUT", "PATCH"})
+"""Methods whose requests say how long their body is, also when there is none."""
+_CONTROL: Final = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
+
 _Origin: TypeAlias = tuple[str, str, int | None]
 
 
-class AppConnections(httpx.AsyncBaseTransport):
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Where the requests for a URL go, and what they say of it."""
+
+    url: httpx.URL
+    origin: _Origin
+    host: bytes
+    target: bytes
+
+    @classmethod
+    def of(cls, url: httpx.URL) -> Address:
+        """Read a URL."""
+        return cls(url, (url.scheme, url.raw_host.decode(), url.port), url.netloc, url.raw_path)
+
+
+@dataclass(frozen=True, slots=True)
+class Timeouts:
+    """Seconds for a connection to be made, and of silence until an answer counts as lost."""
+
+    connect_s: float
+    read_s: float
+
+
+class AppConnections:
     """Sends requests, each over a connection that nobody else uses meanwhile."""
 
     def __init__(self) -> None:
@@ -44,28 +77,34 @@ class AppConnections(httpx.AsyncBaseTransport):
         self._sweep: asyncio.TimerHandle | None = None
         self._is_closed = False
 
-    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        """Send a request; the answer's body is read as it comes.
+    async def send(
+        self,
+        method: str,
+        address: Address,
+        *,
+        headers: Mapping[str, str],
+        content: bytes | None,
+        timeouts: Timeouts,
+    ) -> AppResponse:
+        """Send a request; the answer's body is read as it comes. Closing the answer is up to the caller.
 
         Raises:
-            httpx.TransportError: no connection, a broken one, or silence for longer than the request allows.
+            httpx.TransportError: no connection, a broken one, or silence for too long.
+            UnicodeError: a header is not ASCII.
         """
-        timeouts = request.extensions.get("timeout", {})
-        url = request.url
-        origin = (url.scheme, url.raw_host.decode(), url.port)
-        connection = self._warm(origin)
+        data = _request_bytes(method, address, headers, content)
+        connection = self._warm(address.origin)
         self._open_calls += 1
         try:
             if connection is None:
-                connection = await self._connect(origin, timeouts.get("connect"))
-            head = await connection.ask(request, timeouts.get("read"))
+                connection = await self._connect(address.origin, timeouts.connect_s)
+            head = await connection.ask(method, data, timeouts.read_s)
         except BaseException:
             self._open_calls -= 1
             if connection is not None:
                 connection.close()
             raise
-        body = _Body(self, origin, connection)
-        return httpx.Response(head.status_code, headers=head.headers.raw_items(), stream=body)
+        return AppResponse(head, self, address.origin, connection)
 
     async def aclose(self) -> None:
         """Close what nobody uses, and what is in use when it is given back."""
@@ -195,14 +234,12 @@ class _Connection(asyncio.Protocol):
         self.idle_since_s = self._loop.time()
         return True
 
-    async def ask(self, request: httpx.Request, timeout_s: float | None) -> h11.Response:
-        """Send a request and return the head of its answer; `timeout_s` is about silence."""
+    async def ask(self, method: str, data: bytes, timeout_s: float) -> h11.Response:
+        """Send a whole request and return the head of its answer; `timeout_s` is about silence."""
         self._timeout_s = timeout_s
         try:
-            head = h11.Request(
-                method=request.method, target=request.url.raw_path, headers=request.headers.raw
-            )
-            data = b"".join(filter(None, map(self._http.send, _whole(head, request.content))))
+            for event in _announced(method):
+                self._http.send(event)
         except h11.LocalProtocolError as fault:
             raise httpx.LocalProtocolError(str(fault)) from fault
         self._transport.write(data)
@@ -261,22 +298,38 @@ class _Connection(asyncio.Protocol):
             self._tell()
 
 
-class _Body(httpx.AsyncByteStream):
-    """The body of an answer; closing it gives the connection back."""
+class AppResponse:
+    """An answer whose head has come; closing it gives the connection back."""
 
-    def __init__(self, connections: AppConnections, origin: _Origin, connection: _Connection) -> None:
+    def __init__(
+        self, head: h11.Response, connections: AppConnections, origin: _Origin, connection: _Connection
+    ) -> None:
+        self.status: int = head.status_code
+        self.headers: dict[str, str] = {}
+        """By name in lower case; what comes several times is one value, as HTTP has it."""
+        for raw_name, raw_value in head.headers:
+            name, value = raw_name.decode("ascii"), _text(raw_value)
+            self.headers[name] = f"{self.headers[name]}, {value}" if name in self.headers else value
         self._connections = connections
         self._origin = origin
         self._connection: _Connection | None = connection
 
-    async def __aiter__(self) -> AsyncIterator[bytes]:
+    async def raw(self) -> AsyncIterator[bytes]:
+        """Yield the body as it comes, in the encoding that it has on the wire."""
         while self._connection is not None:
             event = await self._connection.next_event()
             if not isinstance(event, h11.Data):  # the end of the message
                 return
             yield bytes(event.data)
 
+    def body(self, *, most: int, too_large: Exception) -> AsyncIterator[bytes]:
+        """Yield the body, decompressed; raises as `decompressed`, and httpx.TransportError."""
+        return decompressed(
+            self.raw(), self.headers.get("content-encoding", ""), most=most, too_large=too_large
+        )
+
     async def aclose(self) -> None:
+        """Let go of the connection; it is kept if the answer was read to its end."""
         connection, self._connection = self._connection, None
         if connection is not None:
             self._connections.give_back(self._origin, connection)
@@ -288,6 +341,13 @@ def _is_readable(fd: int) -> bool:
     poll = select.poll()
     poll.register(fd, select.POLLIN)
     return bool(poll.poll(0))
+
+
+def _text(value: bytes) -> str:
+    try:
+        return value.decode()
+    except UnicodeDecodeError:
+        return value.decode("latin-1")
 
 
 def _is_here(host: str) -> bool:
@@ -302,6 +362,22 @@ def _is_here(host: str) -> bool:
         return False
 
 
-def _whole(head: h11.Request, content: bytes) -> list[h11.Event]:
-    """Return a whole request as events."""
-    return [head, *([h11.Data(data=content)] if content else []), h11.EndOfMessage()]
+def _request_bytes(method: str, address: Address, headers: Mapping[str, str], content: bytes | None) -> bytes:
+    """Return a whole request as it goes over the wire.
+
+    h11 would check and copy each header at every call; all that differs from call to call is ours, or an id.
+    """
+    lines = [f"{name}: {value}" for name, value in headers.items()]
+    if content or method in _WITH_LENGTH:
+        lines.append(f"Content-Length: {len(content or b'')}")
+    first = b"%s %s HTTP/1.1\0Host: %s\0" % (method.encode("ascii"), address.target, address.host)
+    head = first + "".join([f"{line}\0" for line in lines]).encode("ascii")
+    if len(_CONTROL.findall(head)) != len(lines) + 2:
+        raise httpx.LocalProtocolError("a header has a character that no header may have")
+    return head.replace(b"\0", b"\r\n") + b"\r\n" + (content or b"")
+
+
+@lru_cache(maxsize=_KNOWN)
+def _announced(method: str) -> tuple[h11.Event, ...]:
+    """Return the events after which h11 expects the answer to a request, which is written without it."""
+    return h11.Request(method=method, target="/", headers=[("Host", "app")]), h11.EndOfMessage()

@@ -14,7 +14,7 @@ import pytest
 from durable_engine.connecting import why_no_connection
 from durable_engine.sdk import connections
 from durable_engine.sdk.client import SDKClient
-from durable_engine.sdk.connections import BURST_CALLS, AppConnections
+from durable_engine.sdk.connections import BURST_CALLS, Address, AppConnections, Timeouts
 
 pytestmark = pytest.mark.anyio
 PATIENCE_S = 60
@@ -93,16 +93,16 @@ async def app(script: Script) -> AsyncIterator[tuple[App, AppConnections]]:
 
 async def ask(
     pool: AppConnections, url: str, content: bytes = b"{}", *, timeout_s: float = PATIENCE_S
-) -> httpx.Response:
-    """Send a request and read the whole answer."""
-    timeouts = {"connect": PATIENCE_S, "read": timeout_s}
-    request = httpx.Request("POST", url, content=content, extensions={"timeout": timeouts})
-    response = await pool.handle_async_request(request)
+) -> bytes:
+    """Send a request and return the whole body of its answer."""
+    timeouts = Timeouts(connect_s=PATIENCE_S, read_s=timeout_s)
+    response = await pool.send(
+        "POST", Address.of(httpx.URL(url)), headers={}, content=content, timeouts=timeouts
+    )
     try:
-        await response.aread()
+        return b"".join([chunk async for chunk in response.raw()])
     finally:
         await response.aclose()
-    return response
 
 
 async def answers_all(wire: Wire) -> None:
@@ -115,8 +115,67 @@ async def test_calls_one_after_the_other_go_over_one_connection() -> None:
     async with app(answers_all) as (served, pool):
         for _ in range(3):
             response = await ask(pool, served.url)
-            assert (response.status_code, response.content) == (200, b"ok")
+            assert response == b"ok"
         assert len(served.wires) == 1
+
+
+async def test_a_request_names_its_host_first_and_says_how_long_its_body_is() -> None:
+    requests: list[bytes] = []
+
+    async def script(wire: Wire) -> None:
+        while True:
+            requests.append(await wire.request())
+            await wire.answer(OK)
+
+    async with app(script) as (served, pool):
+        for method, content in (("POST", b"{}"), ("PUT", None), ("GET", None)):
+            address, timeouts = (
+                Address.of(httpx.URL(served.url)),
+                Timeouts(connect_s=PATIENCE_S, read_s=PATIENCE_S),
+            )
+            answer = await pool.send(
+                method, address, headers={"X-Run-ID": "r"}, content=content, timeouts=timeouts
+            )
+            assert [chunk async for chunk in answer.raw()] == [b"ok"]
+            await answer.aclose()
+    start = f"/api/inngest?fnId=a&stepId=step HTTP/1.1\r\nHost: 127.0.0.1:{served.port}\r\nX-Run-ID: r\r\n"
+    assert [request.decode() for request in requests] == [
+        f"POST {start}Content-Length: 2\r\n\r\n{{}}",
+        f"PUT {start}Content-Length: 0\r\n\r\n",
+        f"GET {start}\r\n",
+    ]
+
+
+@pytest.mark.parametrize("text", ["a\r\nX-Other: b", "a\nb", "a\0b", "\x7f", "\x1b[0m", "é"])
+async def test_what_no_header_may_have_is_never_sent(text: str) -> None:
+    async with app(answers_all) as (served, pool):
+        address, timeouts = (
+            Address.of(httpx.URL(served.url)),
+            Timeouts(connect_s=PATIENCE_S, read_s=PATIENCE_S),
+        )
+        for headers in ({"X-Inngest-Step-ID": text}, {text: "a"}):
+            with pytest.raises((httpx.LocalProtocolError, UnicodeError)):
+                await pool.send("POST", address, headers=headers, content=None, timeouts=timeouts)
+        assert served.wires == []
+    assert pool._open_calls == 0
+
+
+async def test_headers_of_an_answer_have_lower_case_names_and_one_value_each() -> None:
+    async def script(wire: Wire) -> None:
+        await wire.request()
+        await wire.answer(
+            "HTTP/1.1 200 OK\r\nX-One: ä\r\nVary: a\r\nvary: b\r\n".encode()
+            + b"X-Old: \xe4\r\nContent-Length: 0\r\n\r\n"
+        )
+
+    async with app(script) as (served, pool):
+        address, timeouts = (
+            Address.of(httpx.URL(served.url)),
+            Timeouts(connect_s=PATIENCE_S, read_s=PATIENCE_S),
+        )
+        answer = await pool.send("GET", address, headers={}, content=None, timeouts=timeouts)
+        assert answer.headers == {"x-one": "ä", "vary": "a, b", "x-old": "ä", "content-length": "0"}
+        await answer.aclose()
 
 
 async def test_head_and_body_are_sent_whole() -> None:
@@ -208,16 +267,18 @@ async def test_a_connection_whose_request_was_not_read_to_its_end_is_not_used_ag
 
     pool_answered = asyncio.Event()
     async with app(script) as (served, pool):
-        assert (await ask(pool, served.url, b"x" * 8_000_000)).status_code == 413
+        await ask(pool, served.url, b"x" * 8_000_000)
         assert pool.idle_count == 0
         pool_answered.set()
 
 
 async def test_what_is_given_back_after_the_end_is_closed() -> None:
     async with app(answers_all) as (served, pool):
-        response = await pool.handle_async_request(httpx.Request("POST", served.url, content=b"{}"))
+        timeouts = Timeouts(connect_s=PATIENCE_S, read_s=PATIENCE_S)
+        address = Address.of(httpx.URL(served.url))
+        response = await pool.send("POST", address, headers={}, content=b"{}", timeouts=timeouts)
         await pool.aclose()
-        await response.aread()
+        assert [chunk async for chunk in response.raw()] == [b"ok"]
         await response.aclose()
         assert pool.idle_count == 0
         await asyncio.wait_for(served.wires[0].gone.wait(), PATIENCE_S)
@@ -274,7 +335,7 @@ async def test_answers_in_every_form_are_read(answer: bytes, body: bytes, *, sta
             await wire.reader.read()
 
     async with app(script) as (served, pool):
-        assert (await ask(pool, served.url)).content == body
+        assert await ask(pool, served.url) == body
         assert pool.idle_count == stays
 
 
@@ -331,9 +392,11 @@ async def test_a_redirect_to_what_is_no_web_address_is_refused_in_words(target: 
         await wire.request()
         await wire.answer(f"HTTP/1.1 307 X\r\nlocation: {target}\r\ncontent-length: 0\r\n\r\n".encode())
 
-    async with app(script) as (served, pool):
+    client = SDKClient()
+    async with app(script) as (served, _):
         with pytest.raises(httpx.InvalidURL, match=f"redirects to '{target}'"):
-            await SDKClient(pool).sync(served.url)
+            await client.sync(served.url)
+        await client.close()
 
 
 async def test_what_speaks_no_tls_or_has_no_name_is_not_called_nobody() -> None:
@@ -341,11 +404,13 @@ async def test_what_speaks_no_tls_or_has_no_name_is_not_called_nobody() -> None:
         await wire.reader.read(1)
         await wire.answer(OK)
 
-    async with app(script) as (served, pool):
+    client = SDKClient()
+    async with app(script) as (served, _):
         url = served.url.replace("http:", "https:")
         with pytest.raises(httpx.ConnectError) as raised:
-            await SDKClient(pool).sync(url)
+            await client.sync(url)
         assert "Does this port speak https?" in str(why_no_connection(raised.value, "the app"))
         with pytest.raises(httpx.ConnectError) as raised:
-            await SDKClient(pool).sync("http://nobody.invalid/")
+            await client.sync("http://nobody.invalid/")
         assert "'nobody.invalid' has no address" in str(why_no_connection(raised.value, "the app"))
+        await client.close()
