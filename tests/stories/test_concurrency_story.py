@@ -14,7 +14,6 @@ from support.open_calls import OpenCalls, holds, standing
 from support.sdk_app import APP_URL, Lab, lab, new_client
 
 from durable_engine import NewEvent, RunStatus
-from durable_engine.model.decision import Control
 
 pytestmark = pytest.mark.anyio
 
@@ -234,7 +233,7 @@ async def test_the_open_call_of_a_cancelled_run_keeps_its_slot_until_it_returns(
         assert (await it.engine.get_run(first)).status is RunStatus.CANCELLED
         held = await standing(it, second)
         assert held is not None
-        assert held.control is Control.CONCURRENCY
+        assert held.kind == "concurrency"
         await calls.end("a")
         await calls.are("b")
         await _end(it, calls, [second])
@@ -313,7 +312,7 @@ async def test_the_reason_is_told_at_once_while_a_call_is_held_and_afterwards() 
         await calls.are("a")
         held = await standing(it, third.run_id)
         assert held is not None
-        assert (held.control, held.until_ms) == (Control.CONCURRENCY, None)
+        assert (held.kind, held.until_ms) == ("concurrency", None)
         assert held.reason == f"{reached}; 1 of its function's calls is in line before it"
 
         queued_ms = it.clock.now_ms()

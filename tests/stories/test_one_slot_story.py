@@ -11,7 +11,6 @@ from support.open_calls import OpenCalls, holds, standing
 from support.sdk_app import lab, new_client
 
 from durable_engine import RunStatus
-from durable_engine.model.decision import Control
 
 pytestmark = pytest.mark.anyio
 
@@ -65,7 +64,7 @@ async def test_a_step_that_waits_for_its_turn_says_so() -> None:
         right = next(s for s in (await it.engine.get_run(run_id)).steps if s.name == "right")
         held = await standing(it, run_id)
         assert held is not None
-        assert (held.control, held.step_id) == (Control.CONCURRENCY, right.id)
+        assert (held.kind, held.step_id) == ("concurrency", right.id)
         await it.clock.advance(1)
         await calls.end_all()
         assert (await it.settle(run_id)).status is RunStatus.COMPLETED

@@ -14,7 +14,6 @@ from support.sdk_app import Lab, lab, new_client
 
 from durable_engine import ManualClock, NewEvent, RunStatus, StepStatus
 from durable_engine.errors import FunctionNotFoundError
-from durable_engine.model.decision import Control
 
 pytestmark = pytest.mark.anyio
 
@@ -101,7 +100,7 @@ async def test_open_runs_rest_where_they_are_and_go_on_after() -> None:
         assert [step.status for step in run.steps] == [StepStatus.COMPLETED, StepStatus.COMPLETED]
         held = await standing(it, run_id)
         assert held is not None
-        assert (held.control, held.until_ms) == (Control.PAUSE, None)
+        assert (held.kind, held.until_ms) == ("paused", None)
         assert held.reason == "its function is paused; it goes on when the function is resumed"
 
         await it.engine.resume_function("job")
@@ -258,7 +257,7 @@ async def test_a_pause_lasts_over_a_restart(tmp_path: Path) -> None:
         assert await it.send("t/job") == ()
         held = await standing(it, goes_on)
         assert held is not None
-        assert held.control is Control.PAUSE
+        assert held.kind == "paused"
         await it.engine.control.cancel(too_long)
         await it.engine.resume_function("job")
         assert (await it.settle(goes_on)).output == "a"

@@ -13,7 +13,6 @@ from support.open_calls import OpenCalls, holds, standing
 from support.sdk_app import Lab, lab, new_client
 
 from durable_engine import ManualClock, NewEvent, RunStatus
-from durable_engine.model.decision import Control
 
 pytestmark = pytest.mark.anyio
 
@@ -260,7 +259,7 @@ async def test_runs_that_wait_to_start_leave_the_slots_to_those_that_have_starte
         await it.pass_time(10)
         held = await standing(it, runs[1])
         assert held is not None
-        assert held.control is Control.THROTTLE
+        assert held.kind == "throttle"
         await it.send("t/go")
         await it.pass_time(60)
         assert shop.starts == {"a.begin": 0, "a.end": 10, "b.begin": 60}
@@ -331,7 +330,7 @@ async def test_the_receipt_says_that_a_run_waits_and_until_when() -> None:
         held = await standing(it, third.run_id)
         assert held is not None
         assert held.reason == f"{why}; 1 of its function's calls is in line before it"
-        assert (held.control, held.since_ms, held.until_ms) == (Control.THROTTLE, T0, T0 + 60_000)
+        assert (held.kind, held.since_ms, held.until_ms) == ("throttle", T0, T0 + 60_000)
 
         await it.pass_time(60)
         assert shop.starts == {"a": 0, "b": 30, "c": 60}
@@ -349,5 +348,5 @@ async def test_a_run_behind_one_that_the_throttle_holds_is_held_by_the_throttle(
         for number, run_id in enumerate(runs[1:], start=1):
             held = await standing(it, run_id)
             assert held is not None
-            assert (held.control, held.until_ms) == (Control.THROTTLE, T0 + number * 60_000)
+            assert (held.kind, held.until_ms) == ("throttle", T0 + number * 60_000)
         await it.pass_time(120)

@@ -81,7 +81,7 @@ def judged(kept):
 def test_the_doctor_says_how_much_there_is_and_what_is_pruned():
     assert judged(KEPT).found == (
         "All data takes 1.5 MB, the oldest run is of 2027-01-15 08:00 UTC. Ended runs are pruned 7d after "
-        "their end, or oldest first when all data takes more than 64.0 MB, 12 so far, the last ones at "
+        "their end, or oldest first when all data takes more than 64 MB, 12 so far, the last ones at "
         "2027-01-15 08:10 UTC."
     )
     nothing = replace(KEPT, limits=Limits(), oldest_ms=None, pruned=0, pruned_ms=None)
