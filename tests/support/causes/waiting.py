@@ -171,7 +171,7 @@ async def waiting_for_slot() -> Shown:
             await it.start("shop/order.placed", {"orderId": name})
         await calls.are(*names)
         run_id = await it.start("shop/order.placed", {"orderId": "one-more"})
-        # When the dispatcher has nothing in hand, what has no room stands in line.
+        await it.engine._dispatcher.run_once()  # which puts what has no room in line
         async with it.engine._dispatcher.held():
             shown = await explain(it, runId=run_id)
         await calls.end_all()
