@@ -1,12 +1,15 @@
-"""What TLS connections trust, and why a connection did not come about, in a sentence."""
+"""What TLS connections trust, which answers lead elsewhere, and why a connection did not come about."""
 
 from __future__ import annotations
 
 import socket
 import ssl
 from collections.abc import Iterator
+from typing import Final
 
 import httpx
+
+REDIRECT_STATUSES: Final = frozenset({301, 302, 303, 307, 308})
 
 
 def trusted_authorities() -> ssl.SSLContext:

@@ -8,7 +8,6 @@ when much was committed, or when something has become old, and nothing looks in 
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, replace
@@ -18,6 +17,7 @@ from durable_engine.clock import Clock
 from durable_engine.config import EngineConfig
 from durable_engine.errors import EngineClosedError, StorageError
 from durable_engine.model.retention import KEPT_IN_ANY_CASE, Kept, Limits
+from durable_engine.patience import first_of
 from durable_engine.signals import Signals
 from durable_engine.storage.database import Database
 from durable_engine.storage.retention_table import Reach
@@ -187,12 +187,7 @@ class Pruning:
             waits.append(self._clock.patience(max(due_ms - self._clock.wall_ms(), 0) / 1_000))
         if is_marked:
             waits.append(self._signals.changed())
-        tasks = [asyncio.create_task(wait) for wait in waits]
-        try:
-            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            for task in tasks:
-                task.cancel()
+        await first_of(waits)
 
 
 def limits_of(config: EngineConfig) -> Limits:

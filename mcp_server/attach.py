@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from typing import Any, Final
@@ -43,7 +42,7 @@ from mcp_server.config import ServerConfig
 from mcp_server.errors import REFUSED
 from mcp_server.instructions import instructions
 from mcp_server.passing_on import R, handlers
-from mcp_server.stopping import taking_signals
+from mcp_server.stopping import leave_stdin, taking_signals
 from mcp_server.strict import no_such_tool
 
 logger = logging.getLogger(__name__)
@@ -78,9 +77,7 @@ async def attach(url: str, *, token: SecretStr | None = None, narrowed: ServerCo
             with taking_signals() as stop:
                 await first_of([asyncio.wait({bridging}), stop.asked.wait()])
             if not bridging.done():
-                # A thread of the SDK reads stdin, and nothing but a line or its close would end that.
-                logging.shutdown()
-                os._exit(0)
+                leave_stdin()
             bridging.result()
 
 

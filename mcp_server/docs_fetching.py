@@ -16,6 +16,7 @@ import httpx
 
 from docs_index.importing.decoding import decode
 from docs_index.importing.fetching import Failure, Fetched
+from durable_engine.connecting import REDIRECT_STATUSES
 from durable_engine.http_api.guard import LOOPBACK_HOSTS
 
 MAX_REDIRECTS: Final = 5
@@ -23,7 +24,6 @@ MAX_AT_ONCE: Final = 8
 TIMEOUT: Final = httpx.Timeout(20.0, connect=10.0)
 WHOLE_S: Final = 120.0
 MAX_TOTAL_BYTES: Final = 200 * 1024 * 1024
-_REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
 
 
 class _RefusedError(Exception):
@@ -114,7 +114,7 @@ async def _follow(client: httpx.AsyncClient, url: str, rules: _Rules) -> Fetched
             )
         async with client.stream("GET", url) as response:
             target = response.headers.get("location")
-            if response.status_code in _REDIRECTS and target:
+            if response.status_code in REDIRECT_STATUSES and target:
                 url = str(response.url.join(target))
                 continue
             if response.status_code != 200:

@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import errno
 import logging
-import os
 import socket
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
@@ -30,7 +29,7 @@ from mcp_server.connections import BoundedProtocol, allow_many_files
 from mcp_server.mcp_later import MCPLater
 from mcp_server.options import STOP_GRACE_S
 from mcp_server.paths import MCP_PATH, MCP_PATHS
-from mcp_server.stopping import Stop, taking_signals
+from mcp_server.stopping import Stop, leave_stdin, taking_signals
 
 _GRACE_S: Final = 1
 """For requests that are open when the server stops."""
@@ -88,9 +87,7 @@ async def serve_with_stdio(options: ServeOptions) -> None:
             most_s = options.stop_grace_s if stop.asked.is_set() else _STDIN_GRACE_S
             await _wind_down(engine, stop, min(options.stop_grace_s, most_s))
     if stdio is not None and not stdio.done():
-        # A thread of the SDK reads stdin, and nothing but a line or its close would end that.
-        logging.shutdown()
-        os._exit(0)
+        leave_stdin()
 
 
 @asynccontextmanager

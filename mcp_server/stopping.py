@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import os
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Final
+from typing import Final, NoReturn
 
 _KILLED_CODE: Final = 130
 
@@ -25,6 +26,12 @@ class Stop:
         if self.hurried.is_set():
             os._exit(_KILLED_CODE)  # what was committed is safe at any moment
         (self.hurried if self.asked.is_set() else self.asked).set()
+
+
+def leave_stdin() -> NoReturn:
+    """End the process: a thread of the SDK reads stdin, and only a line or its close would end that."""
+    logging.shutdown()
+    os._exit(0)
 
 
 @contextmanager

@@ -11,7 +11,7 @@ from typing import Any, Final
 import httpx
 
 from durable_engine.bodies import read_bounded
-from durable_engine.connecting import trusted_authorities
+from durable_engine.connecting import REDIRECT_STATUSES, trusted_authorities
 from durable_engine.decoding import decoded
 from durable_engine.gateway.answer import GatewayAnswer, read_headers
 from durable_engine.gateway.faults import (
@@ -26,7 +26,7 @@ from durable_engine.gateway.faults import (
 )
 from durable_engine.gateway.outcome import Outcome
 from durable_engine.gateway.proxies import proxy_for
-from durable_engine.gateway.redirects import REDIRECT_STATUSES, redirected
+from durable_engine.gateway.redirects import redirected
 from durable_engine.gateway.request import GatewayRequest, GatewayRequestError, read_request
 from durable_engine.model.op import StepRef
 from durable_engine.model.reply import Reply

@@ -10,7 +10,6 @@ import httpx
 from durable_engine.gateway.request import GatewayRequest, read_url
 from durable_engine.redaction import is_secret_name
 
-REDIRECT_STATUSES: Final = frozenset({301, 302, 303, 307, 308})
 _BODY_HEADERS: Final = frozenset({"content-encoding", "content-language", "content-location", "content-type"})
 
 

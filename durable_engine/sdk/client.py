@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 import httpx
 
 from durable_engine.bodies import read_bounded
-from durable_engine.connecting import why_no_connection
+from durable_engine.connecting import REDIRECT_STATUSES, why_no_connection
 from durable_engine.decoding import decoded
 from durable_engine.ids import new_ulid
 from durable_engine.model.call import Call
@@ -35,7 +35,6 @@ _MAX_PORT: Final = 65_535
 _KNOWN_URLS: Final = 256
 _SCHEMES: Final = frozenset({"http", "https"})
 _SHOWN: Final = 200
-_REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
 _PATIENT: Final = Timeouts(connect_s=CONNECT_TIMEOUT_S, read_s=CALL_TIMEOUT_S)
 
 
@@ -201,7 +200,11 @@ class SDKClient:
                 fault.request = httpx.Request(method, address.url)  # who was not there, after redirects
                 raise
             try:
-                if response.status in _REDIRECTS and "location" in response.headers and not is_stranger:
+                if (
+                    response.status in REDIRECT_STATUSES
+                    and "location" in response.headers
+                    and not is_stranger
+                ):
                     address = _redirected(address.url, response.headers["location"])
                     continue
                 too_large = ReplyTooLargeError()

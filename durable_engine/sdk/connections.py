@@ -117,11 +117,6 @@ class AppConnections:
         self._idle.clear()
         await asyncio.sleep(0)  # their sockets are closed in the next turn of the loop
 
-    @property
-    def idle_count(self) -> int:
-        """How many connections are open that nobody uses."""
-        return sum(map(len, self._idle.values()))
-
     def give_back(self, origin: _Origin, connection: _Connection) -> None:
         """Take a connection back whose answer was read, or was not wanted any more."""
         self._open_calls -= 1

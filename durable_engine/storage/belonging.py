@@ -37,13 +37,17 @@ def check_file(path: Path) -> None:
     pages, version, application = (
         int.from_bytes(header[place]) for place in (_PAGES, _VERSION, _APPLICATION)
     )
-    log = Path(f"{path}-wal")
-    is_told_in_log = application == 0 and log.exists() and log.stat().st_size > 0
-    if is_told_in_log:  # that a process left which died, and which only SQLite can read
+    if application == 0 and has_log(path):  # which only SQLite can read
         with closing(sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True)) as connection:
             check(connection, path)
     else:
         _judge(application, version, has_content=pages > 1, path=path)
+
+
+def has_log(path: Path) -> bool:
+    """Whether a process that died has left changes beside the file."""
+    log = Path(f"{path}-wal")
+    return log.exists() and log.stat().st_size > 0
 
 
 def check(connection: sqlite3.Connection, path: Path | None = None) -> None:

@@ -16,7 +16,7 @@ from typing import Final
 from filelock import FileLock, Timeout
 
 from durable_engine.errors import DataFileBusyError, StorageError
-from durable_engine.storage.belonging import check, check_file
+from durable_engine.storage.belonging import check, check_file, has_log
 from durable_engine.storage.file_faults import damaged, gone, in_words, no_file
 from durable_engine.storage.owner import OwnerNote
 from durable_engine.storage.pages import let_shrink
@@ -127,9 +127,7 @@ class DataFile:
     def _look_through(self, connection: sqlite3.Connection) -> None:
         """Raise when pages are damaged, if looking costs little; SQLite finds the rest when it reads it."""
         size = self.path.stat().st_size
-        log = Path(f"{self.path}-wal")
-        is_unclean = log.exists() and log.stat().st_size > 0
-        if size > (_CHECKED_AFTER_CRASH_BYTES if is_unclean else _CHECKED_BYTES):
+        if size > (_CHECKED_AFTER_CRASH_BYTES if has_log(self.path) else _CHECKED_BYTES):
             return
         found = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
         if found != "ok":

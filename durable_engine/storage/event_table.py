@@ -49,19 +49,18 @@ class EventTable:
         self._connection = connection
         self._retention = RetentionTable(connection)
         # Every call of a run carries its event.
-        self._kept: Recent[str] | None = Recent(most_bytes=_MOST_KEPT_BYTES) if remembers else None
+        self._kept = Recent[str](most_bytes=_MOST_KEPT_BYTES if remembers else 0)
 
     def forget(self) -> None:
         """Read everything anew: something was undone."""
-        if self._kept is not None:
-            self._kept.clear()
+        self._kept.clear()
 
     def insert(self, event: Event) -> bool:
         """Store an event; False when one with its id is there already."""
         payload = to_json(event.as_payload())
         row = (event.id, event.name, payload, event.ts_ms, event.received_ms, event.source)
         is_new = self._connection.execute(_INSERT, row).rowcount == 1
-        if is_new and self._kept is not None:
+        if is_new:
             self._kept.drop(event.id)  # one with the same id, made of a seed, may have been pruned
         return is_new
 
@@ -127,12 +126,11 @@ class EventTable:
 
     def payload(self, event_id: str) -> str:
         """Return the event as JSON text, the way functions see it."""
-        kept = None if self._kept is None else self._kept.get(event_id)
+        kept = self._kept.get(event_id)
         if kept is not None:
             return kept
         payload = str(self._connection.execute(_PAYLOAD, (event_id,)).fetchone()[0])
-        if self._kept is not None:
-            self._kept.put(event_id, payload, size=getsizeof(payload))
+        self._kept.put(event_id, payload, size=getsizeof(payload))
         return payload
 
 

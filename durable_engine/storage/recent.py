@@ -12,7 +12,10 @@ _ENTRY_BYTES: Final = 256
 
 
 class Recent(Generic[T]):
-    """The values that were used last, by key; their owner adds what it writes and drops what it undoes."""
+    """The values that were used last, by key; their owner adds what it writes and drops what it undoes.
+
+    With room for no bytes it keeps nothing.
+    """
 
     def __init__(self, *, most_bytes: int) -> None:
         self._most = most_bytes

@@ -78,12 +78,11 @@ class StepTable:
     def __init__(self, connection: sqlite3.Connection, *, remembers: bool = False) -> None:
         self._connection = connection
         # Each call of a run carries the memos of the call before it, and a few more.
-        self._kept: Recent[dict[str, str]] | None = Recent(most_bytes=_MOST_KEPT_BYTES) if remembers else None
+        self._kept = Recent[dict[str, str]](most_bytes=_MOST_KEPT_BYTES if remembers else 0)
 
     def forget(self) -> None:
         """Read everything anew: something was undone."""
-        if self._kept is not None:
-            self._kept.clear()
+        self._kept.clear()
 
     def save(self, run_id: str, step: Step) -> bool:
         """Insert or update a step; False for one that has ended, which stays as it is."""
@@ -111,7 +110,7 @@ class StepTable:
             },
         )
         is_new = cursor.rowcount == 1
-        if is_new and step.memo is not None and self._kept is not None:
+        if is_new and step.memo is not None:
             kept = self._kept.get(run_id)
             if kept is not None:
                 kept[step.ref.id] = step.memo
@@ -169,12 +168,11 @@ class StepTable:
         """
         if without_group is not None:
             return dict(self._connection.execute(_MEMOS_BESIDES, (run_id, without_group)).fetchall())
-        kept = None if self._kept is None else self._kept.get(run_id)
+        kept = self._kept.get(run_id)
         if kept is not None:
             return dict(kept)  # a copy: the call is made while other answers are stored
         memos: dict[str, str] = dict(self._connection.execute(_MEMOS, (run_id,)).fetchall())
-        if self._kept is not None:
-            self._kept.put(run_id, dict(memos), size=sum(_size(*memo) for memo in memos.items()))
+        self._kept.put(run_id, dict(memos), size=sum(_size(*memo) for memo in memos.items()))
         return memos
 
     def memo_ids(self, run_id: str) -> list[str]:
@@ -191,8 +189,7 @@ class StepTable:
 
     def abandon_open(self, run_id: str, *, now_ms: int) -> None:
         """Cancel what has not ended: its run has."""
-        if self._kept is not None:
-            self._kept.drop(run_id)
+        self._kept.drop(run_id)
         self._connection.execute(_ABANDON, (now_ms, run_id))
 
 

@@ -35,4 +35,7 @@ CREATE INDEX lane_by_gate ON lane (parked_at);
 CREATE INDEX lane_gate_by_gate ON lane_gate (gate_id);
 """
 
-VERSION_6: Final = _ORDER + _MARKS + _REFERENCES
+# Timers have slots of their own, and are found among all that is due.
+_DEAD: Final = "DROP INDEX queue_item_due_timer;"
+
+VERSION_6: Final = _ORDER + _MARKS + _REFERENCES + _DEAD

@@ -81,6 +81,7 @@ async def test_both_paths_of_the_onboarding_are_tested_without_waiting(client: C
 
 
 async def test_a_wait_is_explained_and_skipped(client: Client) -> None:
+    await call(client, "send_event", name="app/project.created", data={"userId": "x", "name": "earlier"})
     sent = await call(client, "send_event", name="app/user.signup", data={"userId": "u2"})
     (run_id,) = sent["runIds"]
     skipped = await call(client, "advance_time", runId=run_id)
