@@ -1,6 +1,6 @@
 """One queue item from start to commit: take → call → decide → commit.
 
-The transaction that commits an item also takes the item that is due next, for the slot that has become
+The transaction that commits items also takes as many that are due next, for the slots that have become
 free: a run of sequential steps costs one transaction a step.
 """
 
@@ -11,6 +11,7 @@ import logging
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, replace
 from functools import partial
+from itertools import zip_longest
 from typing import Final, TypeVar
 
 from durable_engine.admission import admit, leave, next_admission_ms
@@ -41,7 +42,7 @@ from durable_engine.settle import Settled, repair_stalled
 from durable_engine.skipping import skip_ahead
 from durable_engine.slots import Slots, some_wait
 from durable_engine.standing import note_held
-from durable_engine.storage.database import Database
+from durable_engine.storage.database import Database, Sequel
 from durable_engine.storage.file_faults import is_damage, is_file_fault
 from durable_engine.storage.tables import Tables
 from durable_engine.timers import fire_timer
@@ -120,10 +121,11 @@ def next_due_ms(tables: Tables, registry: Registry, *, now_ms: int) -> int | Non
     return min((time for time in times if time is not None), default=None)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class Done:
-    """What a commit brought: its effects, the work taken next, and when the item after that is due."""
+    """What the commit of an item brought: its effects, the work taken next, and when the one after is due."""
 
+    item: QueueItem
     settled: Settled
     taken: Work | None = None
     next_due_ms: int | None = None
@@ -210,7 +212,7 @@ class Executor:
                 leave(tables, item, now_ms=self._clock.now_ms())
 
             await self._store(put_back)
-            return Done(settled=Settled())
+            return Done(item=item, settled=Settled())
 
     async def _commit_answer(
         self, item: QueueItem, answer: Answer, *, started_ms: int, sent: Iterable[str] | None = None
@@ -229,29 +231,35 @@ class Executor:
             settled = work(tables, registry, now_ms=now_ms)
             leave(tables, item, now_ms=now_ms)
             settled.add(skip_ahead(tables, registry, now_ms=now_ms, of_run=item.run_id))
-            # With all slots taken, calls with lanes and those without have every other one that becomes free.
-            lanes_first = item.lane_id is None
-            limit = 1 if self.goes_on else 0
-            taken = take_due(tables, registry, now_ms=now_ms, limit=limit, lanes_first=lanes_first)
-            # What was taken goes on. What this repairs is due, which the time below tells.
-            going = {work.item.run_id for work in taken}
-            idle = [run_id for run_id in (item.run_id, *settled.resumed) if run_id not in going]
-            repair_stalled(tables, registry, idle, settled, now_ms=now_ms)
-            return Done(
-                settled=settled,
-                taken=taken[0] if taken else None,
-                next_due_ms=next_due_ms(tables, registry, now_ms=now_ms),
-            )
+            return Done(item=item, settled=settled)
 
-        return await self._store(commit)
+        return await self._store(commit, then=self._go_on)
 
-    async def _store(self, work: Callable[[Tables], T]) -> T:
+    def _go_on(self, tables: Tables, dones: list[Done]) -> None:
+        """Take as much as a group of commits has ended, and let nothing hang that they touched."""
+        registry, now_ms = self._registry(), self._clock.now_ms()
+        # With all slots taken, calls with lanes and those without have every other one that becomes free.
+        from_lanes = sum(done.item.lane_id is None for done in dones)
+        taken: list[Work] = []
+        for limit, lanes_first in ((from_lanes, True), (len(dones) - from_lanes, False)):
+            if self.goes_on:
+                taken += take_due(tables, registry, now_ms=now_ms, limit=limit, lanes_first=lanes_first)
+        # What was taken goes on. What this repairs is due, which the time below tells.
+        going = {work.item.run_id for work in taken}.union(*(done.settled.ended for done in dones))
+        touched = [run_id for done in dones for run_id in (done.item.run_id, *done.settled.resumed)]
+        idle = [run_id for run_id in touched if run_id not in going]
+        repair_stalled(tables, registry, idle, dones[-1].settled, now_ms=now_ms)
+        due_ms = next_due_ms(tables, registry, now_ms=now_ms)
+        for done, work in zip_longest(dones, taken):
+            done.taken, done.next_due_ms = work, due_ms
+
+    async def _store(self, work: Callable[[Tables], T], *, then: Sequel | None = None) -> T:
         """Run `work` in a transaction, again and again as long as the data file fails.
 
         At first like everybody, then one after the other: one that finds no room must not take others along.
         """
         try:
-            return await self._database.transact(work)
+            return await self._database.transact(work, then=then)
         except StorageError as fault:
             outage = self._database.outage
             outage.met(fault)
@@ -259,7 +267,7 @@ class Executor:
             await outage.may_try()
             async with self._storing:
                 try:
-                    return await self._database.transact(work)
+                    return await self._database.transact(work, then=then)
                 except StorageError as fault:
                     outage.met(fault)
 

@@ -85,6 +85,7 @@ class Reception:
 
         def take(tables: Tables, registry: Registry, now_ms: int) -> Settled:
             whole = Settled()
+            receipts.clear()
             for event in accepted:
                 settled, receipt = _ingest(
                     tables, registry, event, explains=explains, under=under, now_ms=now_ms

@@ -1,7 +1,8 @@
 """One SQLite file, one thread that writes it, two threads that read it.
 
-Writes that arrive while a transaction is being committed share the next one (group commit): each unit
-of work runs in a savepoint of its own, so that one that fails undoes only itself. `synchronous=NORMAL`
+Writes that arrive while a transaction is being committed share the next one (group commit), and one that
+fails undoes only itself: a group is run boldly, and if a unit of it fails, all of it again with a savepoint
+for each; what cannot be run again has one from the start. `synchronous=NORMAL`
 in WAL mode survives the death of this process at any moment; a power cut may lose the last commits but
 never corrupts the file.
 
@@ -17,8 +18,9 @@ import sqlite3
 import threading
 from collections.abc import Awaitable, Callable, Sequence
 from copy import copy
+from itertools import groupby
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import Any, Final, TypeAlias, TypeVar
 
 from durable_engine.errors import EngineClosedError, StorageError
 from durable_engine.storage.data_file import DataFile, open_database
@@ -28,6 +30,8 @@ from durable_engine.storage.tables import Tables
 from durable_engine.storage.units import Unit, UnitQueue
 
 T = TypeVar("T")
+Sequel: TypeAlias = Callable[[Tables, list[Any]], None]
+"""What follows work in its transaction, once for all of a group that has the same: it gets their results."""
 logger = logging.getLogger(__name__)
 
 _READERS: Final = 2
@@ -61,8 +65,14 @@ class _Worker:
         )
         self._thread.start()
 
-    def submit(self, work: Callable[[Tables], T], *, bulk: int = 0) -> asyncio.Future[T]:
-        return self._put(work, bulk=bulk)
+    def submit(
+        self,
+        work: Callable[[Tables], T],
+        *,
+        bulk: int = 0,
+        then: Sequel | None = None,
+    ) -> asyncio.Future[T]:
+        return self._put(work, bulk=bulk, then=then)
 
     def submit_alone(self, work: Callable[[sqlite3.Connection], T]) -> asyncio.Future[T]:
         return self._put(work, is_alone=True)
@@ -72,10 +82,17 @@ class _Worker:
         self._units.end()
         self._thread.join()
 
-    def _put(self, work: Callable[[Any], T], *, is_alone: bool = False, bulk: int = 0) -> asyncio.Future[T]:
+    def _put(
+        self,
+        work: Callable[[Any], T],
+        *,
+        is_alone: bool = False,
+        bulk: int = 0,
+        then: Sequel | None = None,
+    ) -> asyncio.Future[T]:
         future: asyncio.Future[T] = self._loop.create_future()
         self.waiting += 1
-        self._units.put(Unit(work, future, is_alone=is_alone, bulk=bulk))
+        self._units.put(Unit(work, future, is_alone=is_alone, bulk=bulk, then=then))
         return future
 
     def _run(self) -> None:
@@ -88,20 +105,21 @@ class _Worker:
         self._connection.close()
 
     def _work(self, group: list[Unit]) -> None:
+        # What follows a part of the group comes before the rest of it: a slot goes to whom it is freed for.
+        group = sorted(group, key=lambda unit: unit.then is None)
+        if all(unit.may_repeat for unit in group) and self._work_boldly(group):
+            return
         try:
-            if self._file is not None and self._writes:
-                self._file.check_in_place()
-            self._connection.execute("BEGIN IMMEDIATE" if self._writes else "BEGIN")
-            if len(group) == 1:
+            self._begin()
+            if len(group) == 1 and group[0].then is None:
                 self._run_whole(group[0])
                 return
-            for unit in group:
-                self._run_unit(unit)
-            self._connection.execute("COMMIT")
-            self._tables.slots.done()
+            for then, part in groupby(group, key=lambda unit: unit.then):
+                done = [unit.result for unit in part if self._run_unit(unit)]
+                if then is not None:
+                    self._follow(then, done)
+            self._commit()
         except Exception as error:  # noqa: BLE001 - handed to all: this thread must go on
-            self._tables.slots.undo(0)
-            self._tables.forget()
             self._undo()
             # What made SQLite end the transaction says more than what it says of its end.
             fault = next((unit.fault for unit in group if unit.fault), None) or self._in_words(error)
@@ -110,7 +128,35 @@ class _Worker:
                     unit.fault = copy(fault)
                     unit.error = unit.fault or error
 
+    def _work_boldly(self, group: list[Unit]) -> bool:
+        """Run units without savepoints; False when that failed, and all is undone."""
+        try:
+            self._begin()
+            for then, part in groupby(group, key=lambda unit: unit.then):
+                done = []
+                for unit in part:
+                    unit.result = unit.work(self._tables)
+                    done.append(unit.result)
+                if then is not None:
+                    then(self._tables, done)
+            self._commit()
+        except Exception:  # noqa: BLE001 - it will fail again, and is handed to whoever asked
+            self._undo()
+            return False
+        return True
+
+    def _begin(self) -> None:
+        if self._file is not None and self._writes:
+            self._file.check_in_place()
+        self._connection.execute("BEGIN IMMEDIATE" if self._writes else "BEGIN")
+
+    def _commit(self) -> None:
+        self._connection.execute("COMMIT")
+        self._tables.slots.done()
+
     def _undo(self) -> None:
+        self._tables.slots.undo(0)
+        self._tables.forget()
         try:
             if self._connection.in_transaction:
                 self._connection.execute("ROLLBACK")
@@ -123,14 +169,12 @@ class _Worker:
             unit.result = unit.work(self._tables)
         except Exception as error:  # noqa: BLE001 - handed to whoever asked
             self._note(unit, error)
-            self._tables.slots.undo(0)
-            self._tables.forget()
             self._undo()
         else:
-            self._connection.execute("COMMIT")
-            self._tables.slots.done()
+            self._commit()
 
-    def _run_unit(self, unit: Unit) -> None:
+    def _run_unit(self, unit: Unit) -> bool:
+        """Run a unit of several; False when it failed, and what it did is undone."""
         self._connection.execute("SAVEPOINT unit")
         mark = self._tables.slots.mark()
         try:
@@ -141,6 +185,20 @@ class _Worker:
             self._tables.forget()
             self._connection.execute("ROLLBACK TO unit")
         self._connection.execute("RELEASE unit")
+        return unit.error is None
+
+    def _follow(self, then: Sequel, results: list[Any]) -> None:
+        """Let what follows a group fail alone: what the group did is kept."""
+        self._connection.execute("SAVEPOINT sequel")
+        mark = self._tables.slots.mark()
+        try:
+            then(self._tables, results)
+        except Exception:
+            logger.exception("what follows a transaction failed; it is left out")
+            self._tables.slots.undo(mark)
+            self._tables.forget()
+            self._connection.execute("ROLLBACK TO sequel")
+        self._connection.execute("RELEASE sequel")
 
     def _work_alone(self, unit: Unit) -> None:
         try:
@@ -221,15 +279,23 @@ class Database:
         if self._file is not None:
             self._file.say_where(port)
 
-    async def transact(self, work: Callable[[Tables], T], *, bulk: int = 0) -> T:
+    async def transact(
+        self,
+        work: Callable[[Tables], T],
+        *,
+        bulk: int = 0,
+        then: Sequel | None = None,
+    ) -> T:
         """Run `work` in a transaction; it is committed when this returns, undone when it raises.
 
-        Work that takes in `bulk` events goes behind all other, a little in each group.
+        Work that takes in `bulk` events goes behind all other, a little in each group. When `then` raises,
+        that is logged, and only what it did is undone. Work that has either may be run twice, the first time
+        in vain.
         """
         await self.ready()
         if self.outage.damage is not None:
             raise copy(self.outage.damage)
-        return await self._writer.submit(work, bulk=bulk)
+        return await self._writer.submit(work, bulk=bulk, then=then)
 
     async def read(self, work: Callable[[Tables], T]) -> T:
         """Run `work` on the newest committed state, without holding up writers."""

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Mapping
 from sys import getsizeof
-from typing import Any, Final
+from typing import Final, TypeAlias
 
 from durable_engine.model.event import INTERNAL_PREFIX, Event, EventSender
 from durable_engine.model.json_value import parse_json, to_json
@@ -29,7 +28,6 @@ _NEWEST_BY_NAME: Final = f"SELECT id FROM event WHERE name = :name AND {_SPAN} {
 _NEWEST_SENT: Final = f"""
 SELECT id FROM event WHERE substr(name, 1, 8) != 'inngest/' AND {_SPAN} {_ORDER}
 """  # noqa: S608
-_PAYLOAD: Final = "SELECT payload FROM event WHERE id = ?"
 # What a result names may be made up, or be an event that the step only knows of: only what came as a request
 # after the run had begun may be its own, and the first step that names it sent it.
 _NOTE_SENDER: Final = """
@@ -39,6 +37,8 @@ WHERE event.id = :event_id AND event.source = 'api' AND event.received_ms >= run
 """
 _SENDER: Final = "SELECT event_id, run_id, step_id FROM event_sender WHERE event_id = ?"
 _ALWAYS_MS: Final = 2**62
+_Row: TypeAlias = tuple[str, str, str, int, int, str]
+"""What `_GET` selects."""
 _MOST_KEPT_BYTES: Final = 2 * 1024 * 1024
 
 
@@ -49,7 +49,7 @@ class EventTable:
         self._connection = connection
         self._retention = RetentionTable(connection)
         # Every call of a run carries its event.
-        self._kept = Recent[str](most_bytes=_MOST_KEPT_BYTES if remembers else 0)
+        self._kept = Recent[_Row](most_bytes=_MOST_KEPT_BYTES if remembers else 0)
 
     def forget(self) -> None:
         """Read everything anew: something was undone."""
@@ -60,9 +60,14 @@ class EventTable:
         payload = to_json(event.as_payload())
         row = (event.id, event.name, payload, event.ts_ms, event.received_ms, event.source)
         is_new = self._connection.execute(_INSERT, row).rowcount == 1
-        if is_new:
-            self._kept.drop(event.id)  # one with the same id, made of a seed, may have been pruned
+        if is_new:  # one with the same id, made of a seed, may have been pruned
+            self._kept.drop(event.id)
+            if event.source != "engine":  # which starts nothing, as a rule
+                self._keep(row)
         return is_new
+
+    def _keep(self, row: _Row) -> None:
+        self._kept.put(row[0], row, size=getsizeof(row[2]))
 
     def find(self, event_id: str) -> Event | None:
         """Return an event by its ULID, if there is one."""
@@ -77,7 +82,14 @@ class EventTable:
 
     def get(self, event_id: str) -> Event:
         """Return an event that a run refers to."""
-        return _read(self._connection.execute(_GET, (event_id,)).fetchone())
+        return _read(self._known(event_id))
+
+    def _known(self, event_id: str) -> _Row:
+        kept = self._kept.get(event_id)
+        if kept is None:
+            kept = tuple(self._connection.execute(_GET, (event_id,)).fetchone())
+            self._keep(kept)
+        return kept
 
     def name(self, event_id: str) -> str:
         """Return the name of an event that a run refers to."""
@@ -126,25 +138,21 @@ class EventTable:
 
     def payload(self, event_id: str) -> str:
         """Return the event as JSON text, the way functions see it."""
-        kept = self._kept.get(event_id)
-        if kept is not None:
-            return kept
-        payload = str(self._connection.execute(_PAYLOAD, (event_id,)).fetchone()[0])
-        self._kept.put(event_id, payload, size=getsizeof(payload))
-        return payload
+        return self._known(event_id)[2]
 
 
-def _read(row: Mapping[str, Any]) -> Event:
+def _read(row: _Row) -> Event:
     """Rebuild an event from its row."""
-    payload = parse_json(row["payload"])
+    event_id, name, text, ts_ms, received_ms, source = row
+    payload = parse_json(text)
     return Event(
-        id=row["id"],
+        id=event_id,
         public_id=payload["id"],
-        name=row["name"],
+        name=name,
         data=payload["data"],
         user=payload["user"],
-        ts_ms=row["ts_ms"],
-        received_ms=row["received_ms"],
+        ts_ms=ts_ms,
+        received_ms=received_ms,
         v=payload.get("v"),
-        source=row["source"],
+        source=source,
     )

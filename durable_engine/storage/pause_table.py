@@ -9,6 +9,7 @@ from typing import Final
 from durable_engine.expressions import incoming_key
 from durable_engine.model.json_value import JSONObject
 from durable_engine.model.pause import CancelTrigger, Pause
+from durable_engine.storage.awaited import AwaitedNames
 
 _ALL: Final = -1
 """No limit, as SQLite writes it."""
@@ -54,24 +55,16 @@ def _paths_of(table: str) -> str:
 
 
 _PATHS: Final = _paths_of("pause")
-# From each name to the next in the index: there may be very many waits for one.
-_NAMES: Final = """
-WITH RECURSIVE known (name) AS (
-    SELECT min(event_name) FROM pause WHERE event_name IS NOT NULL
-    UNION ALL
-    SELECT (SELECT min(event_name) FROM pause WHERE event_name IS NOT NULL AND event_name > known.name)
-    FROM known WHERE known.name IS NOT NULL
-)
-SELECT name FROM known WHERE name IS NOT NULL LIMIT ?
-"""
 _CANCEL_PATHS: Final = _paths_of("cancel_trigger")
 
 
 class PauseTable:
     """What waits for an event, another run or a signal, and the events that cancel runs."""
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
+    def __init__(self, connection: sqlite3.Connection, *, remembers: bool = False) -> None:
         self._connection = connection
+        self._awaited = AwaitedNames(connection, "pause", remembers=remembers)
+        self._cancelling = AwaitedNames(connection, "cancel_trigger", remembers=remembers)
 
     def insert(self, pause: Pause) -> None:
         """Register a wait; the first one of a step counts."""
@@ -86,6 +79,8 @@ class PauseTable:
             pause.match_key,
         )
         self._connection.execute(_INSERT, row)
+        if pause.event_name is not None:
+            self._awaited.add(pause.event_name)
 
     def insert_cancel(self, trigger: CancelTrigger) -> None:
         """Register an event that cancels a run."""
@@ -99,6 +94,7 @@ class PauseTable:
             trigger.match_key,
         )
         self._connection.execute(_INSERT_CANCEL, row)
+        self._cancelling.add(trigger.event_name)
 
     def for_event(self, event_name: str, *, limit: int = _ALL) -> list[Pause]:
         """Return the waits for events of this name, `limit` of them at most, those of old runs first."""
@@ -106,13 +102,15 @@ class PauseTable:
 
     def awaited(self, *, limit: int) -> list[str]:
         """Return the names of events that something waits for now."""
-        return [row[0] for row in self._connection.execute(_NAMES, (limit,))]
+        return self._awaited.some(limit=limit)
 
     def candidates(self, event_name: str, incoming: JSONObject) -> list[Pause]:
         """Return the waits that this event may end, in the order of `for_event`.
 
         All others have an expression that is false for it; those of the candidates are to be evaluated.
         """
+        if not self._awaited.may_have(event_name):
+            return []
         pauses = [Pause(**dict(row)) for row in self._matching(_PATHS, _BY_MATCH, event_name, incoming)]
         return sorted(pauses, key=lambda pause: (pause.run_id, pause.step_id))
 
@@ -133,6 +131,8 @@ class PauseTable:
 
     def cancel_candidates(self, event_name: str, incoming: JSONObject, *, now_ms: int) -> list[CancelTrigger]:
         """Return what this event may cancel now, in the order of `cancelled_by`; see `candidates`."""
+        if not self._cancelling.may_have(event_name):
+            return []
         rows = self._matching(_CANCEL_PATHS, _CANCEL_BY_MATCH, event_name, incoming, now_ms)
         triggers = [CancelTrigger(**dict(row)) for row in rows]
         return sorted(triggers, key=lambda trigger: (trigger.run_id, trigger.position))

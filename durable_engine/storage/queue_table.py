@@ -9,7 +9,6 @@ opening the file frees whatever a process that died had taken.
 from __future__ import annotations
 
 import sqlite3
-from dataclasses import replace
 from operator import itemgetter
 from typing import Final
 
@@ -164,7 +163,7 @@ class QueueTable:
 
     def lease(self, item_id: int, *, share: int) -> QueueItem:
         """Take one item, which keeps a slot of this share."""
-        return replace(_read(self._connection.execute(_LEASE_ONE, (item_id,)).fetchone()), share=share)
+        return _read(self._connection.execute(_LEASE_ONE, (item_id,)).fetchone(), share=share)
 
     def head(self, lane_id: int) -> int | None:
         """Return the id of the first item in line."""
@@ -270,8 +269,8 @@ class QueueTable:
         return [_read(row) for row in self._connection.execute(_OF_RUN, (run_id,))]
 
 
-def _read(row: sqlite3.Row) -> QueueItem:
+def _read(row: sqlite3.Row, *, share: int = 0) -> QueueItem:
     values = dict(row)
     values["kind"] = ItemKind(values["kind"])
     values["is_leased"] = bool(values["is_leased"])
-    return QueueItem(**values)
+    return QueueItem(**values, share=share)

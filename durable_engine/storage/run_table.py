@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Sequence
-from typing import Final
+from dataclasses import replace
+from typing import Any, Final
 
 from durable_engine.errors import RunAlreadyEndedError, RunNotFoundError
 from durable_engine.ids import is_ulid
 from durable_engine.model.changes import RunEnd, RunMode
 from durable_engine.model.run import Run
 from durable_engine.model.status import RunStatus
+from durable_engine.storage.recent import Recent
 from durable_engine.storage.retention_table import RetentionTable, pruned_run
 
 _COLUMNS: Final = (
@@ -41,7 +43,7 @@ _CHILDREN: Final = "SELECT id FROM run WHERE parent_run_id = ? ORDER BY rowid"
 _START: Final = """
 UPDATE run SET status = 'RUNNING', started_ms = ?,
     lane_id = (SELECT coalesce(work_lane_id, id) FROM lane WHERE lane.id = run.lane_id)
-WHERE id = ? AND status = 'QUEUED'
+WHERE id = ? AND status = 'QUEUED' RETURNING lane_id
 """
 _END: Final = """
 UPDATE run SET status = ?, ended_ms = ?, output = ?, error = ?,
@@ -62,13 +64,22 @@ _KEY: Final = "SELECT run_id FROM start_key WHERE function_id = ? AND key = ? AN
 _SAVE_KEY: Final = (
     "INSERT OR REPLACE INTO start_key (function_id, key, run_id, expires_ms) VALUES (?, ?, ?, ?)"
 )
+_MOST_KEPT_BYTES: Final = 1024 * 1024
+_RUN_BYTES: Final = 1024
+"""What a run that has not ended takes in memory, about."""
 
 
 class RunTable:
     """Runs. Status changes are guarded by the status they start from."""
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
+    def __init__(self, connection: sqlite3.Connection, *, remembers: bool = False) -> None:
         self._connection = connection
+        # Those that have not ended: each call of a run asks for it several times.
+        self._kept = Recent[Run](most_bytes=_MOST_KEPT_BYTES if remembers else 0)
+
+    def forget(self) -> None:
+        """Read everything anew: something was undone, or changed by other tables."""
+        self._kept.clear()
 
     def insert(self, run: Run) -> None:
         """Store a new run."""
@@ -102,8 +113,20 @@ class RunTable:
 
     def get(self, run_id: str) -> Run | None:
         """Return a run."""
-        row = self._connection.execute(_GET, (run_id,)).fetchone()
-        return None if row is None else _read(row)
+        return self._kept.get(run_id) or self._fetch(_GET, run_id)
+
+    def _fetch(self, statement: str, run_id: str) -> Run | None:
+        row = self._connection.execute(statement, (run_id,)).fetchone()
+        run = None if row is None else _read(row)
+        if run is not None and not run.status.is_terminal:  # has neither output nor error
+            self._kept.put(run_id, run, size=_RUN_BYTES)
+        return run
+
+    def _changed(self, run_id: str, **to: Any) -> None:
+        """Let what is kept of a run be as it is stored now."""
+        kept = self._kept.get(run_id)
+        if kept is not None:
+            self._kept.put(run_id, replace(kept, **to), size=_RUN_BYTES)
 
     def add_events(self, run_id: str, event_ids: Sequence[str]) -> None:
         """Store the events of a run that is for several."""
@@ -157,8 +180,7 @@ class RunTable:
 
     def get_lean(self, run_id: str) -> Run | None:
         """Return a run without its output and error, which may be large."""
-        row = self._connection.execute(_GET_LEAN, (run_id,)).fetchone()
-        return None if row is None else _read(row)
+        return self._kept.get(run_id) or self._fetch(_GET_LEAN, run_id)
 
     def stalled(self, run_id: str) -> Run | None:
         """Return the run if it has not ended and has neither work nor waits."""
@@ -187,25 +209,34 @@ class RunTable:
 
     def start(self, run_id: str, *, now_ms: int) -> bool:
         """QUEUED → RUNNING; False when the run was started before."""
-        return self._connection.execute(_START, (now_ms, run_id)).rowcount == 1
+        row = self._connection.execute(_START, (now_ms, run_id)).fetchone()
+        if row is None:
+            return False
+        self._changed(run_id, status=RunStatus.RUNNING, started_ms=now_ms, lane_id=row[0])
+        return True
 
     def place(self, run_id: str, lane_id: int | None) -> None:
         """Let the calls of a run wait in another lane, or in none, from now on."""
         self._connection.execute(_PLACE, (lane_id, run_id))
+        self._changed(run_id, lane_id=lane_id)
 
     def end(self, end: RunEnd) -> bool:
         """Move a run to its terminal status; False when it has ended before."""
         status = end.status.value
         values = (status, end.ended_ms, end.output, end.error, end.run.id, status)
+        self._kept.drop(end.run.id)
         return self._connection.execute(_END, values).rowcount == 1
 
     def set_mode(self, mode: RunMode) -> None:
         """Record how the run's next calls are made."""
         self._connection.execute(_MODE, (mode.execution_version, mode.plans_only, mode.run_id))
+        self._changed(mode.run_id, execution_version=mode.execution_version, plans_only=mode.plans_only)
 
     def grow_state(self, run_id: str, by: int) -> int:
         """Count `by` bytes of memos more; returns the size of all."""
-        return int(self._connection.execute(_GROW, (by, run_id)).fetchone()[0])
+        size = int(self._connection.execute(_GROW, (by, run_id)).fetchone()[0])
+        self._changed(run_id, state_bytes=size)
+        return size
 
     def started_by_key(self, function_id: str, key: str, *, now_ms: int) -> str | None:
         """Return the id of the run that an idempotency key started and still guards."""

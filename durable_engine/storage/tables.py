@@ -44,17 +44,17 @@ class Tables:
         self._connection = connection
         self.registry = RegistryTable(connection)
         self.events = EventTable(connection, remembers=remembers)
-        self.runs = RunTable(connection)
+        self.runs = RunTable(connection, remembers=remembers)
         self.run_lists = RunListTable(connection)
         self.steps = StepTable(connection, remembers=remembers)
         self.queue = QueueTable(connection)
-        self.pauses = PauseTable(connection)
+        self.pauses = PauseTable(connection, remembers=remembers)
         self.history = HistoryTable(connection)
         self.lanes = LaneTable(connection)
         self.slots = SlotTable(connection)
         self.appointments = AppointmentTable(connection, remembers=remembers)
         self.decisions = DecisionTable(connection)
-        self.timelines = TimelineTable(connection)
+        self.timelines = TimelineTable(connection, moved=self.runs.forget)
         self.settings = SettingTable(connection)
         self.doubles = DoubleTable(connection)
         self.effects = EffectTable(connection)
@@ -71,6 +71,7 @@ class Tables:
     def forget(self) -> None:
         """Let go of what is known from before: something was undone."""
         self.events.forget()
+        self.runs.forget()
         self.steps.forget()
         self.appointments.forget()
 

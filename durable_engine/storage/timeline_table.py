@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Final
 
 from durable_engine.model.json_value import parse_json, to_json
@@ -61,10 +61,14 @@ _SENT: Final = "UPDATE planned_event SET sent_ms = ? WHERE timeline_id = ? AND p
 
 
 class TimelineTable:
-    """Times of single runs. Each has the id of the run with which it began."""
+    """Times of single runs. Each has the id of the run with which it began.
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
+    `moved` is told when runs are at another time, or in another timeline, than before.
+    """
+
+    def __init__(self, connection: sqlite3.Connection, *, moved: Callable[[], None]) -> None:
         self._connection = connection
+        self._moved = moved
         self._exist: bool | None = None
 
     def all(self) -> list[Timeline]:
@@ -98,6 +102,7 @@ class TimelineTable:
     def join(self, run_id: str, timeline_id: str) -> None:
         """Let an open run belong to a timeline."""
         self._connection.execute(_JOIN, (timeline_id, run_id))
+        self._moved()
 
     def limit(self, timeline_id: str, until_ms: int | None) -> None:
         """Let a time jump by itself up to `until_ms`, in its own time."""
@@ -123,6 +128,7 @@ class TimelineTable:
         named = {"id": timeline_id, "by_ms": by_ms}
         for statement in (_MOVE_ITEMS, _MOVE_CANCELS, _MOVE_RUNS, _MOVE_TIMELINE):
             self._connection.execute(statement, named)
+        self._moved()
 
     def plan(self, timeline_id: str, events: Iterable[PlannedEvent]) -> None:
         """Keep events that are sent while the runs of a timeline wait."""
