@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
-from functools import cache, partial
+from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Final
 
 from durable_engine.cancelling import too_late
@@ -13,6 +13,7 @@ from durable_engine.errors import StaleCallError
 from durable_engine.lifecycle.decide import checkpoint, decide
 from durable_engine.lifecycle.facts import CallFacts
 from durable_engine.model.changes import ItemRetry
+from durable_engine.model.event import Event
 from durable_engine.model.op import RunReturned, StepRan, WaitForSignal
 from durable_engine.model.queue_item import QueueItem
 from durable_engine.model.reply import Ops, Reply
@@ -122,7 +123,7 @@ def _load_facts(
     return CallFacts(
         run=run,
         function=registry.by_id(run.function_id),
-        load_events=cache(partial(tables.events_of, run)),
+        load_events=_Once(partial(tables.events_of, run)),
         item=item,
         steps=steps,
         open_in_group=tables.steps.open_in_group(run.id, target.group_id if target else None),
@@ -134,6 +135,19 @@ def _load_facts(
         signal_holders=_signal_holders(tables, reply),
         now_ms=run.at(now_ms),
     )
+
+
+class _Once:
+    """Events that are loaded when somebody asks for them, and then kept."""
+
+    def __init__(self, load: Callable[[], list[Event]]) -> None:
+        self._load = load
+        self._events: list[Event] | None = None
+
+    def __call__(self) -> list[Event]:
+        if self._events is None:
+            self._events = self._load()
+        return self._events
 
 
 def _step_ids(item: QueueItem, reply: Reply) -> list[str]:

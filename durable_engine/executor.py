@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections import defaultdict
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, replace
 from functools import partial
@@ -34,6 +35,7 @@ from durable_engine.model.run import Run
 from durable_engine.model.slot import SlotKind, share_of
 from durable_engine.model.status import RunStatus
 from durable_engine.model.step import Step
+from durable_engine.pacing import Line
 from durable_engine.registry import Registry
 from durable_engine.sdk.call_request import MAX_BODY_BYTES
 from durable_engine.sdk.client import SDKClient
@@ -149,6 +151,7 @@ class Executor:
         self._registry = registry
         self._stand_ins = StandIns()
         self._storing = asyncio.Lock()
+        self._lines: defaultdict[int, Line] = defaultdict(Line)
         self.goes_on = True
         """Whether a commit takes the item that is due next."""
 
@@ -164,16 +167,20 @@ class Executor:
             request = parse_json(step.detail or "{}")
             ask = partial(self._gateway.perform, step.ref, step.kind, request, now=self._clock.wall_ms)
         elif work.call is not None:
-            ask = partial(self._call, work.call, offset_ms=work.offset_ms)
+            ask = partial(self._call, work.call, line=self._lines[item.share], offset_ms=work.offset_ms)
         else:
             return await self._commit(item, partial(fire_timer, item=item))
         sent = None if work.call is None or work.call.endpoint is not None else work.call.memos
         answer = await self._stand_ins.answer(item, work.double, ask)
         return await self._commit_answer(item, answer, started_ms=started_ms, sent=sent)
 
-    async def _call(self, call: Call, *, offset_ms: int) -> Reply:
-        sent_ms = self._clock.wall_ms()
-        reply = await self._client.call(call, now=self._clock.wall_ms)
+    async def _call(self, call: Call, *, line: Line, offset_ms: int) -> Reply:
+        turn = await line.enter()
+        try:
+            sent_ms = self._clock.wall_ms()
+            reply = await self._client.call(call, now=self._clock.wall_ms)
+        finally:
+            line.leave(turn)
         answered_ms = self._clock.wall_ms()
         lead_ms = self._clock.now_ms() - answered_ms + offset_ms
         return in_run_time(reply, AppTime(sent_ms=sent_ms, answered_ms=answered_ms, lead_ms=lead_ms))

@@ -151,8 +151,14 @@ class _Worker:
         self._connection.execute("BEGIN IMMEDIATE" if self._writes else "BEGIN")
 
     def _commit(self) -> None:
+        self._tables.store()
         self._connection.execute("COMMIT")
         self._tables.slots.done()
+
+    def _savepoint(self) -> int:
+        """Make a savepoint; returns what the slots were at."""
+        self._connection.execute("SAVEPOINT unit")
+        return self._tables.slots.mark()
 
     def _undo(self) -> None:
         self._tables.slots.undo(0)
@@ -175,10 +181,10 @@ class _Worker:
 
     def _run_unit(self, unit: Unit) -> bool:
         """Run a unit of several; False when it failed, and what it did is undone."""
-        self._connection.execute("SAVEPOINT unit")
-        mark = self._tables.slots.mark()
+        mark = self._savepoint()
         try:
             unit.result = unit.work(self._tables)
+            self._tables.store()
         except Exception as error:  # noqa: BLE001 - handed to whoever asked
             self._note(unit, error)
             self._tables.slots.undo(mark)
@@ -189,16 +195,16 @@ class _Worker:
 
     def _follow(self, then: Sequel, results: list[Any]) -> None:
         """Let what follows a group fail alone: what the group did is kept."""
-        self._connection.execute("SAVEPOINT sequel")
-        mark = self._tables.slots.mark()
+        mark = self._savepoint()
         try:
             then(self._tables, results)
+            self._tables.store()
         except Exception:
             logger.exception("what follows a transaction failed; it is left out")
             self._tables.slots.undo(mark)
             self._tables.forget()
-            self._connection.execute("ROLLBACK TO sequel")
-        self._connection.execute("RELEASE sequel")
+            self._connection.execute("ROLLBACK TO unit")
+        self._connection.execute("RELEASE unit")
 
     def _work_alone(self, unit: Unit) -> None:
         try:

@@ -64,8 +64,8 @@ _KEY: Final = "SELECT run_id FROM start_key WHERE function_id = ? AND key = ? AN
 _SAVE_KEY: Final = (
     "INSERT OR REPLACE INTO start_key (function_id, key, run_id, expires_ms) VALUES (?, ?, ?, ?)"
 )
-_MOST_KEPT_BYTES: Final = 1024 * 1024
-_RUN_BYTES: Final = 1024
+_MOST_KEPT_BYTES: Final = 3 * 1024 * 1024
+_RUN_BYTES: Final = 512
 """What a run that has not ended takes in memory, about."""
 
 

@@ -49,7 +49,7 @@ class Tables:
         self.steps = StepTable(connection, remembers=remembers)
         self.queue = QueueTable(connection)
         self.pauses = PauseTable(connection, remembers=remembers)
-        self.history = HistoryTable(connection)
+        self.history = HistoryTable(connection, remembers=remembers)
         self.lanes = LaneTable(connection)
         self.slots = SlotTable(connection)
         self.appointments = AppointmentTable(connection, remembers=remembers)
@@ -74,10 +74,16 @@ class Tables:
         self.runs.forget()
         self.steps.forget()
         self.appointments.forget()
+        self.history.forget()
+
+    def store(self) -> None:
+        """Store what waits for the end of the transaction, or for a savepoint."""
+        self.history.store()
 
     @contextmanager
     def all_or_nothing(self) -> Iterator[None]:
         """Undo what is done in this block, and nothing else of the transaction, when it raises."""
+        self.store()
         self._connection.execute("SAVEPOINT block")
         try:
             yield

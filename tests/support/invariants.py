@@ -26,6 +26,27 @@ BROKEN: Final = {
 }
 
 
+def check_remembered(tables: Tables) -> None:
+    """Fail the test after which the connection that writes remembers something else than what is stored."""
+    connection = tables.runs._connection
+    stored = Tables(connection)
+    for run_id, (run, _) in tables.runs._kept._values.items():
+        assert stored.runs.get(run_id) == run
+    for event_id, (row, _) in tables.events._kept._values.items():
+        found = connection.execute("SELECT * FROM event WHERE id = ?", (event_id,)).fetchone()
+        assert found is None or tuple(found) == row  # one that was pruned is never asked for
+    for run_id, (memos, _) in tables.steps._kept._values.items():
+        assert stored.steps.memos(run_id) == memos
+        assert list(stored.steps.memos(run_id)) == list(memos)
+    for table, names in {
+        "pause": tables.pauses._awaited,
+        "cancel_trigger": tables.pauses._cancelling,
+    }.items():
+        rows = connection.execute(f"SELECT DISTINCT event_name FROM {table} WHERE event_name IS NOT NULL")  # noqa: S608 - fixed names
+        assert all(names.may_have(row[0]) for row in rows)
+    assert not tables.history._coming
+
+
 async def check_nothing_hangs(engine: Engine, *, may_repair: bool = False) -> None:
     """Fail the test that left a run which nothing will ever move, or a slot that nobody will ever free.
 
@@ -33,6 +54,7 @@ async def check_nothing_hangs(engine: Engine, *, may_repair: bool = False) -> No
     """
 
     def look(tables: Tables) -> tuple[dict[str, list[str]], dict[int, int]]:
+        check_remembered(tables)
         connection = tables.runs._connection
         found = {what: [row[0] for row in connection.execute(sql)] for what, sql in BROKEN.items()}
         if may_repair:

@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
+from support.invariants import check_remembered
+
 from durable_engine.admission import leave
 from durable_engine.answers import commit_answer, commit_checkpoint
 from durable_engine.appointments import keep_due
@@ -126,7 +128,9 @@ class World:
             self.connection.execute("ROLLBACK")
             self.tables.forget()
             raise
+        self.tables.store()
         self.connection.execute("COMMIT")
+        check_remembered(self.tables)
 
     def _do(self, move: Callable[[], T]) -> T:
         with self.transaction():

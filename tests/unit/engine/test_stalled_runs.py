@@ -176,7 +176,7 @@ async def test_an_item_that_can_neither_be_done_nor_given_up_is_tried_again_ever
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     app, clock = App(), ManualClock()
-    commit, faults = executor.commit_answer, ["answer", "giving up", "answer", "giving up"]
+    commit, faults = executor.commit_answer, 2 * ["answer", "answer", "giving up", "giving up"]
 
     def breaks(*args: Any, **named: Any) -> Settled:
         if faults:
