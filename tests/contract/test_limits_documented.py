@@ -18,6 +18,7 @@ from durable_engine import (
     config,
     endpoints,
     intake,
+    pacing,
     retry_after,
     settle,
     skipping,
@@ -98,6 +99,7 @@ LIMITS = {
     "calls that are open at the same time": str(slots.MAX_OPEN_CALLS),
     "open calls of all apps together": str(slots.MAX_OPEN_CALLS),
     "open calls that each app may always have besides": str(slots.MAX_OWN_CALLS),
+    f"open calls of an app that are younger than {pacing.YOUNG_S * 1_000:g} ms": str(pacing.MOST_YOUNG),
     "open requests of `step.fetch` and `step.ai.infer`": str(slots.MAX_OPEN_CALLS),
     "sleeps, time-outs and deadlines that end at once": str(slots.MAX_TIMERS),
     "requests with events that are read and stored at once": (
