@@ -182,6 +182,11 @@ class AppResponse:
         self._origin = origin
         self._connection: Connection | None = connection
 
+    @property
+    def whole(self) -> bytes | None:
+        """The body if all of it came with the head, as it is; it is small then (`plain_answers`)."""
+        return None if "content-encoding" in self.headers else self._whole
+
     async def raw(self) -> AsyncIterator[bytes]:
         """Yield the body as it comes, in the encoding that it has on the wire."""
         if self._whole is not None:
