@@ -13,6 +13,9 @@ from ulid import ULID
 
 _NAMESPACE: Final = UUID("6b1f64c4-6f2b-5a53-9c38-0d5a3bb0c5b1")
 MAX_ULID_MS: Final = 2**48 - 1
+_DIGITS: Final = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+_PAIRS: Final = [high + low for high in _DIGITS for low in _DIGITS]
+_PLACES: Final = range(120, -1, -10)
 
 
 def new_ulid(now_ms: int) -> str:
@@ -68,7 +71,9 @@ def ulid_ms(text: str) -> int:
 
 
 def _ulid(at_ms: int, entropy: bytes) -> str:
-    return str(ULID(at_ms.to_bytes(6, "big") + entropy))
+    """Write an id by two digits at a time, which costs half of what the library needs: each call has one."""
+    number = int.from_bytes(at_ms.to_bytes(6, "big") + entropy, "big")
+    return "".join([_PAIRS[number >> place & 1023] for place in _PLACES])
 
 
 def _sdk_seed(seed: str) -> tuple[int, bytes] | None:

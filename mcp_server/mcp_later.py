@@ -26,6 +26,11 @@ if TYPE_CHECKING:
     from mcp_server.offering import OfferingServer
 
 
+_COLLECT_AFTER: Final = (10_000, 10, 10)
+"""Objects more than there were, and rounds, after which the collector looks at each generation. Hardly
+anything here is in a cycle, and in a burst it would look at all open calls every few milliseconds."""
+
+
 class MCPLater:
     """The routes of MCP, and what is behind them once it is there.
 
@@ -98,6 +103,7 @@ class MCPLater:
         async with mount.lifespan():
             # What is loaded stays: the collector, which the command had stopped, need not look at it.
             gc.freeze()
+            gc.set_threshold(*_COLLECT_AFTER)
             gc.enable()
             self._mount.set_result(mount)
             await self._closing.wait()

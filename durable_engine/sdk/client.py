@@ -207,9 +207,11 @@ class SDKClient:
                 ):
                     address = _redirected(address.url, response.headers["location"])
                     continue
-                too_large = ReplyTooLargeError()
-                chunks = _in_time(response.body(most=most, too_large=too_large), is_late)
-                body = await read_bounded(chunks, most=most, too_large=too_large)
+                body = response.whole
+                if body is None:
+                    too_large = ReplyTooLargeError()
+                    chunks = _in_time(response.body(most=most, too_large=too_large), is_late)
+                    body = await read_bounded(chunks, most=most, too_large=too_large)
             finally:
                 await response.aclose()
             return AppAnswer(status=response.status, headers=response.headers, body=body)
@@ -268,6 +270,8 @@ class _Transport:
 
 class _Response:
     """A response of `httpx` in the place of `AppResponse`."""
+
+    whole = None
 
     def __init__(self, response: httpx.Response) -> None:
         self.status = response.status_code

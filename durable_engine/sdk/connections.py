@@ -1,29 +1,26 @@
 """Connections to apps: HTTP/1.1 over asyncio, kept open between calls.
 
 A call is one write and few wake-ups. The transports of `httpx` are made for any server and any event loop,
-and cost several times as much, as do its requests and responses; h11, which they rest on, still reads the
-protocol here and keeps its states.
+and cost several times as much, as do its requests and responses. A small answer in the plainest form is read
+here (`plain_answers`); h11, which they rest on, reads all others and keeps their states.
 """
 
 from __future__ import annotations
 
 import asyncio
 import re
-import select
 import ssl
-import sys
 from collections import defaultdict
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
-from functools import lru_cache
 from ipaddress import ip_address
-from typing import Final, TypeAlias, cast
+from typing import Final, TypeAlias
 
-import h11
 import httpx
 
 from durable_engine.connecting import trusted_authorities
 from durable_engine.decoding import decompressed
+from durable_engine.sdk.connection import Answer, Connection
 
 # Shorter than any app server's own limit (gunicorn: 2 s; uvicorn and Node: 5 s), so we never write to a
 # connection that the app is about to close.
@@ -32,11 +29,9 @@ BURST_CALLS: Final = 32
 """With more open calls an app may be busy for seconds, and close a connection as idle before it reads the
 request that came over it: then only those are used again that have not been idle for long."""
 _FRESH_S: Final = 1.0
-_MAX_HEAD_BYTES: Final = 100 * 1024
 _SECOND_ADDRESS_S: Final = 0.25
 """How long the first address of a name may keep the next one waiting."""
 
-_KNOWN: Final = 256
 _WITH_LENGTH: Final = frozenset({"POST", "PUT", "PATCH"})
 """Methods whose requests say how long their body is, also when there is none."""
 _CONTROL: Final = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
@@ -71,7 +66,7 @@ class AppConnections:
     """Sends requests, each over a connection that nobody else uses meanwhile."""
 
     def __init__(self) -> None:
-        self._idle: defaultdict[_Origin, list[_Connection]] = defaultdict(list)
+        self._idle: defaultdict[_Origin, list[Connection]] = defaultdict(list)
         self._open_calls = 0
         self._tls: ssl.SSLContext | None = None
         self._sweep: asyncio.TimerHandle | None = None
@@ -98,13 +93,13 @@ class AppConnections:
         try:
             if connection is None:
                 connection = await self._connect(address.origin, timeouts.connect_s)
-            head = await connection.ask(method, data, timeouts.read_s)
+            answer = await connection.ask(method, data, timeouts.read_s)
         except BaseException:
             self._open_calls -= 1
             if connection is not None:
                 connection.close()
             raise
-        return AppResponse(head, self, address.origin, connection)
+        return AppResponse(answer, self, address.origin, connection)
 
     async def aclose(self) -> None:
         """Close what nobody uses, and what is in use when it is given back."""
@@ -117,7 +112,7 @@ class AppConnections:
         self._idle.clear()
         await asyncio.sleep(0)  # their sockets are closed in the next turn of the loop
 
-    def give_back(self, origin: _Origin, connection: _Connection) -> None:
+    def give_back(self, origin: _Origin, connection: Connection) -> None:
         """Take a connection back whose answer was read, or was not wanted any more."""
         self._open_calls -= 1
         if self._is_closed or not connection.is_reusable():
@@ -127,7 +122,7 @@ class AppConnections:
         if self._sweep is None:
             self._sweep = asyncio.get_running_loop().call_later(KEEPALIVE_S, self._close_old)
 
-    def _warm(self, origin: _Origin) -> _Connection | None:
+    def _warm(self, origin: _Origin) -> Connection | None:
         """Return the connection that was given back last, if it can be trusted to be read from."""
         connections = self._idle.get(origin)
         most_s = KEEPALIVE_S if self._open_calls < BURST_CALLS else _FRESH_S
@@ -156,7 +151,7 @@ class AppConnections:
                 del self._idle[origin]
         self._sweep = loop.call_later(KEEPALIVE_S, self._close_old) if self._idle else None
 
-    async def _connect(self, origin: _Origin, timeout_s: float | None) -> _Connection:
+    async def _connect(self, origin: _Origin, timeout_s: float | None) -> Connection:
         scheme, host, port = origin
         is_tls = scheme == "https"
         if is_tls and self._tls is None:
@@ -164,7 +159,7 @@ class AppConnections:
         try:
             async with asyncio.timeout(timeout_s):
                 _, connection = await asyncio.get_running_loop().create_connection(
-                    _Connection,
+                    Connection,
                     host,
                     port or (443 if is_tls else 80),
                     ssl=self._tls if is_tls else None,
@@ -177,145 +172,28 @@ class AppConnections:
         return connection
 
 
-class _Connection(asyncio.Protocol):
-    """One connection, one exchange at a time."""
-
-    def __init__(self) -> None:
-        self._http = h11.Connection(h11.CLIENT, max_incomplete_event_size=_MAX_HEAD_BYTES)
-        self._transport = asyncio.Transport()  # until there is one
-        self._loop = asyncio.get_running_loop()
-        self._news: asyncio.Future[None] | None = None
-        self._fault: Exception | None = None
-        self._timeout_s: float | None = None
-        self.is_alive = True
-        self.idle_since_s = 0.0
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = cast("asyncio.Transport", transport)
-
-    def data_received(self, data: bytes) -> None:
-        if self._http.our_state is h11.IDLE:  # nobody has asked
-            self.close()
-            return
-        self._http.receive_data(data)
-        self._tell()
-
-    def eof_received(self) -> None:
-        self._end(None)
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        self._end(exc)
-
-    def close(self) -> None:
-        """Close at once."""
-        self.is_alive = False
-        self._transport.abort()
-
-    def is_quiet(self) -> bool:
-        """Whether nothing came while it was idle, such as the app's close, even what the loop has yet to see.
-
-        A busy loop hears of a close late, and a request sent meanwhile is a failed attempt.
-        """
-        return self.is_alive and not _is_readable(self._transport.get_extra_info("socket").fileno())
-
-    def is_reusable(self) -> bool:
-        """Whether the exchange is over and another one may follow; it is idle from now on then."""
-        states = (self._http.our_state, self._http.their_state)
-        if not self.is_alive or states != (h11.DONE, h11.DONE) or self._http.trailing_data[0]:
-            return False
-        if self._transport.get_write_buffer_size():  # answered before all was read
-            return False
-        self._http.start_next_cycle()
-        self.idle_since_s = self._loop.time()
-        return True
-
-    async def ask(self, method: str, data: bytes, timeout_s: float) -> h11.Response:
-        """Send a whole request and return the head of its answer; `timeout_s` is about silence."""
-        self._timeout_s = timeout_s
-        try:
-            for event in _announced(method):
-                self._http.send(event)
-        except h11.LocalProtocolError as fault:
-            raise httpx.LocalProtocolError(str(fault)) from fault
-        self._transport.write(data)
-        while True:
-            event = await self.next_event()
-            if isinstance(event, h11.Response):
-                return event
-
-    async def next_event(self) -> h11.Event:
-        """Return what comes next in the answer, when it is there."""
-        while True:
-            try:
-                event = self._http.next_event()
-            except h11.RemoteProtocolError as fault:
-                raise httpx.RemoteProtocolError(str(fault)) from fault
-            if isinstance(event, h11.Event):
-                return event
-            if self.is_alive:
-                await self._wait()
-            else:
-                self._end_answer()
-
-    def _end_answer(self) -> None:
-        """Say that the answer broke off, or let h11 say it, which knows whether its end is an end."""
-        if self._fault is not None:
-            raise httpx.ReadError(str(self._fault)) from self._fault
-        if self._http.their_state is h11.SEND_RESPONSE:
-            raise httpx.RemoteProtocolError("Server disconnected without sending a response.")
-        self._http.receive_data(b"")
-
-    async def _wait(self) -> None:
-        self._news = self._loop.create_future()
-        timer = None
-        if self._timeout_s is not None:
-            timer = self._loop.call_later(self._timeout_s, self._give_up, self._news)
-        try:
-            await self._news
-        finally:
-            self._news = None
-            if timer is not None:
-                timer.cancel()
-
-    def _tell(self) -> None:
-        if self._news is not None and not self._news.done():
-            self._news.set_result(None)
-
-    @staticmethod
-    def _give_up(news: asyncio.Future[None]) -> None:
-        if not news.done():
-            news.set_exception(httpx.ReadTimeout("the app was silent for too long"))
-
-    def _end(self, fault: Exception | None) -> None:
-        if self.is_alive:
-            self.is_alive = False
-            self._fault = fault
-            self._tell()
-
-
 class AppResponse:
     """An answer whose head has come; closing it gives the connection back."""
 
-    def __init__(
-        self, head: h11.Response, connections: AppConnections, origin: _Origin, connection: _Connection
-    ) -> None:
-        self.status: int = head.status_code
-        self.headers: dict[str, str] = {}
-        """By name in lower case; what comes several times is one value, as HTTP has it."""
-        for raw_name, raw_value in head.headers:
-            name, value = raw_name.decode("ascii"), _text(raw_value)
-            self.headers[name] = f"{self.headers[name]}, {value}" if name in self.headers else value
+    def __init__(self, answer: Answer, connections: AppConnections, origin: _Origin, connection: Connection):
+        self.status, self.headers, self._whole = answer
+        """Header names are in lower case; what comes several times is one value, as HTTP has it."""
         self._connections = connections
         self._origin = origin
-        self._connection: _Connection | None = connection
+        self._connection: Connection | None = connection
+
+    @property
+    def whole(self) -> bytes | None:
+        """The body if all of it came with the head, as it is; it is small then (`plain_answers`)."""
+        return None if "content-encoding" in self.headers else self._whole
 
     async def raw(self) -> AsyncIterator[bytes]:
         """Yield the body as it comes, in the encoding that it has on the wire."""
-        while self._connection is not None:
-            event = await self._connection.next_event()
-            if not isinstance(event, h11.Data):  # the end of the message
-                return
-            yield bytes(event.data)
+        if self._whole is not None:
+            yield self._whole
+            return
+        while self._connection is not None and (piece := await self._connection.read()) is not None:
+            yield piece
 
     def body(self, *, most: int, too_large: Exception) -> AsyncIterator[bytes]:
         """Yield the body, decompressed; raises as `decompressed`, and httpx.TransportError."""
@@ -328,21 +206,6 @@ class AppResponse:
         connection, self._connection = self._connection, None
         if connection is not None:
             self._connections.give_back(self._origin, connection)
-
-
-def _is_readable(fd: int) -> bool:
-    if sys.platform == "win32":
-        return bool(select.select([fd], [], [], 0)[0])
-    poll = select.poll()
-    poll.register(fd, select.POLLIN)
-    return bool(poll.poll(0))
-
-
-def _text(value: bytes) -> str:
-    try:
-        return value.decode()
-    except UnicodeDecodeError:
-        return value.decode("latin-1")
 
 
 def _is_here(host: str) -> bool:
@@ -370,9 +233,3 @@ def _request_bytes(method: str, address: Address, headers: Mapping[str, str], co
     if len(_CONTROL.findall(head)) != len(lines) + 2:
         raise httpx.LocalProtocolError("a header has a character that no header may have")
     return head.replace(b"\0", b"\r\n") + b"\r\n" + (content or b"")
-
-
-@lru_cache(maxsize=_KNOWN)
-def _announced(method: str) -> tuple[h11.Event, ...]:
-    """Return the events after which h11 expects the answer to a request, which is written without it."""
-    return h11.Request(method=method, target="/", headers=[("Host", "app")]), h11.EndOfMessage()

@@ -330,6 +330,8 @@ async def test_an_answer_that_is_none_is_a_protocol_error(answer: bytes) -> None
         (b"HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: 2\r\n\r\nok", b"ok", False),
         (b"HTTP/1.0 200 OK\r\n\r\nuntil the end", b"until the end", False),
         (OK + b"more than was asked for", b"ok", False),
+        (b"HTTP/1.1 200 OK\r\ncontent-length: 70000\r\n\r\n" + b"x" * 70_000, b"x" * 70_000, True),
+        (b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n", b"", True),
     ],
 )
 async def test_answers_in_every_form_are_read(answer: bytes, body: bytes, *, stays: bool) -> None:

@@ -22,6 +22,13 @@ def _bytes(ulid: str) -> bytes:
     return bytes(ULID.from_str(ulid))
 
 
+@pytest.mark.parametrize("ms", [0, 1, MS, MAX_ULID_MS])
+@pytest.mark.parametrize("seed", [bytes(10), ENTROPY, b"\xff" * 10])
+def test_an_id_is_written_as_the_library_writes_it(ms: int, seed: bytes) -> None:
+    text = seeded_ulid(_seed(ms, seed), -1, now_ms=ms)
+    assert text == str(ULID(ms.to_bytes(6, "big") + seed))
+
+
 @pytest.mark.parametrize("position", [0, 1, 7, 4_999])
 def test_a_seeded_id_has_the_seeds_time_and_position_plus_one_added_to_its_last_four_bytes(
     position: int,
