@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from importlib import import_module
 from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec
@@ -31,8 +31,17 @@ def load_mcp_server() -> None:
         return
     for package in ("mcp", "httpx2"):
         _put_off(package)
+    _build_wire_models_later()
     with _stand_ins("cryptography"):
         import_module("mcp.server")
+
+
+def _build_wire_models_later() -> None:
+    """Let pydantic build the models of a revision of MCP when they are used: most never are."""
+    with suppress(ImportError, AttributeError):  # without it the server is the same, only larger
+        from mcp_types._wire_base import WireModel  # noqa: PLC0415
+
+        WireModel.model_config["defer_build"] = True
 
 
 @contextmanager
