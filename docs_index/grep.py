@@ -5,12 +5,14 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-
-import re2
+from typing import TYPE_CHECKING
 
 from docs_index.errors import InvalidPatternError
 from docs_index.model import Page
 from docs_index.results import GrepMatch
+
+if TYPE_CHECKING:
+    import re2
 
 MAX_LIMIT = 200
 MAX_CONTEXT = 10
@@ -100,6 +102,8 @@ def match_at(page: Page, number: int, column: int, context: int) -> GrepMatch:
 
 
 def _compile(pattern: str) -> re2._Regexp:
+    import re2  # noqa: PLC0415 - 2 MB, and a search needs none
+
     if not pattern:
         raise InvalidPatternError("The pattern is empty.", hint="Give a word or a regular expression.")
     if len(pattern) > _MAX_PATTERN_CHARS:

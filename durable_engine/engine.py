@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -20,7 +19,6 @@ from durable_engine.endpoints import Endpoints
 from durable_engine.errors import InvalidFunctionError, RunNotFoundError
 from durable_engine.executor import Executor
 from durable_engine.explainer import Explainer
-from durable_engine.expressions import compile_expression
 from durable_engine.gateway.client import GatewayClient
 from durable_engine.inspection import view_run
 from durable_engine.maintenance.app_sync import AppSync
@@ -142,8 +140,6 @@ class Engine:
         except BaseException:
             await database.close()
             raise
-        # The first expression loads the grammar; no event should wait for that.
-        engine._duties.start(asyncio.to_thread(compile_expression, "true"))
         engine._duties.start(engine._dispatcher.run())
         engine._duties.start(Recovery(database, engine._clock, engine._signals).run())
         engine._duties.start(engine.pruning.run())

@@ -21,6 +21,7 @@ from durable_engine.defaults import DEFAULT_DATA_FILE, DEFAULT_PORT, LEAST_EVENT
 from durable_engine.errors import DurableEngineError
 from mcp_server.install.command import install
 from mcp_server.later import Later
+from mcp_server.lean_imports import without_console_of_httpx
 from mcp_server.options import (
     ACCESS_OPTIONS,
     DOCS_OPTIONS,
@@ -101,6 +102,7 @@ def _with_options(command: F) -> F:
 def _loading() -> Iterator[None]:
     """Stop the collector: importing makes objects that stay. Whoever has loaded all starts it again."""
     gc.disable()
+    without_console_of_httpx()
     try:
         yield
     finally:

@@ -17,6 +17,7 @@ from durable_engine.config import EngineConfig
 from durable_engine.errors import ConfigError, DurableEngineError
 from durable_engine.redaction import redacted_url
 from mcp_server.config import ServerConfig
+from mcp_server.lean_imports import load_mcp_server
 from mcp_server.options import read_offer, read_token, serve_url, show_offer
 from mcp_server.serving import ServeOptions, reachable_host, serve, serve_with_stdio
 
@@ -43,6 +44,7 @@ def run_mcp(options: Mapping[str, Any]) -> None:
 
 
 def _attach(url: str, options: Mapping[str, Any]) -> None:
+    load_mcp_server()
     from mcp_server.attach import AttachError, attach  # the client side of MCP, which nothing else needs
 
     gc.freeze()  # as `mcp_later` does once all is loaded

@@ -17,6 +17,7 @@ from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
 from mcp_server.config import ServerConfig
+from mcp_server.lean_imports import load_mcp_server, without
 from mcp_server.paths import MCP_PATHS
 
 if TYPE_CHECKING:
@@ -68,9 +69,11 @@ class MCPLater:
 
     def build(self) -> OfferingServer:
         """Build a server for one mount, or for stdio; the first takes half a second."""
+        load_mcp_server()
         from mcp_server.server import build_server
 
-        return build_server(self._backend, self._docs, config=self.config)
+        with without("rich"):  # the SDK would log through it, if we did not log already
+            return build_server(self._backend, self._docs, config=self.config)
 
     @asynccontextmanager
     async def lifespan(self) -> AsyncIterator[None]:

@@ -20,7 +20,7 @@ from types import CodeType
 from typing import Any, Final
 
 from mcp.server import MCPServer
-from mcp.server.mcpserver import Context
+from mcp.server.mcpserver import Context, RequestStateSecurity
 from mcp.server.mcpserver.exceptions import ToolError, UnexpectedToolError
 from mcp.server.mcpserver.tools import Tool
 from mcp.server.mcpserver.utilities.func_metadata import ArgModelBase, FuncMetadata
@@ -44,6 +44,7 @@ from mcp_server.bad_arguments import explain_bad_arguments
 from mcp_server.clean import clean_text, flat, one_line
 from mcp_server.nearest import did_you_mean
 from mcp_server.schema import short_output_schema, tidy
+from mcp_server.sealing import SealedLater
 
 MAX_ERROR_CHARS = 4_000
 """Longer tool errors are cut by some hosts (at about 11,000 characters), so none gets near."""
@@ -168,7 +169,8 @@ class StrictServer(MCPServer[Any]):
     def __init__(
         self, name: str, *, tools: Sequence[Tool], hidden: Collection[str] = (), **options: Any
     ) -> None:
-        super().__init__(name, tools=list(tools), **options)
+        security = RequestStateSecurity(codec=SealedLater())
+        super().__init__(name, tools=list(tools), request_state_security=security, **options)
         self._strict_tools = {tool.name: tool for tool in tools}
         self._hidden = frozenset(hidden)
 

@@ -10,8 +10,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
-import re2
-
 from durable_engine.durations import (
     NS_PER_MS,
     NS_PER_SECOND,
@@ -56,16 +54,11 @@ class Function:
             return ""
         try:
             self.check(argument)
-        except re2.error as error:
-            reason = error.args[0] if error.args else "unknown fault"
-            return f"{argument!r} is not an RE2 pattern: {_as_text(reason)}"
+        except of_text.BadPatternError as error:
+            return f"{argument!r} is not an RE2 pattern: {error}"
         except (InvalidDurationError, ValueError) as error:
             return str(error)
         return ""
-
-
-def _as_text(reason: object) -> str:
-    return reason.decode(errors="replace") if isinstance(reason, bytes) else str(reason)
 
 
 def _calendar(read: Callable[[datetime], int]) -> Function:

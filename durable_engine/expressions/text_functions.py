@@ -13,8 +13,6 @@ import math
 from functools import lru_cache
 from typing import Any, NoReturn
 
-import re2
-
 from durable_engine.expressions.frame import Frame
 from durable_engine.expressions.operators import join_text, text_of
 from durable_engine.expressions.values import NoValueError
@@ -23,6 +21,10 @@ _MAX_PATTERN = 4_096
 _MAX_PATTERN_MEMORY = 1024 * 1024
 _ASCII_LOWER = {code: code + 32 for code in range(ord("A"), ord("Z") + 1)}
 _ASCII_UPPER = {code: code - 32 for code in range(ord("a"), ord("z") + 1)}
+
+
+class BadPatternError(ValueError):
+    """A text is no RE2 pattern; `str()` is what RE2 says about it."""
 
 
 def size(_frame: Frame, value: object) -> object:
@@ -55,7 +57,7 @@ def matches(frame: Frame, value: object, pattern: object) -> object:
     frame.charge(50 + ((len(value) + len(pattern)) >> 3))
     try:
         return compiled_pattern(pattern).search(value) is not None
-    except (re2.error, ValueError):  # not a pattern, or text that UTF-8 cannot encode
+    except ValueError:  # not a pattern, or text that UTF-8 cannot encode
         return False
 
 
@@ -64,15 +66,22 @@ def compiled_pattern(pattern: str) -> Any:
     """Return the compiled RE2 pattern.
 
     Raises:
-        re2.error: not a pattern.
+        BadPatternError: not a pattern.
         ValueError: longer than a pattern may be, or not encodable.
     """
+    import re2  # noqa: PLC0415 - 2 MB, and most expressions have no pattern
+
     if len(pattern) > _MAX_PATTERN:
         raise ValueError("the pattern is too long")
     options = re2.Options()
     options.max_mem = _MAX_PATTERN_MEMORY
     options.log_errors = False  # stderr is not the place for a user's mistake
-    return re2.compile(pattern, options)
+    try:
+        return re2.compile(pattern, options)
+    except re2.error as fault:
+        reason = fault.args[0] if fault.args else "unknown fault"
+        told = reason.decode(errors="replace") if isinstance(reason, bytes) else str(reason)
+        raise BadPatternError(told) from None
 
 
 def lower_ascii(frame: Frame, value: object) -> object:

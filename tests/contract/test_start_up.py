@@ -44,6 +44,44 @@ else:
     sys.exit("it went on without MCP")
 """
 
+USED = f"""
+import asyncio, sys
+from mcp_server.cli import _loading
+
+class Enough(Exception):
+    pass
+
+async def once_loaded(self):
+    await self.loaded()
+    await self.build().call_tool("list_functions", {{}})
+    {SHOW}
+    raise Enough
+
+with _loading():
+    from mcp_server.launch import ServeOptions, serve
+    from durable_engine.config import EngineConfig
+    from mcp_server.config import ServerConfig
+    from mcp_server.mcp_later import MCPLater
+
+    MCPLater.failed = once_loaded
+    engine = EngineConfig(discovers=False)
+    options = ServeOptions(engine=engine, server=ServerConfig(), host="127.0.0.1", port=0)
+    try:
+        asyncio.run(serve(options, on_ready=lambda _: None))
+    except Enough:
+        pass
+"""
+NEVER_ASKED_FOR = (
+    "mcp.client",  # nobody is a client here
+    "httpx2._client",
+    "cryptography",  # nothing is sealed
+    "rich",  # neither httpx nor the MCP SDK writes to a terminal
+    "pygments",
+    "lark",  # no expression
+    "re2",  # no pattern
+    "whoosh",  # no search
+)
+
 
 def _loaded(code: str, arguments: Sequence[str] = ()) -> set[str]:
     """Return the modules that a process shows in its last line."""
@@ -68,6 +106,13 @@ def test_apps_are_answered_before_mcp_and_the_documentation_are_loaded() -> None
 
     assert {"durable_engine.engine", "uvicorn"} <= loaded
     assert loaded.isdisjoint({"mcp", "mcp_types", "httpx2", "docs_index", "whoosh", "mcp_server.tools"})
+
+
+def test_a_tool_that_was_called_has_loaded_nothing_that_it_does_not_use() -> None:
+    loaded = _loaded(USED)
+
+    assert {"mcp.server.mcpserver", "mcp_server.tools.catalog"} <= loaded
+    assert loaded.isdisjoint(NEVER_ASKED_FOR)
 
 
 @pytest.mark.parametrize("arguments", [["docs", "list"], ["doctor", "-p", "1", "--json"]], ids=" ".join)
