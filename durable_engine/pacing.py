@@ -12,8 +12,8 @@ import asyncio
 from collections import deque
 from typing import Final
 
-MOST_YOUNG: Final = 24
-YOUNG_S: Final = 0.02
+MOST_YOUNG: Final = 50
+YOUNG_S: Final = 0.04
 
 
 class Turn:

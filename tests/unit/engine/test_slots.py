@@ -213,6 +213,7 @@ def test_a_transaction_that_is_undone_takes_no_slot(monkeypatch: pytest.MonkeyPa
     assert len(take_due(world.tables, world.registry, now_ms=world.now_ms, limit=100)) == 2
     world.connection.execute("ROLLBACK")
     world.tables.slots.undo(mark)
+    world.tables.forget()
     assert len(world.take()) == 2
 
 
