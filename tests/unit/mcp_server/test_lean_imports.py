@@ -97,3 +97,18 @@ def test_a_module_that_is_loaded_stays() -> None:
         import json  # noqa: PLC0415
 
     assert sys.modules["json"] is json
+
+
+def test_models_of_answers_are_built_for_the_first_answer() -> None:
+    said = _said(
+        """
+        from mcp_server.results.base import Result
+        from mcp_server.results.docs import ListDocsResult, SearchDocsResult
+        none = dict(total_docs=0, matching=0, categories={}, sdks={}, pages=[])
+        print(any(model.__pydantic_complete__ for model in Result.__subclasses__()))
+        print(ListDocsResult(message="m", **none).wire()["message"])
+        print(SearchDocsResult.__pydantic_complete__)
+        """
+    )
+
+    assert said.splitlines() == ["False", "m", "False"]
