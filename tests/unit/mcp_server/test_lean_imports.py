@@ -17,10 +17,9 @@ load_mcp_server()
 """
 
 
-def _said(code: str) -> str:
-    done = subprocess.run(
-        [sys.executable, "-c", LOADED + dedent(code)], capture_output=True, text=True, check=False
-    )
+def _said(code: str, *, before: str = "") -> str:
+    whole = dedent(before) + LOADED + dedent(code)
+    done = subprocess.run([sys.executable, "-c", whole], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     return done.stdout
 
@@ -69,6 +68,25 @@ def test_state_is_sealed_by_the_real_ciphers_once_somebody_seals() -> None:
     )
 
     assert said.splitlines() == ["seal", "unknown key", "malformed", "cryptography.exceptions True"]
+
+
+def test_an_sdk_that_cannot_do_without_ciphers_loads_them() -> None:
+    said = _said(
+        """
+        from mcp.server import MCPServer
+        print(MCPServer.__name__, "cryptography" in sys.modules)
+        """,
+        before="""
+        from mcp_server import lean_imports
+
+        def refuse(*_):
+            raise TypeError("a class of it is wanted while it is imported")
+
+        lean_imports._StandIns.exec_module = refuse
+        """,
+    )
+
+    assert said.split() == ["MCPServer", "True"]
 
 
 def test_models_of_the_wire_are_built_when_a_message_needs_them() -> None:
