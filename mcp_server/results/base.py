@@ -18,7 +18,8 @@ class Model(BaseModel):
     returned nothing).
     """
 
-    model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True)
+    # A model is built for its first answer: most are never given.
+    model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True, defer_build=True)
     keeps_null: ClassVar[frozenset[str]] = frozenset()
 
     def wire(self) -> dict[str, Any]:

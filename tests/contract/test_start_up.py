@@ -80,6 +80,7 @@ NEVER_ASKED_FOR = (
     "lark",  # no expression
     "re2",  # no pattern
     "whoosh",  # no search
+    "durable_engine.http_api.openapi.document",
 )
 
 

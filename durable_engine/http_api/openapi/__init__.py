@@ -9,7 +9,6 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from durable_engine.engine import Engine
-from durable_engine.http_api.openapi.document import document
 from durable_engine.model.json_value import to_json
 
 
@@ -24,4 +23,6 @@ def routes(_: Engine) -> list[Route]:
 
 @cache
 def _written() -> bytes:
+    from durable_engine.http_api.openapi.document import document  # noqa: PLC0415 - few ask for it
+
     return to_json(document()).encode()

@@ -17,10 +17,9 @@ load_mcp_server()
 """
 
 
-def _said(code: str) -> str:
-    done = subprocess.run(
-        [sys.executable, "-c", LOADED + dedent(code)], capture_output=True, text=True, check=False
-    )
+def _said(code: str, *, before: str = "") -> str:
+    whole = dedent(before) + LOADED + dedent(code)
+    done = subprocess.run([sys.executable, "-c", whole], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     return done.stdout
 
@@ -71,6 +70,25 @@ def test_state_is_sealed_by_the_real_ciphers_once_somebody_seals() -> None:
     assert said.splitlines() == ["seal", "unknown key", "malformed", "cryptography.exceptions True"]
 
 
+def test_an_sdk_that_cannot_do_without_ciphers_loads_them() -> None:
+    said = _said(
+        """
+        from mcp.server import MCPServer
+        print(MCPServer.__name__, "cryptography" in sys.modules)
+        """,
+        before="""
+        from mcp_server import lean_imports
+
+        def refuse(*_):
+            raise TypeError("a class of it is wanted while it is imported")
+
+        lean_imports._StandIns.exec_module = refuse
+        """,
+    )
+
+    assert said.split() == ["MCPServer", "True"]
+
+
 def test_models_of_the_wire_are_built_when_a_message_needs_them() -> None:
     said = _said(
         """
@@ -97,3 +115,18 @@ def test_a_module_that_is_loaded_stays() -> None:
         import json  # noqa: PLC0415
 
     assert sys.modules["json"] is json
+
+
+def test_models_of_answers_are_built_for_the_first_answer() -> None:
+    said = _said(
+        """
+        from mcp_server.results.base import Result
+        from mcp_server.results.docs import ListDocsResult, SearchDocsResult
+        none = dict(total_docs=0, matching=0, categories={}, sdks={}, pages=[])
+        print(any(model.__pydantic_complete__ for model in Result.__subclasses__()))
+        print(ListDocsResult(message="m", **none).wire()["message"])
+        print(SearchDocsResult.__pydantic_complete__)
+        """
+    )
+
+    assert said.splitlines() == ["False", "m", "False"]
