@@ -114,7 +114,7 @@ class Dispatcher:
             taken = take_due(tables, registry, now_ms=now_ms, limit=_MOST_AT_ONCE)
             return kept, taken, next_due_ms(tables, registry, now_ms=now_ms)
 
-        kept, taken, due_ms = await self._database.transact(take)
+        kept, taken, due_ms = await self._database.transact(take, may_repeat=True)
         self._signals.runs_ended(kept.ended)
         self._signals.runs_changed(kept.changed | {work.item.run_id for work in taken})
         self._signals.times_rest(kept.rested)

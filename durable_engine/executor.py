@@ -266,7 +266,7 @@ class Executor:
         At first like everybody, then one after the other: one that finds no room must not take others along.
         """
         try:
-            return await self._database.transact(work, then=then)
+            return await self._database.transact(work, then=then, may_repeat=True)
         except StorageError as fault:
             outage = self._database.outage
             outage.met(fault)
@@ -274,7 +274,7 @@ class Executor:
             await outage.may_try()
             async with self._storing:
                 try:
-                    return await self._database.transact(work, then=then)
+                    return await self._database.transact(work, then=then, may_repeat=True)
                 except StorageError as fault:
                     outage.met(fault)
 

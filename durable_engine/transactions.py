@@ -34,7 +34,8 @@ class Transactions:
     async def commit(self, change: Change, *, bulk: int = 0) -> Settled:
         """Make a change, all of it or nothing, and wake whoever waits for what it did.
 
-        `bulk`: it takes in so many events, and lets everything else go before it.
+        `bulk`: it takes in so many events, and lets everything else go before it. Such a change may be made
+        twice, the first time in vain.
         """
         await self.ready()
         now_ms = self._clock.now_ms()
@@ -45,7 +46,7 @@ class Transactions:
             repair_stalled(tables, registry, settled.resumed, settled, now_ms=now_ms)
             return settled
 
-        settled = await self._database.transact(work, bulk=bulk)
+        settled = await self._database.transact(work, bulk=bulk, may_repeat=bulk > 0)
         self._signals.runs_ended(settled.ended)
         self._signals.runs_changed(settled.changed)
         self._signals.work_changed()

@@ -65,35 +65,17 @@ class _Worker:
         )
         self._thread.start()
 
-    def submit(
-        self,
-        work: Callable[[Tables], T],
-        *,
-        bulk: int = 0,
-        then: Sequel | None = None,
-    ) -> asyncio.Future[T]:
-        return self._put(work, bulk=bulk, then=then)
-
-    def submit_alone(self, work: Callable[[sqlite3.Connection], T]) -> asyncio.Future[T]:
-        return self._put(work, is_alone=True)
+    def submit(self, work: Callable[[Any], T], **options: Any) -> asyncio.Future[T]:
+        """Let a unit of work wait for its turn; `options` are fields of `Unit`."""
+        future: asyncio.Future[T] = self._loop.create_future()
+        self.waiting += 1
+        self._units.put(Unit(work, future, **options))
+        return future
 
     def stop(self) -> None:
         """Finish what was submitted and close the connection; blocks."""
         self._units.end()
         self._thread.join()
-
-    def _put(
-        self,
-        work: Callable[[Any], T],
-        *,
-        is_alone: bool = False,
-        bulk: int = 0,
-        then: Sequel | None = None,
-    ) -> asyncio.Future[T]:
-        future: asyncio.Future[T] = self._loop.create_future()
-        self.waiting += 1
-        self._units.put(Unit(work, future, is_alone=is_alone, bulk=bulk, then=then))
-        return future
 
     def _run(self) -> None:
         while group := self._units.next_group():
@@ -291,17 +273,18 @@ class Database:
         *,
         bulk: int = 0,
         then: Sequel | None = None,
+        may_repeat: bool = False,
     ) -> T:
         """Run `work` in a transaction; it is committed when this returns, undone when it raises.
 
         Work that takes in `bulk` events goes behind all other, a little in each group. When `then` raises,
-        that is logged, and only what it did is undone. Work that has either may be run twice, the first time
-        in vain.
+        that is logged, and only what it did is undone. Work that changes nothing but the tables says so
+        (`may_repeat`): it is run with less care, and twice if anything fails.
         """
         await self.ready()
         if self.outage.damage is not None:
             raise copy(self.outage.damage)
-        return await self._writer.submit(work, bulk=bulk, then=then)
+        return await self._writer.submit(work, bulk=bulk, then=then, may_repeat=may_repeat)
 
     async def read(self, work: Callable[[Tables], T]) -> T:
         """Run `work` on the newest committed state, without holding up writers."""
@@ -336,9 +319,9 @@ class Database:
             try:
                 for reader in self._readers:
                     await reader.submit(_nothing)  # all earlier reads are done
-                result = await self._writer.submit_alone(work)
+                result = await self._writer.submit(work, is_alone=True)
                 for reader in self._readers:
-                    await reader.submit_alone(_nothing)  # has its tables renewed
+                    await reader.submit(_nothing, is_alone=True)  # has its tables renewed
                 if then is not None:
                     await then(result)
                 return result

@@ -35,15 +35,12 @@ class Unit:
     bulk: int = 0
     then: Callable[[Any, list[Any]], None] | None = None
     """What follows once for all units of a group that have the same: it gets their results, in order."""
+    may_repeat: bool = False
+    """Whether it may be run again after it was undone, as it changes nothing but the tables."""
     result: Any = None
     error: BaseException | None = field(default=None)
     fault: StorageError | None = None
     """What is wrong with the disk or the file, if that is the error."""
-
-    @property
-    def may_repeat(self) -> bool:
-        """Whether it may be run again after it was undone, as it changes nothing but the tables."""
-        return bool(self.bulk) or self.then is not None
 
 
 class UnitQueue:

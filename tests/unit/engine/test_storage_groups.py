@@ -73,9 +73,9 @@ async def test_a_sequel_follows_once_and_gets_the_results_of_those_that_did_not_
         raise ValueError("no")
 
     group = Group(database)
-    group.add(lambda _: [1], then=follow)
-    group.add(fail, then=follow)
-    group.add(lambda _: [2], then=follow)
+    group.add(lambda _: [1], then=follow, may_repeat=True)
+    group.add(fail, then=follow, may_repeat=True)
+    group.add(lambda _: [2], then=follow, may_repeat=True)
     one, error, two = await group.done()
     assert (one, two) == ([1], [2])
     assert isinstance(error, ValueError)
@@ -87,7 +87,7 @@ async def test_a_sequel_comes_before_the_other_work_of_its_group(database: Datab
     order: list[str] = []
     group = Group(database)
     group.add(lambda _: order.append("other"))
-    group.add(lambda _: order.append("mine"), then=lambda *_: order.append("sequel"))
+    group.add(lambda _: order.append("mine"), then=lambda *_: order.append("sequel"), may_repeat=True)
     await group.done()
     assert order == ["mine", "sequel", "other"]
 
@@ -108,7 +108,7 @@ async def test_a_sequel_that_fails_is_said_and_takes_nothing_else_along(
         return "kept"
 
     group = Group(database)
-    group.add(work, then=follow)
+    group.add(work, then=follow, may_repeat=True)
     assert await group.done() == ["kept"]
     assert "what follows a transaction failed" in caplog.text
     found = await database.read(
@@ -135,8 +135,8 @@ async def test_history_of_work_that_is_undone_is_undone_with_it(database: Databa
     group.add(work(HistoryKind.RUN_COMPLETED))
     await group.done()
     bold = Group(database)
-    bold.add(work(HistoryKind.RUN_REPAIRED), bulk=1)
-    bold.add(work(HistoryKind.RUN_FAILED, ValueError("undone")), bulk=1)
+    bold.add(work(HistoryKind.RUN_REPAIRED), may_repeat=True)
+    bold.add(work(HistoryKind.RUN_FAILED, ValueError("undone")), may_repeat=True)
     await bold.done()
     kinds = await database.read(lambda tables: [entry.kind for entry in tables.history.of_run("r")])
     assert kinds == [HistoryKind.RUN_STARTED, HistoryKind.RUN_COMPLETED, HistoryKind.RUN_REPAIRED]
@@ -152,6 +152,6 @@ async def test_work_that_changes_more_than_tables_is_run_once_whatever_else_fail
 
     group = Group(database)
     group.add(lambda _: calls.append("once"))
-    group.add(fail, then=lambda *_: None)
+    group.add(fail, may_repeat=True)
     assert isinstance((await group.done())[1], ValueError)
     assert calls == ["once"]
