@@ -257,6 +257,7 @@ class Executor:
         idle = [run_id for run_id in touched if run_id not in going]
         repair_stalled(tables, registry, idle, dones[-1].settled, now_ms=now_ms)
         due_ms = next_due_ms(tables, registry, now_ms=now_ms)
+        tables.store()  # after this nothing fails, or all of the group does: no call is made without a lease
         for done, work in zip_longest(dones, taken):
             done.taken, done.next_due_ms = work, due_ms
 
