@@ -18,6 +18,10 @@ class AwaitedNames:
         self._remembers = remembers
         self._known: set[str] | None = None
 
+    def forget(self) -> None:
+        """Read them anew: a row that was gone when they were read may be there again."""
+        self._known = None
+
     def may_have(self, name: str) -> bool:
         """Whether a row may wait for events of this name."""
         if not self._remembers:

@@ -62,6 +62,10 @@ class DoubleTable:
         self._connection = connection
         self._exist: bool | None = None
 
+    def forget(self) -> None:
+        """Read everything anew: something was undone."""
+        self._exist = None
+
     def exist(self) -> bool:
         """Whether there is any double; for the connection that writes, as no other one adds any."""
         if self._exist is None:

@@ -66,6 +66,11 @@ class PauseTable:
         self._awaited = AwaitedNames(connection, "pause", remembers=remembers)
         self._cancelling = AwaitedNames(connection, "cancel_trigger", remembers=remembers)
 
+    def forget(self) -> None:
+        """Read everything anew: something was undone."""
+        self._awaited.forget()
+        self._cancelling.forget()
+
     def insert(self, pause: Pause) -> None:
         """Register a wait; the first one of a step counts."""
         row = (

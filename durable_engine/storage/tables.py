@@ -73,7 +73,10 @@ class Tables:
         self.events.forget()
         self.runs.forget()
         self.steps.forget()
+        self.pauses.forget()
         self.appointments.forget()
+        self.timelines.forget()
+        self.doubles.forget()
         self.history.forget()
 
     def store(self) -> None:

@@ -71,6 +71,10 @@ class TimelineTable:
         self._moved = moved
         self._exist: bool | None = None
 
+    def forget(self) -> None:
+        """Read everything anew: something was undone."""
+        self._exist = None
+
     def all(self) -> list[Timeline]:
         """Return the times that go their own way now; with none of them this costs nothing."""
         if self._exist is False:
