@@ -212,7 +212,7 @@ class TimeControl:
 
         over = asyncio.ensure_future(self._clock.patience(patience_s))
         try:
-            if by_ms is None and to_ms is None and not to_end and await self._is_called(run_id):
+            if by_ms is None and to_ms is None and not to_end and await self._is_moving(run_id):
                 await self._settled_before(over)  # what comes next is what the call asks for
             await self._transactions.commit(change)
             await self._before(over, self.rested([run_id]))
@@ -247,8 +247,11 @@ class TimeControl:
         now_ms = self._clock.now_ms()
         return await self._database.transact(partial(next_due_ms, registry=self._registry(), now_ms=now_ms))
 
-    async def _is_called(self, run_id: str) -> bool:
-        return await self._database.read(lambda tables: tables.queue.is_called(run_id))
+    async def _is_moving(self, run_id: str) -> bool:
+        """Whether a run is called, or is about to be."""
+        now_ms = self._clock.now_ms()
+        work = await self._database.read(lambda tables: tables.queue.of_run(run_id))
+        return any(item.is_leased or (item.ready_ms is None and item.due_ms <= now_ms) for item in work)
 
     async def _find(self, run_id: str) -> Run | None:
         return await self._database.read(lambda tables: tables.runs.find(run_id))

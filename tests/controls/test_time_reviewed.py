@@ -328,3 +328,16 @@ async def test_a_call_elsewhere_keeps_nobody_waiting_for_a_run_at_rest() -> None
         run = (await it.engine.wait_for_runs([run_id], timeout_s=20))[run_id]
         assert run.output == {"n": 1}
         gate.set()
+
+
+async def test_what_comes_next_for_a_run_that_is_about_to_be_called_is_what_the_call_asks_for() -> None:
+    client = new_client()
+    async with lab(client, [_nap_and_work(client)], clock=_clock()) as it:
+        async with it.engine._dispatcher.held():  # nothing is called yet
+            run_id = await it.start("t/nap")
+            skipping = asyncio.create_task(it.engine.time.skip(run_id, patience_s=20))
+            for _ in range(3):
+                await it.engine._database.transact(lambda _: None)
+        advance = await skipping
+        assert advance.is_complete
+        assert advance.now_ms - advance.from_ms == pytest.approx(30 * DAY_MS, abs=60_000)

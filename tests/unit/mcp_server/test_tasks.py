@@ -9,8 +9,9 @@ from mcp import Client, MCPError
 from mcp.types import INTERNAL_ERROR, INVALID_PARAMS, METHOD_NOT_FOUND, MISSING_REQUIRED_CLIENT_CAPABILITY
 from support.sdk_app import ENGINE_ORIGIN, lab, new_client
 from support.task_client import TASKS, about, begin, get, task_client
+from support.wall import wall_ms
 
-from durable_engine import Engine, EngineConfig
+from durable_engine import Engine, EngineConfig, ManualClock
 from mcp_server.config import ServerConfig
 from mcp_server.server import build_server
 
@@ -49,7 +50,7 @@ def functions():
 
 @pytest.fixture
 async def it():
-    async with lab(*functions()) as running:
+    async with lab(*functions(), clock=ManualClock(wall_ms(), wall=wall_ms)) as running:
         yield running
 
 
@@ -69,7 +70,7 @@ async def client(new):
 
 
 async def wake(it):
-    """Let the sleeps end; their date comes from the SDK's own clock."""
+    """Let the sleeps end."""
     await it.engine.settle()
     await it.clock.advance(2 * HOUR)
     await it.engine.settle()
