@@ -32,7 +32,8 @@ from durable_engine.storage.units import Unit, UnitQueue
 T = TypeVar("T")
 Sequel: TypeAlias = Callable[[Tables, list[Any]], None]
 """What follows work in its transaction, once for all of a group that has the same: it gets their results.
-What it tells them it tells last, with all that it wrote stored (`Tables.store`): it may be undone until then."""
+What it tells them it tells last, with all that it wrote stored (`Tables.store`): until then it may be undone.
+"""
 logger = logging.getLogger(__name__)
 
 _READERS: Final = 2
