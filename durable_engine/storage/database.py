@@ -184,6 +184,8 @@ class _Worker:
             then(self._tables, results)
             self._tables.store()
         except Exception:
+            if not self._connection.in_transaction:
+                raise  # SQLite has ended it: nothing of the group is kept, and this is why
             logger.exception("what follows a transaction failed; it is left out")
             self._tables.slots.undo(mark)
             self._tables.forget()
