@@ -100,7 +100,7 @@ class _Worker:
                 return
             for then, part in groupby(group, key=lambda unit: unit.then):
                 done = [unit.result for unit in part if self._run_unit(unit)]
-                if then is not None:
+                if then is not None and done:
                     self._follow(then, done)
             self._commit()
         except Exception as error:  # noqa: BLE001 - handed to all: this thread must go on
