@@ -21,7 +21,7 @@ from mcp_server.paths import MCP_PATHS
 
 if TYPE_CHECKING:
     from docs_index import DocsIndex
-    from mcp_server.backend import Backend
+    from mcp_server.backend import EngineBackend
     from mcp_server.http import MCPMount
     from mcp_server.offering import OfferingServer
 
@@ -37,7 +37,11 @@ class MCPLater:
     """
 
     def __init__(
-        self, backend: Backend, config: ServerConfig, docs_folders: Sequence[Path], doors: Mapping[str, Any]
+        self,
+        backend: EngineBackend,
+        config: ServerConfig,
+        docs_folders: Sequence[Path],
+        doors: Mapping[str, Any],
     ) -> None:
         self.config: Final = config
         self.routes: Final = tuple(Route(path, endpoint=self) for path in MCP_PATHS)

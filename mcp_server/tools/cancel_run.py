@@ -12,7 +12,7 @@ from mcp.types import CallToolResult
 from durable_engine import RunStatus, RunView, StepStatus
 from durable_engine.errors import RunAlreadyEndedError, RunNotFoundError
 from mcp_server.arguments import RunId
-from mcp_server.backend import Backend
+from mcp_server.backend import EngineBackend
 from mcp_server.errors import as_tool_errors, describe
 from mcp_server.kinds import CHANGES
 from mcp_server.render.cancels import cancel_answer
@@ -21,7 +21,7 @@ from mcp_server.results.lists import CancelRunResult
 from mcp_server.strict import define_tool
 
 
-def make(backend: Backend) -> Tool:
+def make(backend: EngineBackend) -> Tool:
     """Build the tool."""
 
     async def cancel_run(run_id: RunId) -> Annotated[CallToolResult, CancelRunResult]:
@@ -46,7 +46,7 @@ def make(backend: Backend) -> Tool:
     return define_tool(cancel_run, title="Cancel run", annotations=CHANGES)
 
 
-async def _ended_before(backend: Backend, run_id: str) -> CallToolResult:
+async def _ended_before(backend: EngineBackend, run_id: str) -> CallToolResult:
     run = await backend.get_run(run_id)
     if run.status is RunStatus.CANCELLED:
         return cancel_answer(run, await _open_children(backend, run), calls=None)
@@ -56,14 +56,14 @@ async def _ended_before(backend: Backend, run_id: str) -> CallToolResult:
     )
 
 
-async def _fails_parent(backend: Backend, run: RunView) -> bool:
+async def _fails_parent(backend: EngineBackend, run: RunView) -> bool:
     if run.parent_run_id is None:
         return False
     parent = await backend.get_run(run.parent_run_id)
     return any(step.child_run_id == run.id and step.status is StepStatus.FAILED for step in parent.steps)
 
 
-async def _open_children(backend: Backend, run: RunView) -> list[RunView]:
+async def _open_children(backend: EngineBackend, run: RunView) -> list[RunView]:
     if not run.child_run_ids:
         return []
     children = await backend.wait_for_runs(run.child_run_ids, timeout_s=0)

@@ -9,7 +9,7 @@ from typing import cast
 from mcp.server.mcpserver.tools import Tool
 
 from docs_index import DocsIndex
-from mcp_server.backend import Backend
+from mcp_server.backend import EngineBackend
 from mcp_server.config import ServerConfig
 from mcp_server.nearest import did_you_mean
 from mcp_server.tools import (
@@ -46,7 +46,7 @@ from mcp_server.tools import (
 from mcp_server.toolsets import TOOLSETS, Toolset
 
 
-def all_tools(backend: Backend, docs: DocsIndex, config: ServerConfig) -> dict[Toolset, list[Tool]]:
+def all_tools(backend: EngineBackend, docs: DocsIndex, config: ServerConfig) -> dict[Toolset, list[Tool]]:
     """Return every tool by toolset, in the order in which a test uses them; those of `compat` if wanted."""
     by_set: dict[Toolset, list[Tool]] = {
         "core": [
@@ -119,7 +119,7 @@ def only_reads(tool: Tool) -> bool:
 def definitions() -> Mapping[Toolset, Sequence[Tool]]:
     """Return every tool of every toolset, to be looked at: there is nothing behind them."""
     everything = ServerConfig(toolsets=frozenset(TOOLSETS))
-    return all_tools(cast("Backend", None), cast("DocsIndex", None), everything)
+    return all_tools(cast("EngineBackend", None), cast("DocsIndex", None), everything)
 
 
 def toolset_names() -> dict[Toolset, tuple[str, ...]]:

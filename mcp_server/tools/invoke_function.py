@@ -11,7 +11,7 @@ from mcp.types import CallToolResult
 
 from durable_engine import EventReceipt
 from mcp_server.arguments import AppId, EventData, EventUser, FunctionId, Timeout
-from mcp_server.backend import Backend
+from mcp_server.backend import EngineBackend
 from mcp_server.clean import one_line
 from mcp_server.config import ServerConfig
 from mcp_server.errors import as_tool_errors
@@ -23,7 +23,7 @@ from mcp_server.strict import define_tool
 from mcp_server.waiting import RunWaiter
 
 
-def make(backend: Backend, config: ServerConfig) -> Tool:
+def make(backend: EngineBackend, config: ServerConfig) -> Tool:
     """Build the tool."""
     waiter = RunWaiter(backend, interval_s=config.progress_interval_s)
 

@@ -12,7 +12,7 @@ from pydantic import Field
 
 from durable_engine import Edits, StepOutcome
 from mcp_server.arguments import MAX_WAIT_S
-from mcp_server.backend import Backend
+from mcp_server.backend import EngineBackend
 from mcp_server.config import ServerConfig
 from mcp_server.errors import as_tool_errors
 from mcp_server.kinds import ACTS
@@ -38,7 +38,7 @@ Data = Annotated[dict[str, Any], Field(description='Other event data, e.g. {"ord
 Wait = Annotated[int, Field(ge=0, le=MAX_WAIT_S, description="Seconds to wait for its end, e.g. 20.")]
 
 
-def make(backend: Backend, config: ServerConfig) -> Tool:
+def make(backend: EngineBackend, config: ServerConfig) -> Tool:
     """Build the tool."""
     waiter = RunWaiter(backend, interval_s=config.progress_interval_s)
 
