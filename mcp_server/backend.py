@@ -1,7 +1,7 @@
 """What the tools need from whatever runs the workflows.
 
-`Backend` is what a server over HTTP can do as well (`mcp_server.remote`), `EngineBackend` all that the embedded
-engine can.
+`Backend` is what a server over HTTP can do as well (`mcp_server.remote`), `EngineBackend` all that the
+embedded engine can.
 """
 
 from __future__ import annotations

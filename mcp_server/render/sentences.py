@@ -60,7 +60,7 @@ def _open_next(run: RunView, origin: str) -> str | None:
     for wait in waits_of(run):
         if wait.kind == "event" and wait.event_name:
             return _send_awaited(run, wait)
-        if wait.kind == "signal" and not wait.is_displaced:
+        if wait.kind == "signal" and wait.signal and not wait.is_displaced:
             return f"{send_signal_command(wait, origin)} satisfies the wait; {_poll(run)}"
     open_steps = [step for step in run.steps if not step.status.is_terminal]
     failures = [*run.failures, *(failure for step in open_steps for failure in step.failures)]

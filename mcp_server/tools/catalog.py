@@ -9,7 +9,7 @@ from typing import cast
 from mcp.server.mcpserver.tools import Tool
 
 from docs_index import DocsIndex
-from mcp_server.backend import EngineBackend
+from mcp_server.backend import Backend, EngineBackend
 from mcp_server.config import ServerConfig
 from mcp_server.nearest import did_you_mean
 from mcp_server.tools import (
@@ -45,6 +45,8 @@ from mcp_server.tools import (
 )
 from mcp_server.toolsets import TOOLSETS, Toolset
 
+_DOCS = (search_docs.make, grep_docs.make, read_doc.make, list_docs.make)
+
 
 def all_tools(backend: EngineBackend, docs: DocsIndex, config: ServerConfig) -> dict[Toolset, list[Tool]]:
     """Return every tool by toolset, in the order in which a test uses them; those of `compat` if wanted."""
@@ -77,16 +79,25 @@ def all_tools(backend: EngineBackend, docs: DocsIndex, config: ServerConfig) -> 
             restore_engine.make(backend),
             reset_engine.make(backend),
         ],
-        "docs": [
-            search_docs.make(docs),
-            grep_docs.make(docs),
-            read_doc.make(docs),
-            list_docs.make(docs),
-        ],
+        "docs": [make(docs) for make in _DOCS],
     }
     if "compat" in config.toolsets:
         by_set["compat"] = compat.make({tool.name: tool for tools in by_set.values() for tool in tools})
     return by_set
+
+
+def remote_tools(backend: Backend, docs: DocsIndex, config: ServerConfig) -> dict[Toolset, list[Tool]]:
+    """Return the tools that work on a server elsewhere, by toolset and in the same order."""
+    return {
+        "core": [
+            list_functions.make(backend, config),
+            send_event.make(backend, config),
+            poll_run_status.make(backend, config),
+            get_run_status.make(backend, config),
+            list_runs.make(backend),
+        ],
+        "docs": [make(docs) for make in _DOCS],
+    }
 
 
 def offered_tools(by_set: Mapping[Toolset, Sequence[Tool]], config: ServerConfig) -> list[Tool]:

@@ -106,4 +106,6 @@ async def _unmatched(backend: Backend, config: ServerConfig, receipt: EventRecei
         return None
     inventory = await backend.inventory()
     nearest = await backend.nearest_triggers(receipt.event.name) if inventory.functions else ()
-    return Unmatched(inventory=inventory, nearest=tuple(nearest), engine_url=config.engine_url)
+    return Unmatched(
+        inventory=inventory, nearest=tuple(nearest), engine_url=config.engine_url, is_remote=config.is_remote
+    )
