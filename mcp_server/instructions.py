@@ -14,7 +14,7 @@ Stepcue runs Inngest durable workflows locally, in place of the Inngest Dev Serv
 real app, keeps every step, and can skip time, mock steps and break calls on purpose."""
 
 _REMOTE: Final = """\
-Stepcue watches and starts Inngest durable workflows on a server elsewhere: {environment}. Every answer names \
+Stepcue watches and starts Inngest durable workflows on a server elsewhere: {environment}. Every answer has \
 it in `environment`. Others may use that server: send what the user asked for, and nothing else."""
 
 _READ_ONLY: Final = "This server is read-only: it shows functions and runs but starts none."

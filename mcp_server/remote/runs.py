@@ -13,6 +13,7 @@ from durable_engine.model.views import RunView
 from mcp_server.nearest import nearest_names
 from mcp_server.remote.api import Api, in_path
 from mcp_server.remote.connection import Query
+from mcp_server.remote.cursors import Cursors, Place
 from mcp_server.remote.errors import AbsentError, FaultyAnswerError, NotOfferedError, RejectedError
 from mcp_server.remote.events import Events
 from mcp_server.remote.functions import Functions
@@ -23,6 +24,8 @@ from mcp_server.remote.traces import root_of
 
 _MOST_OF_EVENT: Final = 40
 """Runs of an event on a page."""
+_MOST_ROWS: Final = 50
+"""Runs on a page of other lists: they fit one answer, so that none has to be cut where no cursor goes on."""
 _MOST_LOOKED: Final = 5
 """Pages looked at for one page of runs that fit, where the server cannot filter them itself."""
 
@@ -34,6 +37,7 @@ class Runs:
         self._api = api
         self._events = events
         self._functions = functions
+        self._cursors = Cursors()
 
     async def get(self, run_id: str) -> RunView:
         """Return one run with its steps.
@@ -87,18 +91,20 @@ class Runs:
 
         Raises:
             FunctionNotFoundError: the filter names a function that is not synced.
+            InvalidInputError: no list here has this cursor.
             RemoteError: the server cannot be asked.
         """
-        path, query = await self._where(wanted, limit)
+        path, query, most = await self._where(wanted)
+        place: Place | None = Place() if cursor is None else self._cursors.find(cursor)
         found: list[RunRecord] = []
+        # What is filtered here is asked for in large pages, the rest as it is wanted.
+        size = most if wanted.event_name or wanted.event_id else min(limit, most)
         for _ in range(_MOST_LOOKED):
-            page = await self._read(path, query, cursor)
-            found += [record for record in map(record_of, page.entries) if _fits(record, wanted)]
-            is_at_end = page.cursor is None or page.cursor == cursor
-            cursor = None if is_at_end else page.cursor
-            if cursor is None or len(found) >= limit:
+            if place is None or len(found) >= min(limit, most):
                 break
-        return RunPage(runs=tuple(found[:limit]), next_cursor=cursor)
+            page = await self._read(path, {**query, "limit": size}, place.cursor)
+            place = _gather(found, page, place, wanted, min(limit, most))
+        return RunPage(runs=tuple(found), next_cursor=None if place is None else self._cursors.give(place))
 
     async def _read(self, path: str, query: Query, cursor: str | None) -> Page:
         try:
@@ -108,10 +114,11 @@ class Runs:
                 return Page(())
             raise
 
-    async def _where(self, wanted: RunFilter, limit: int) -> tuple[str, Query]:
-        query: dict[str, str | int | list[str]] = {"limit": limit, "includeOutput": "true", "order": "desc"}
+    async def _where(self, wanted: RunFilter) -> tuple[str, Query, int]:
+        """Return the path of a list, what to ask of it, and how many runs a page of it may have."""
+        query: dict[str, str | int | list[str]] = {"includeOutput": "true", "order": "desc"}
         if wanted.event_id is not None:
-            return f"/events/{in_path(wanted.event_id)}/runs", {**query, "limit": min(limit, _MOST_OF_EVENT)}
+            return f"/events/{in_path(wanted.event_id)}/runs", query, _MOST_OF_EVENT
         if wanted.statuses:
             query["status"] = sorted(status.value for status in wanted.statuses)
         if wanted.from_ms is not None:
@@ -120,10 +127,10 @@ class Runs:
             query["until"] = rfc3339(wanted.until_ms)
         if wanted.function is not None:
             app, short = await self._named(wanted.function, wanted.app)
-            return f"/apps/{in_path(app)}/functions/{in_path(short)}/runs", query
+            return f"/apps/{in_path(app)}/functions/{in_path(short)}/runs", query, _MOST_ROWS
         if wanted.app is not None:
             query["appId"] = wanted.app
-        return "/runs", query
+        return "/runs", query, _MOST_ROWS
 
     async def _named(self, reference: str, app: str | None) -> tuple[str, str]:
         """Return the app of a function and its id without that; `reference` is a slug, short id or name."""
@@ -181,6 +188,17 @@ class Runs:
         if not run:
             raise _no_run(run_id)
         return {"run_id": run_id, **run}
+
+
+def _gather(found: list[RunRecord], page: Page, place: Place, wanted: RunFilter, limit: int) -> Place | None:
+    """Add the runs of a page that fit, up to `limit`, and return where to go on; None at the end."""
+    for number, entry in enumerate(page.entries[place.skip :], place.skip + 1):
+        record = record_of(entry)
+        if _fits(record, wanted):
+            found.append(record)
+        if len(found) >= limit and number < len(page.entries):
+            return Place(place.cursor, number)
+    return None if page.cursor is None or page.cursor == place.cursor else Place(page.cursor)
 
 
 def _fits(record: RunRecord, wanted: RunFilter) -> bool:
