@@ -1,0 +1,70 @@
+"""The same tools over the engine itself, and over its HTTP API on a socket as over any Inngest server."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import uvicorn
+from mcp import Client
+
+from docs_index import DocsIndex
+from durable_engine import Engine, build_app
+from mcp_server.config import ServerConfig
+from mcp_server.remote.backend import RemoteBackend
+from mcp_server.remote.target import read_target
+from mcp_server.remote_server import build_remote_server
+from mcp_server.server import build_server
+from mcp_server.strict import StrictServer
+
+TEST_SERVER = os.environ.get("STEPCUE_TEST_SERVER", "")
+"""An Inngest server for the same tests, such as http://127.0.0.1:8288."""
+
+
+@asynccontextmanager
+async def on_a_socket(engine: Engine) -> AsyncIterator[str]:
+    """Serve the HTTP API of an engine while entered; yields its origin."""
+    bound = socket.create_server(("127.0.0.1", 0))
+    running = uvicorn.Server(uvicorn.Config(build_app(engine), log_config=None, lifespan="on", ws="none"))
+    serving = asyncio.create_task(running.serve(sockets=[bound]))
+    try:
+        yield f"http://127.0.0.1:{bound.getsockname()[1]}"
+    finally:
+        running.should_exit = True
+        await serving
+
+
+@asynccontextmanager
+async def tools_over(kind: str, engine: Engine, docs: DocsIndex) -> AsyncIterator[Client]:
+    """Connect a client to the tools over the `embedded` or the `remote` backend."""
+    async with on_a_socket(engine) as origin, RemoteBackend.open(read_target(origin)) as backend:
+        await backend.api.known()
+        server: StrictServer = (
+            build_remote_server(backend, docs, config=ServerConfig(engine_url=origin, is_remote=True))
+            if kind == "remote"
+            else build_server(engine, docs, config=ServerConfig(engine_url=origin))
+        )
+        async with Client(server, raise_exceptions=True) as client:
+            yield client
+
+
+async def ask(client: Client, tool: str, **arguments: Any) -> dict[str, Any]:
+    """Call a tool; return its structured answer, which the text repeats."""
+    result = await client.call_tool(tool, arguments)
+    assert not result.is_error, result.content
+    facts = dict(result.structured_content or {})
+    text = result.content[0].text
+    for key in ("message", "next", "environment"):
+        assert facts.get(key, "") in text
+    return facts
+
+
+async def refused(client: Client, tool: str, **arguments: Any) -> str:
+    """Call a tool that says no; return its words."""
+    result = await client.call_tool(tool, arguments)
+    assert result.is_error, result.structured_content
+    return str(result.content[0].text)
