@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -20,9 +19,6 @@ from mcp_server.remote.target import read_target
 from mcp_server.remote_server import build_remote_server
 from mcp_server.server import build_server
 from mcp_server.strict import StrictServer
-
-TEST_SERVER = os.environ.get("STEPCUE_TEST_SERVER", "")
-"""An Inngest server for the same tests, such as http://127.0.0.1:8288."""
 
 
 @asynccontextmanager
