@@ -130,7 +130,8 @@ class Connection:
                 None if answer is None else answer.status,
                 # Where nobody is, waiting a second for him would only make every answer slow.
                 is_safe=request.is_safe and not isinstance(fault, httpx.ConnectError),
-                tries=tries,
+                # Two time-outs are half a minute, and no caller has more to spare.
+                tries=tries + (2 if isinstance(fault, httpx.TimeoutException) else 0),
                 retry_after=None if answer is None else answer.headers.get("retry-after"),
                 now_ms=self.clock.wall_ms(),
             )

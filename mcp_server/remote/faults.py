@@ -10,6 +10,7 @@ import httpx
 
 from durable_engine.connecting import why_no_connection
 from durable_engine.model.json_value import JSONValue
+from durable_engine.redaction import redacted_url
 from mcp_server.remote.errors import (
     AbsentError,
     FaultyAnswerError,
@@ -110,6 +111,12 @@ def _error(fault: _Fault, said: str, what: str, answer: Answer, target: Target) 
     if status == 501 or is_no_api or (status in {404, 405} and not fault.code):
         hint = "Check that --engine names an Inngest server; a newer one may offer it. Nothing was changed."
         return NotOfferedError(f"{where} does not offer {what}.", hint=hint)
+    if 300 <= status < 400:
+        to = redacted_url(answer.headers.get("location", "somewhere else"))[:200]
+        hint = "Give the address that it leads to as --engine, if you trust it with the keys."
+        return FaultyAnswerError(
+            f"{where} answers {what} by leading to {to}, which is not followed.", hint=hint
+        )
     if status == 404:
         return AbsentError(f"{where} knows nothing by that id{said}.")
     if 400 <= status < 500:

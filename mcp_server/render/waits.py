@@ -91,6 +91,8 @@ def _signal_words(waiting: WaitingFor) -> str:
 def _how(waiting: WaitingFor, origin: str) -> str:
     if waiting.kind in {"event", "signal"} and not (waiting.event_name or waiting.signal):
         return f"Its code names the {waiting.kind}, which this server does not tell."
+    if waiting.kind in {"sleep", "retry"} and waiting.until_ms is None:
+        return "Nothing to do: it ends by itself; this server does not say when."
     if waiting.kind == "event":
         condition = (
             " and data for which `expression` holds (`async` is the event you send, `event` the one that "

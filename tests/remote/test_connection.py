@@ -142,6 +142,11 @@ async def test_a_writing_request_that_the_server_did_not_look_at_is_made_again()
         (httpx.Response(200, text="<html>a page</html>"), NotOfferedError, "does not offer GET /x"),
         ({"error": "no such run", "data": None, "status": 500}, FaultyAnswerError, "status 500: no such run"),
         ({"error": "bad id", "data": None, "status": 400}, RejectedError, "refuses GET /x: bad id"),
+        (
+            httpx.Response(301, headers={"location": "https://u:planted@x/y?key=planted"}),
+            FaultyAnswerError,
+            "leading to https://[redacted]@x/y?key=[redacted], which is not followed",
+        ),
         (httpx.ReadTimeout("slow"), UnreachableError, "did not answer within 15 s"),
         (httpx.ConnectError("refused"), UnreachableError, f"Nobody answers at {ORIGIN}."),
         (httpx.RemoteProtocolError("cut"), UnreachableError, "broke off before its answer was complete"),
@@ -154,6 +159,15 @@ async def test_a_fault_is_a_sentence_with_what_to_do(reply, kind, words):
     assert type(fault.value) is kind
     assert words in str(fault.value)
     assert fault.value.hint.endswith(".")
+
+
+async def test_a_time_out_is_tried_once_more_only():
+    server = ScriptedServer({"GET /x": httpx.ReadTimeout("slow")})
+
+    with pytest.raises(UnreachableError):
+        await connect(server).get("/x")
+
+    assert len(server.asked) == 2
 
 
 async def test_a_body_beyond_the_bound_is_not_read_to_its_end():
