@@ -14,6 +14,7 @@ from durable_engine import (
     Conditions,
     Covering,
     Double,
+    Edits,
     EngineConfig,
     Event,
     EventFilter,
@@ -26,6 +27,7 @@ from durable_engine import (
     NewEvent,
     Observer,
     Replaying,
+    RerunReceipt,
     RunControl,
     RunFilter,
     RunPage,
@@ -97,6 +99,39 @@ class Recorder(Protocol):
         ...
 
 
+class Repeater(Protocol):
+    """Repeats runs."""
+
+    async def repeat(self, run_id: str, edits: Edits | None = None) -> RerunReceipt:
+        """Start a new run of the same function, for the event of an earlier run.
+
+        Raises:
+            RunNotFoundError: no such run.
+            InvalidInputError: the run has no such step, or cannot be repeated with these edits.
+        """
+        ...
+
+
+class Control(Protocol):
+    """Changes runs, and repeats them."""
+
+    @property
+    def repeating(self) -> Repeater:
+        """Repeats runs."""
+        ...
+
+    async def cancel(self, run_id: str) -> Sequence[str | None] | None:
+        """Cancel a run, and return which calls were open: hashed ids of steps, None for the whole function.
+
+        None where that is not known.
+
+        Raises:
+            RunNotFoundError: no such run.
+            RunAlreadyEndedError: it has ended before.
+        """
+        ...
+
+
 class Listing(Protocol):
     """Lists and looks up runs and events."""
 
@@ -158,6 +193,40 @@ class Backend(Protocol):
         """
         ...
 
+    async def invoke_function(
+        self,
+        function: str,
+        *,
+        app: str | None = None,
+        data: Mapping[str, object] | None = None,
+        user: Mapping[str, object] | None = None,
+    ) -> EventReceipt:
+        """Start one function directly; `function` is its slug, name, or slug without the app.
+
+        Raises:
+            FunctionNotFoundError: no such function, or the name fits several (the message lists them).
+            AppNotFoundError: no app named `app`.
+        """
+        ...
+
+    async def pause_function(
+        self, function: str, *, app: str | None = None, cancels_runs: bool = False
+    ) -> Function:
+        """Let events start no runs of a function, and its open runs rest or, if asked, be cancelled.
+
+        Raises as `invoke_function`.
+        """
+        ...
+
+    async def resume_function(self, function: str, *, app: str | None = None) -> Function:
+        """End the pause of a function; raises as `invoke_function`."""
+        ...
+
+    @property
+    def control(self) -> Control:
+        """Changes runs, and repeats them."""
+        ...
+
     async def inventory(self) -> Inventory:
         """Return all functions known now, and their apps."""
         ...
@@ -205,7 +274,7 @@ class EngineBackend(Backend, Protocol):
 
     @property
     def control(self) -> RunControl:
-        """Changes runs, and repeats them."""
+        """Changes runs, and repeats them; keeps what callers hold on them."""
         ...
 
     @property
@@ -251,25 +320,7 @@ class EngineBackend(Backend, Protocol):
         under: Conditions = AS_USUAL,
         doubles: Sequence[NewDouble] = (),
     ) -> EventReceipt:
-        """Start one function directly; `function` is its slug, UUID, name, or slug without the app.
-
-        Raises:
-            FunctionNotFoundError: no such function, or the name fits several (the message lists them).
-            AppNotFoundError: no app named `app`.
-        """
-        ...
-
-    async def pause_function(
-        self, function: str, *, app: str | None = None, cancels_runs: bool = False
-    ) -> Function:
-        """Let events start no runs of a function, and its open runs rest or, if asked, be cancelled.
-
-        Raises as `invoke_function`.
-        """
-        ...
-
-    async def resume_function(self, function: str, *, app: str | None = None) -> Function:
-        """End the pause of a function; raises as `invoke_function`."""
+        """Start one function directly, which may be named by its UUID as well; raises as in `Backend`."""
         ...
 
     @property

@@ -55,12 +55,15 @@ WHAT_TO_DO: Final[Mapping[type[Exception], str]] = {
 
 
 @contextmanager
-def as_tool_errors() -> Iterator[None]:
-    """Turn anticipated errors into ToolErrors, the only ones whose text reaches the model."""
+def as_tool_errors(done: str = "") -> Iterator[None]:
+    """Turn anticipated errors into ToolErrors, the only ones whose text reaches the model.
+
+    `done` is a sentence on what was done before, which must not be done again because of an error after it.
+    """
     try:
         yield
     except (engine.DurableEngineError, DocsIndexError) as error:
-        raise ToolError(describe(error)) from error
+        raise ToolError(f"{done} {describe(error)}".lstrip()) from error
 
 
 @contextmanager

@@ -19,6 +19,7 @@ from mcp_server.clean import one_line
 from mcp_server.config import ServerConfig
 from mcp_server.instructions import instructions
 from mcp_server.remote.backend import RemoteBackend
+from mcp_server.remote.pausing import NO_PAUSES, WHERE
 from mcp_server.server import SERVER_NAME
 from mcp_server.strict import StrictServer
 from mcp_server.tools.catalog import definitions, offered_tools, only_reads, remote_tools
@@ -42,6 +43,7 @@ class RemoteServer(StrictServer):
         self, name: str, arguments: dict[str, Any], context: Context[Any, Any] | None = None
     ) -> CallToolResult | InputRequiredResult:
         """Call a tool; raises as `StrictServer.call_tool`."""
+        name = self.meant(name)
         try:
             answer = await super().call_tool(name, arguments, context)
         except ToolError as error:
@@ -64,7 +66,8 @@ def build_remote_server(backend: RemoteBackend, docs: DocsIndex, *, config: Serv
     """
     is_read_only = config.read_only or not backend.may_write
     by_set = remote_tools(backend, docs, config)
-    own = {tool.name: tool for tools in by_set.values() for tool in tools}
+    beyond = {} if backend.can_pause else {"pause_function": f"{NO_PAUSES} {WHERE}"}
+    own = {tool.name: tool for tools in by_set.values() for tool in tools if tool.name not in beyond}
     foreign = [tool for tools in definitions().values() for tool in tools if tool.name not in own]
     whole: dict[Toolset, Sequence[Tool]] = {
         toolset: [own.get(tool.name, tool) for tool in tools] for toolset, tools in definitions().items()
@@ -73,7 +76,7 @@ def build_remote_server(backend: RemoteBackend, docs: DocsIndex, *, config: Serv
     chosen = offered_tools(whole, narrowed)
     tools = [tool for tool in chosen if tool.name in own or tool.name in (config.tools or ())]
     offered = [tool.name for tool in tools]
-    workflows = [tool.name for tool in by_set["core"]]
+    workflows = [tool.name for toolset, tools in by_set.items() if toolset != "docs" for tool in tools]
     return RemoteServer(
         SERVER_NAME,
         lambda: backend.environment,
@@ -82,7 +85,8 @@ def build_remote_server(backend: RemoteBackend, docs: DocsIndex, *, config: Serv
         hidden=[tool.name for tools in whole.values() for tool in tools if tool.name not in offered],
         elsewhere=_elsewhere(
             foreign, [tool for tool in own.values() if tool.name not in offered], backend, config
-        ),
+        )
+        | beyond,
         subscriptions=False,
         title="Stepcue: watch Inngest workflows",
         instructions=instructions(offered, read_only=is_read_only, environment=backend.environment),

@@ -180,6 +180,10 @@ class StrictServer(MCPServer[Any]):
         self._hidden = frozenset(hidden)
         self._elsewhere = elsewhere
 
+    def meant(self, name: str) -> str:
+        """Return the name of the tool that a name means here; the name itself where that is none."""
+        return name if name in self._strict_tools else tool_meant(name, self._strict_tools) or name
+
     async def call_tool(
         self, name: str, arguments: dict[str, Any], context: Context[Any, Any] | None = None
     ) -> CallToolResult | InputRequiredResult:
@@ -189,7 +193,7 @@ class StrictServer(MCPServer[Any]):
             ToolError: unknown tool, bad arguments, or the tool said no.
             UnexpectedToolError: a bug of ours; the text tells nothing of it, the log everything.
         """
-        name = name if name in self._strict_tools else tool_meant(name, self._strict_tools) or name
+        name = self.meant(name)
         if name in self._elsewhere:
             raise ToolError(self._elsewhere[name])
         tool = self._strict_tools.get(name)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 from urllib.parse import quote
 
 from durable_engine.model.json_value import JSONObject, JSONValue
 from mcp_server.remote.connection import Connection, Query
 from mcp_server.remote.errors import NotOfferedError
-from mcp_server.remote.probing import Capabilities, environment_name, probe
+from mcp_server.remote.probing import Capabilities, environment_name, kind_of, probe
 from mcp_server.remote.reading import an_object, moment
 
 
@@ -42,17 +43,42 @@ class Api:
         """Return the server's time, as far as its answers have told it."""
         return self.connection.clock.now_ms() + self._ahead_ms
 
-    async def v2(
-        self, path: str, query: Query | None = None, *, method: str = "GET", body: JSONValue = None
-    ) -> JSONObject:
+    async def confirmed(self) -> Capabilities:
+        """Return what the server is and can, as `known`, after a look whether it still is of that kind.
+
+        Another one may have taken its address meanwhile.
+        """
+        known = await self.known()
+        if await kind_of(self.connection) is not known.kind:
+            self._known = None
+        return await self.known()
+
+    async def v2(self, path: str, query: Query | None = None) -> JSONObject:
         """Return the whole envelope at a path of API v2, such as `/runs`; raises as `Connection.ask`."""
+        return await self._v2("GET", path, query)
+
+    async def post(
+        self, path: str, body: JSONValue = None, *, is_safe: bool = False, doubt: str = ""
+    ) -> JSONObject:
+        """Return the data of what a path of API v2 answers to an order; arguments and errors as `ask`."""
+        order = await self._v2(
+            "POST", path, None, body={} if body is None else body, is_safe=is_safe, doubt=doubt
+        )
+        return an_object(order.get("data"))
+
+    async def delete_v1(self, path: str, *, doubt: str = "") -> None:
+        """Delete what is at a path of API v1; raises as `Connection.ask`."""
+        await self.known()
+        await self.connection.ask("DELETE", f"/v1{path}", doubt=doubt)
+
+    async def _v2(self, method: str, path: str, query: Query | None, **more: Any) -> JSONObject:
         prefix = (await self.known()).v2
         if prefix is None:
             raise NotOfferedError(
                 f"{self.connection.target.shown_url} has no API v2, which this needs.",
                 hint="Use a newer Inngest server; nothing was changed.",
             )
-        answer = await self.connection.ask(method, f"{prefix}{path}", query=query, body=body)
+        answer = await self.connection.ask(method, f"{prefix}{path}", query=query, **more)
         envelope = an_object(answer.body)
         self._note_time(moment(an_object(envelope.get("metadata")), "fetchedAt"))
         return envelope
@@ -68,5 +94,5 @@ class Api:
 
 
 def in_path(name: str) -> str:
-    """Return a name as a part of a path."""
-    return quote(name, safe="")
+    """Return a name as a part of a path; one of dots alone would lead elsewhere."""
+    return quote(name, safe="") if name.strip(".") else name.replace(".", "%2E")

@@ -9,15 +9,20 @@ import httpx
 
 from durable_engine.clock import Clock, RealClock
 from durable_engine.model.event import INTERNAL_PREFIX, EventReceipt, NewEvent
+from durable_engine.model.function import Function
 from durable_engine.model.views import Inventory, RunView
 from mcp_server.nearest import nearest_names
 from mcp_server.remote.api import Api
 from mcp_server.remote.connection import Connection
+from mcp_server.remote.control import Control
 from mcp_server.remote.events import Events
 from mcp_server.remote.functions import Functions
+from mcp_server.remote.invoking import Invoking
 from mcp_server.remote.listing import Listing
+from mcp_server.remote.pausing import Pausing, can_pause
 from mcp_server.remote.runs import Runs
 from mcp_server.remote.sending import Sending
+from mcp_server.remote.started import Started
 from mcp_server.remote.target import Target
 from mcp_server.remote.watching import Watcher
 from mcp_server.remote.writes import may_write
@@ -32,7 +37,12 @@ class RemoteBackend:
         self._functions = Functions(self.api)
         self._runs = Runs(self.api, self._events, self._functions)
         self._sending = Sending(self.api, self._runs, self._functions)
-        self._watcher = Watcher(self._runs, connection.clock)
+        self._started = Started(self.api, self._runs)
+        self._invoking = Invoking(self.api, self._functions, self._started)
+        self._pausing = Pausing(self.api, self._functions)
+        self.control = Control(self.api, self._runs, self._started)
+        """Cancels and repeats runs."""
+        self._watcher = Watcher(self._runs, self._started, connection.clock)
         self._listing = Listing(self.api, self._runs, self._events)
 
     @classmethod
@@ -58,6 +68,11 @@ class RemoteBackend:
         return may_write(self.api.connection.target, self.api.probed)
 
     @property
+    def can_pause(self) -> bool:
+        """Whether the server can pause functions, as far as is known now."""
+        return can_pause(self.api.probed)
+
+    @property
     def records(self) -> Listing:
         """Lists and looks up runs and events."""
         return self._listing
@@ -65,6 +80,27 @@ class RemoteBackend:
     async def send_event(self, event: NewEvent, *, seed: str | None = None) -> EventReceipt:
         """Send an event, and find out what it started; raises as `Sending.send`."""
         return await self._sending.send(event, seed=seed)
+
+    async def invoke_function(
+        self,
+        function: str,
+        *,
+        app: str | None = None,
+        data: Mapping[str, object] | None = None,
+        user: Mapping[str, object] | None = None,
+    ) -> EventReceipt:
+        """Start one function directly; raises as `Invoking.invoke`."""
+        return await self._invoking.invoke(function, app=app, data=data, user=user)
+
+    async def pause_function(
+        self, function: str, *, app: str | None = None, cancels_runs: bool = False
+    ) -> Function:
+        """Pause a function; raises as `Pausing.pause`."""
+        return await self._pausing.pause(function, app=app, cancels_runs=cancels_runs)
+
+    async def resume_function(self, function: str, *, app: str | None = None) -> Function:
+        """End the pause of a function; raises as `Pausing.pause`."""
+        return await self._pausing.resume(function, app=app)
 
     async def inventory(self) -> Inventory:
         """Return all functions and apps of the environment."""
@@ -76,7 +112,7 @@ class RemoteBackend:
         Raises:
             RunNotFoundError: the server knows no such run.
         """
-        return await self._runs.get(run_id)
+        return await self._started.get(run_id)
 
     async def wait_for_runs(
         self,

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from importlib.metadata import version
 from itertools import count
+from math import isfinite
 from typing import Any, Final
 from urllib.parse import quote as quote_part
 
@@ -19,7 +20,7 @@ from durable_engine.decoding import decoded
 from durable_engine.model.json_value import JSONValue
 from durable_engine.redaction import hide, redacted_text
 from mcp_server.remote.errors import FaultyAnswerError
-from mcp_server.remote.faults import Answer, checked, unreachable
+from mcp_server.remote.faults import Answer, checked, is_apart, unreachable
 from mcp_server.remote.keys import SigningKey
 from mcp_server.remote.retries import pause_ms
 from mcp_server.remote.target import NO_EVENT_KEY, Target
@@ -30,6 +31,11 @@ READ_S: Final = 15.0
 _TIMEOUT: Final = httpx.Timeout(READ_S, connect=5.0)
 MAX_BODY_BYTES: Final = 32 * 1024 * 1024
 """A run with all its outputs: the state of a run may be that large."""
+EVENT_DOUBT: Final = (
+    "The event may have been accepted all the same: list_runs shows what it started; with the same "
+    "eventIdSeed as before it is sent only once."
+)
+_DOUBT: Final = "It may have done what it was asked: look with list_runs before you call again."
 _ACCEPT: Final = {"accept": "application/json", "accept-encoding": "gzip"}
 
 
@@ -42,6 +48,8 @@ class _Request:
     body: JSONValue
     is_safe: bool
     """Whether it does no harm to carry it out twice."""
+    doubt: str
+    """What to do when nobody knows whether it was carried out; "" when that is no matter."""
 
 
 class Connection:
@@ -75,22 +83,41 @@ class Connection:
         return (await self.ask("GET", path, query=query)).body
 
     async def ask(
-        self, method: str, path: str, *, query: Query | None = None, body: JSONValue = None
+        self,
+        method: str,
+        path: str,
+        *,
+        query: Query | None = None,
+        body: JSONValue = None,
+        is_safe: bool = False,
+        doubt: str = "",
     ) -> Answer:
-        """Return the answer of the API to a request that succeeded; only a GET is ever repeated.
+        """Return the answer of the API to a request that succeeded.
+
+        Args:
+            method: HTTP method; a GET is repeated when no answer came, others only if they are safe.
+            path: at the server, with the name of the API.
+            query: of the URL.
+            body: sent as JSON.
+            is_safe: whether it does no harm to carry this out twice.
+            doubt: what to do when nobody knows whether it was carried out.
 
         Raises:
             RemoteError: one of its kinds says what went wrong and what to do.
         """
-        url = f"{self.target.api_url}{path}"
-        request = _Request(method, url, self._api_headers(self._key), query, body, is_safe=method == "GET")
+        is_read, used = method == "GET", self._key
+        request = _Request(
+            *(method, f"{self.target.api_url}{path}", self._api_headers(used), query, body),
+            is_safe=is_safe or is_read,
+            doubt="" if is_read else doubt or _DOUBT,
+        )
         answer = await self._tried(request)
         if answer.status == 401 and self.target.fallback_key is not None:
-            other = self._other_key()
+            other = self._other_key(used)
             answer = await self._tried(replace(request, headers=self._api_headers(other)))
             if answer.status != 401:
                 self._key = other
-        return checked(answer, f"{method} {path}", target=self.target, say=self.say)
+        return checked(answer, f"{method} {path}", target=self.target, say=self.say, doubt=request.doubt)
 
     async def post_event(self, body: JSONValue, headers: Mapping[str, str]) -> Answer:
         """Send events to the event API, and return its answer, whatever it is.
@@ -103,17 +130,17 @@ class Connection:
         key = self.target.event_key
         part = quote_part(key.get_secret_value() if key else NO_EVENT_KEY, safe="")
         headers = {**self._env_header(), **headers}
-        return await self._tried(
-            _Request("POST", f"{self.target.event_url}/e/{part}", headers, None, body, is_safe=True)
-        )
+        url = f"{self.target.event_url}/e/{part}"
+        return await self._tried(_Request("POST", url, headers, None, body, is_safe=True, doubt=EVENT_DOUBT))
 
     def say(self, text: str) -> str:
         """Return text from the server without anything that is a secret of ours."""
         return hide(redacted_text(text), self._secrets)
 
-    def _other_key(self) -> SigningKey | None:
+    def _other_key(self, used: SigningKey | None) -> SigningKey | None:
+        """Return the key besides the one that was used, whatever other requests have found out meanwhile."""
         first, second = self.target.signing_key, self.target.fallback_key
-        return first if self._key is second else second
+        return first if used is second else second
 
     def _api_headers(self, key: SigningKey | None) -> Mapping[str, str]:
         bearer = {} if key is None else {"authorization": f"Bearer {key.bearer.get_secret_value()}"}
@@ -124,8 +151,10 @@ class Connection:
 
     async def _tried(self, request: _Request) -> Answer:
         """Make a request, again where that helps and does no harm."""
+        was_seen = False
         for tries in count(1):
             answer, fault = await self._once(request)
+            was_seen = was_seen or not is_apart(fault)
             wait = pause_ms(
                 None if answer is None else answer.status,
                 # Where nobody is, waiting a second for him would only make every answer slow.
@@ -140,9 +169,8 @@ class Connection:
             elif answer is not None:
                 return answer
             elif fault is not None:
-                raise unreachable(
-                    fault, target=self.target, is_safe=request.is_safe, timeout_s=READ_S
-                ) from None
+                doubt = request.doubt if was_seen else ""
+                raise unreachable(fault, target=self.target, doubt=doubt, timeout_s=READ_S) from None
         raise AssertionError  # counting never ends
 
     async def _once(self, request: _Request) -> tuple[Answer | None, httpx.HTTPError | None]:
@@ -167,10 +195,19 @@ class Connection:
 
 def _parsed(raw: bytes) -> JSONValue:
     try:
-        parsed: JSONValue = json.loads(raw)
+        parsed: JSONValue = json.loads(raw, parse_constant=_nothing, parse_float=_number)
     except (ValueError, RecursionError):
         return None
     return parsed
+
+
+def _nothing(_: str) -> None:
+    """Return what stands for NaN and Infinity, which are no JSON: nobody could be told of them."""
+
+
+def _number(digits: str) -> float | None:
+    number = float(digits)
+    return number if isfinite(number) else None
 
 
 def _secrets(target: Target) -> frozenset[str]:

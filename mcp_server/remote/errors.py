@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from durable_engine.errors import DurableEngineError
+from durable_engine.model.json_value import JSONObject
 
 
 class RemoteError(DurableEngineError):
@@ -33,12 +34,22 @@ class AbsentError(RemoteError):
 
 
 class RejectedError(RemoteError):
-    """The server refuses what it was sent; the message quotes why."""
+    """The server refuses what it was sent; `said` are its words, and `data` is what it adds to them."""
 
-    def __init__(self, message: str, *, status: int, code: str = "", hint: str = "") -> None:
-        super().__init__(message, hint=hint)
+    def __init__(
+        self,
+        message: str,
+        *,
+        status: int,
+        code: str = "",
+        said: str = "",
+        data: JSONObject | None = None,
+    ) -> None:
+        super().__init__(message, hint="Nothing was changed; call again with other arguments.")
         self.status = status
         self.code = code
+        self.said = said
+        self.data = data or {}
 
 
 class FaultyAnswerError(RemoteError):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import httpx
@@ -47,7 +47,9 @@ class _Fault:
     words: str
 
 
-def checked(answer: Answer, what: str, *, target: Target, say: Callable[[str], str]) -> Answer:
+def checked(
+    answer: Answer, what: str, *, target: Target, say: Callable[[str], str], doubt: str = ""
+) -> Answer:
     """Return the answer if it is one; API v1 sends errors with the status 200, too.
 
     Args:
@@ -55,6 +57,7 @@ def checked(answer: Answer, what: str, *, target: Target, say: Callable[[str], s
         what: was asked: the method and the path.
         target: the server.
         say: takes secrets out of what it said.
+        doubt: what to do when nobody knows whether the request was carried out; "" when that is no matter.
 
     Raises:
         RemoteError: what it says went wrong.
@@ -63,29 +66,30 @@ def checked(answer: Answer, what: str, *, target: Target, say: Callable[[str], s
     if fault is None and (answer.body is not None or answer.text == EMPTY):
         return answer
     fault = fault or _Fault(answer.status, "", "")
-    said = f": {words}" if (words := say(fault.words)[:_MOST_SAID]) else ""
+    words = say(fault.words)[:_MOST_SAID]
     if fault.status in {401, 403, 429}:
-        raise _refusal(fault.status, said, what, answer, target)
-    raise _error(fault, said, what, answer, target)
+        raise _refusal(fault.status, f": {words}" if words else "", what, answer, target)
+    raise _error(replace(fault, words=words), what, answer, target, doubt)
 
 
-def unreachable(
-    fault: httpx.HTTPError, *, target: Target, is_safe: bool, timeout_s: float
-) -> UnreachableError:
-    """Return the error for a request to which no answer came; `is_safe` as for retries."""
+def is_apart(fault: httpx.HTTPError | None) -> bool:
+    """Whether no connection came about, so that the server has seen nothing of the request."""
+    return fault is None or isinstance(fault, httpx.ConnectError | httpx.ConnectTimeout)
+
+
+def unreachable(fault: httpx.HTTPError, *, target: Target, doubt: str, timeout_s: float) -> UnreachableError:
+    """Return the error for a request to which no answer came; `doubt` as for `checked`."""
     where = target.shown_url
-    is_apart = isinstance(fault, httpx.ConnectError | httpx.ConnectTimeout)
     message = why_no_connection(fault, where) if isinstance(fault, httpx.ConnectError) else None
     if isinstance(fault, httpx.ConnectTimeout):
         message = f"No connection to {where} came about in time."
     elif isinstance(fault, httpx.TimeoutException):
         message = f"{where} did not answer within {timeout_s:.0f} s."
-    elif not is_apart:
+    elif not is_apart(fault):
         message = f"The connection to {where} broke off before its answer was complete."
     message = message or f"Nobody answers at {where}."
-    if not (is_safe or is_apart):
-        hint = "It may have done what it was asked: look with list_runs before you call again."
-        return UnreachableError(message, hint=hint)
+    if doubt:
+        return UnreachableError(message, hint=doubt)
     start = "; a Dev Server is started with `npx inngest-cli@latest dev`" if target.is_loopback else ""
     return UnreachableError(
         message,
@@ -101,12 +105,14 @@ def _refusal(status: int, said: str, what: str, answer: Answer, target: Target) 
         hint = "Use a key of the right environment, or ask whoever runs the server for the right to do so."
         return KeyRefusedError(f"{where} does not allow {what} with this key{said}.", hint=hint)
     after = answer.headers.get("retry-after", "")[:40]
-    asks = f" and asks to wait ({after} s)" if after.isdecimal() else ""
-    return RateLimitedError(f"{where} limits how often it may be asked{asks}.", hint="Call again after that.")
+    asks = f" and asks to wait ({after}{' s' if after.isdecimal() else ''})" if after else ""
+    hint = f"This request was not carried out; call again {'after that' if after else 'in a minute'}."
+    return RateLimitedError(f"{where} limits how often it may be asked{asks}{said}.", hint=hint)
 
 
-def _error(fault: _Fault, said: str, what: str, answer: Answer, target: Target) -> RemoteError:
+def _error(fault: _Fault, what: str, answer: Answer, target: Target, doubt: str) -> RemoteError:
     where, status = target.shown_url, fault.status
+    said = f": {fault.words}" if fault.words else ""
     is_no_api = answer.body is None and status in {200, 404, 405}
     if status == 501 or is_no_api or (status in {404, 405} and not fault.code):
         hint = "Check that --engine names an Inngest server; a newer one may offer it. Nothing was changed."
@@ -120,8 +126,15 @@ def _error(fault: _Fault, said: str, what: str, answer: Answer, target: Target) 
     if status == 404:
         return AbsentError(f"{where} knows nothing by that id{said}.")
     if 400 <= status < 500:
-        return RejectedError(f"{where} refuses {what}{said}.", status=status, code=fault.code)
-    hint = "Call again; if it stays so, look at the log of that server."
+        data = answer.body.get("data") if isinstance(answer.body, dict) else None
+        return RejectedError(
+            f"{where} refuses {what}{said}.",
+            status=status,
+            code=fault.code,
+            said=fault.words,
+            data=data if isinstance(data, dict) else None,
+        )
+    hint = doubt or "Call again; if it stays so, look at the log of that server."
     return FaultyAnswerError(f"{where} failed at {what} with status {status}{said}.", hint=hint)
 
 
@@ -146,7 +159,9 @@ def _fault_in(answer: Answer) -> _Fault | None:
         return _Fault(status if status >= 300 else 500, str(code or "error"), str(words or ""))
     words = body.get("error") or body.get("message")
     if status >= 300:
-        code = body.get("code") or ("error" if body.get("error") else "")
+        # A number is the code of a gateway that knows no such route, and no name of what went wrong.
+        code = body.get("code") if isinstance(body.get("code"), str) else ""
+        code = code or ("error" if body.get("error") else "")
         return _Fault(status, str(code), words if isinstance(words, str) else "")
     meant = body.get("status")
     if isinstance(body.get("error"), str) and isinstance(meant, int) and meant >= 400:

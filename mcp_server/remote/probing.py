@@ -84,6 +84,11 @@ async def probe(connection: Connection) -> Capabilities:
     )
 
 
+async def kind_of(connection: Connection) -> ServerKind:
+    """Ask a server who it is, and nothing else; raises as `probe`."""
+    return _kind(connection.target, await _about(connection))
+
+
 def environment_name(target: Target, known: Capabilities | None) -> str:
     """Return which environment answers speak of, for people: the server, and where in it."""
     if target.is_cloud:

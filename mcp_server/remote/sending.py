@@ -16,6 +16,7 @@ from durable_engine.model.function import Function
 from durable_engine.model.json_value import JSONObject
 from durable_engine.model.records import RunRecord
 from mcp_server.remote.api import Api, in_path
+from mcp_server.remote.connection import EVENT_DOUBT
 from mcp_server.remote.errors import KeyRefusedError, RemoteError
 from mcp_server.remote.faults import Answer, checked
 from mcp_server.remote.functions import Functions
@@ -107,10 +108,10 @@ class Sending:
                 f"{self._api.environment} does not take the event key{f': {told[:200]}' if told else ''}.",
                 hint="Start Stepcue with an event key of that environment, as INNGEST_EVENT_KEY.",
             )
-        if 400 <= answer.status < 429 or answer.status < 300:
+        if (400 <= answer.status < 429 and told) or answer.status < 300:
             return InvalidEventError(f"The server refuses the event: {told[:300] or answer.text[:200]}")
         try:
-            checked(answer, "POST /e/…", target=connection.target, say=connection.say)
+            checked(answer, "POST /e/…", target=connection.target, say=connection.say, doubt=EVENT_DOUBT)
         except RemoteError as error:
             return error
         return InvalidEventError(f"The server refuses the event: {answer.text[:200]}")
@@ -133,7 +134,10 @@ class Sending:
 
     async def _decisions(self, event_id: str) -> tuple[NotStarted, ...]:
         """Return why a Stepcue did not start functions that listen."""
-        data = await self._api.v1(f"/events/{in_path(event_id)}/decisions")
+        try:
+            data = await self._api.v1(f"/events/{in_path(event_id)}/decisions")
+        except RemoteError:  # as in looking for runs: the caller must learn the event's id
+            return ()
         return tuple(
             NotStarted(
                 function_slug=text(entry, "function") or _UNLISTED,

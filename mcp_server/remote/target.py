@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Final
 from urllib.parse import urlsplit
 
+import httpx
 from pydantic import SecretStr
 
 from durable_engine.errors import ConfigError
@@ -39,7 +40,7 @@ class Target:
     @property
     def is_cloud(self) -> bool:
         """Whether this is Inngest's own."""
-        return (urlsplit(self.api_url).hostname or "").endswith("inngest.com")
+        return self.api_url == CLOUD_API
 
     @property
     def is_loopback(self) -> bool:
@@ -67,8 +68,9 @@ def read_target(
         ConfigError: it is no address, a key is none, or a key is missing; no key is repeated.
     """
     engine = engine.strip()
-    is_cloud = engine.lower() == CLOUD
-    api_url = CLOUD_API if is_cloud else _origin(engine)
+    api_url = CLOUD_API if engine.lower() == CLOUD else _origin(engine)
+    is_cloud = urlsplit(api_url).hostname == urlsplit(CLOUD_API).hostname
+    api_url = CLOUD_API if is_cloud else api_url
     first = _key(signing_key, "--signing-key (INNGEST_SIGNING_KEY)")
     if is_cloud and first is None:
         raise ConfigError(
@@ -109,7 +111,8 @@ def _origin(text: str) -> str:
     try:
         parts = urlsplit(whole)
         is_address = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
-    except ValueError:
+        httpx.URL(whole)
+    except (ValueError, httpx.InvalidURL):
         is_address = False
     if not is_address:
         raise ConfigError(

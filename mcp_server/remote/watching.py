@@ -13,6 +13,7 @@ from durable_engine.model.views import RunView
 from durable_engine.patience import within
 from mcp_server.remote.errors import FaultyAnswerError, RateLimitedError, UnreachableError
 from mcp_server.remote.runs import Runs
+from mcp_server.remote.started import Started
 
 FIRST_S: Final = 0.1
 LONGEST_S: Final = 3.0
@@ -45,8 +46,9 @@ async def look_until(clock: Clock, look: Callable[[], Awaitable[bool]], *, timeo
 class Watcher:
     """Waits for runs to end."""
 
-    def __init__(self, runs: Runs, clock: Clock) -> None:
+    def __init__(self, runs: Runs, started: Started, clock: Clock) -> None:
         self._runs = runs
+        self._started = started
         self._clock = clock
         self._free = asyncio.Semaphore(_AT_ONCE)
 
@@ -84,13 +86,13 @@ class Watcher:
             try:
                 return await self._runs.look(run_id)
             except RunNotFoundError as error:
-                return error
+                return None if self._started.is_young(run_id) else error
             except _PASSING:
                 return None
 
     async def _view(self, run_id: str) -> RunView | None:
         async with self._free:
             try:
-                return await self._runs.get(run_id)
+                return await self._started.get(run_id)
             except RunNotFoundError:
                 return None

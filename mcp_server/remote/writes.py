@@ -22,8 +22,9 @@ async def check_write(api: Api, what: str) -> None:
         WritesRefusedError: nobody allowed that for this server.
         RemoteError: the server cannot be asked what it is.
     """
-    known = await api.known()
-    if not may_write(api.connection.target, known):
+    target = api.connection.target
+    known = await (api.known() if target.allows_writes else api.confirmed())
+    if not may_write(target, known):
         raise WritesRefusedError(
             f"{what} would change {api.environment}, which this Stepcue only reads.",
             hint="If that is meant, start Stepcue with --allow-writes (STEPCUE_ALLOW_WRITES=1).",

@@ -73,6 +73,12 @@ def _open_next(run: RunView, origin: str) -> str | None:
     return f"{_before_polling(run)}{_poll(run)}"
 
 
+def was_started(run_id: str) -> str:
+    """Return what precedes the error of somebody who has just started a run and cannot look at it."""
+    waits = f'poll_run_status runIds=["{run_id}"] waits for it'
+    return f"Run {run_id} was started, and {waits}. How it is cannot be said:"
+
+
 def event_hint(run_ids: Sequence[str]) -> str:
     """Return how to find the runs of an event, for ids that no run has and that may be an event's."""
     event_id = next(filter(is_ulid, run_ids), None)

@@ -92,9 +92,15 @@ def remote_tools(backend: Backend, docs: DocsIndex, config: ServerConfig) -> dic
         "core": [
             list_functions.make(backend, config),
             send_event.make(backend, config),
+            invoke_function.make(backend, config),
             poll_run_status.make(backend, config),
             get_run_status.make(backend, config),
             list_runs.make(backend),
+            cancel_run.make(backend),
+            pause_function.make(backend),
+        ],
+        "testing": [
+            rerun.make(backend, config),
         ],
         "docs": [make(docs) for make in _DOCS],
     }

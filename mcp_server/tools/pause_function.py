@@ -10,7 +10,7 @@ from mcp.types import CallToolResult
 from pydantic import Field
 
 from mcp_server.arguments import AppId, FunctionId
-from mcp_server.backend import EngineBackend
+from mcp_server.backend import Backend
 from mcp_server.errors import as_tool_errors
 from mcp_server.kinds import CHANGES
 from mcp_server.render.functions import pause_answer
@@ -21,7 +21,7 @@ Resume = Annotated[bool, Field(description="End the pause, e.g. true.")]
 CancelRuns = Annotated[bool, Field(description="Cancel its open runs at once, e.g. true.")]
 
 
-def make(backend: EngineBackend) -> Tool:
+def make(backend: Backend) -> Tool:
     """Build the tool."""
 
     async def pause_function(

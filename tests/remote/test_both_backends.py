@@ -157,3 +157,78 @@ async def test_what_there_is_not_is_said_by_name(it):
     assert "nope" in await refused(it, "poll_run_status", runIds=["nope"], timeout=0)
     assert "No function 'nope'" in await refused(it, "list_runs", functionId="nope")
     assert "does not belong to" in await refused(it, "list_runs", cursor="nope")
+
+
+async def test_one_function_is_invoked_and_waited_for(it):
+    done = await ask(it, "invoke_function", functionId="pay", data={"n": 2})
+    waits = await ask(it, "invoke_function", functionId="wait", timeout=0)
+    polled = await ask(it, "poll_run_status", runIds=[waits["runId"]], timeout=0)
+
+    assert (done["status"], done["output"]) == ("COMPLETED", {"total": 3, "list": [1, 3]})
+    assert [(step["stepName"], step["output"]) for step in done["steps"]] == [("add", 3), ("list", [1, 3])]
+    assert waits["status"] in {"QUEUED", "RUNNING"}
+    assert polled["runs"][0]["runId"] == waits["runId"]
+    assert "No function 'payy'" in await refused(it, "invoke_function", functionId="payy")
+    assert "No app named 'nope' is synced." in await refused(
+        it, "invoke_function", functionId="pay", appId="nope"
+    )
+
+
+async def test_a_run_is_cancelled_once(it):
+    (run_id,) = (await ask(it, "send_event", name="t/waits"))["runIds"]
+    ended = await ask(it, "invoke_function", functionId="pay", data={"n": 1})
+
+    first = await ask(it, "cancel_run", runId=run_id)
+    again = await ask(it, "cancel_run", runId=run_id)
+
+    assert first["status"] == again["status"] == "CANCELLED"
+    assert "is now CANCELLED" in first["message"]
+    assert (first.get("alreadyCancelled"), again["alreadyCancelled"]) == (None, True)
+    assert first["next"] == f'rerun runId="{run_id}" starts it again.'
+    assert "it has ended and is COMPLETED" in await refused(it, "cancel_run", runId=ended["runId"])
+    assert "No run '01KAM000000000000000000000'" in await refused(
+        it, "cancel_run", runId="01KAM000000000000000000000"
+    )
+
+
+async def test_a_run_is_repeated_whole_and_from_a_step(it):
+    run_id = (await ask(it, "invoke_function", functionId="pay", data={"n": 4}))["runId"]
+
+    whole = await ask(it, "rerun", runId=run_id)
+    part = await ask(it, "rerun", runId=run_id, fromStep="list")
+
+    for answer, words in ((whole, "from its start."), (part, "from step 'list'")):
+        assert f"Run {run_id} is run again {words}" in answer["message"]
+        assert answer["repeats"]["originalRunId"] == run_id
+        assert answer["run"]["output"] == {"total": 5, "list": [1, 5]}
+    assert len({run_id, whole["runId"], part["runId"]}) == 3
+    seen = await ask(it, "get_run_status", runId=part["runId"])
+    assert seen["originalRunId"] == run_id
+    assert [step["output"] for step in seen["steps"]] == [5, [1, 5]]
+    assert "The run has no step 'nope'." in await refused(it, "rerun", runId=run_id, fromStep="nope")
+
+
+async def test_only_the_embedded_engine_edits_outcomes_and_data(it, kind):
+    run_id = (await ask(it, "invoke_function", functionId="pay", data={"n": 4}))["runId"]
+
+    for edit in ({"fromStep": "add", "output": {"result": 7}}, {"data": {"n": 6}}):
+        if kind == "embedded":
+            assert (await ask(it, "rerun", runId=run_id, **edit))["run"]["output"]["total"] == 7
+        else:
+            said = await refused(it, "rerun", runId=run_id, **edit)
+            assert "needs the embedded engine" in said
+            assert "`stepcue dev` without --engine" in said
+
+
+async def test_a_paused_function_starts_no_run_until_it_is_resumed(it):
+    paused = await ask(it, "pause_function", functionId="pay")
+    missed = await refused(it, "invoke_function", functionId="pay", data={"n": 1})
+    (listed,) = (await ask(it, "list_functions", query="pay"))["functions"]
+    resumed = await ask(it, "pause_function", functionId="pay", resume=True)
+    done = await ask(it, "invoke_function", functionId="pay", data={"n": 1})
+
+    assert (paused["paused"], resumed["paused"]) == (True, False)
+    assert listed["pausedSince"] == paused["pausedSince"]
+    assert "The function was not started: " in missed
+    assert "paused" in missed
+    assert done["status"] == "COMPLETED"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 
 import httpx
@@ -9,6 +10,7 @@ import pytest
 from support.remote_server import FAR, ORIGIN, PassingClock, ScriptedServer, Turns, refusal, target, v2
 
 from durable_engine.errors import ConfigError
+from mcp_server.remote.api import in_path
 from mcp_server.remote.connection import MAX_BODY_BYTES, Connection
 from mcp_server.remote.errors import (
     AbsentError,
@@ -196,6 +198,7 @@ async def test_a_body_beyond_the_bound_is_not_read_to_its_end():
     [
         ("cloud", {}, "asks for a signing key"),
         ("ftp://x", {}, "neither 'cloud' nor the http"),
+        ("http://a host:8288", {}, "neither 'cloud' nor the http"),
         ("http://me:planted@host:1", {}, "an address alone"),
         ("http://host?token=planted", {}, "an address alone"),
         (FAR, {"signing_key": "planted"}, "not of the form signkey-"),
@@ -217,3 +220,48 @@ def test_the_cloud_has_two_addresses_and_an_environment_by_its_key():
     assert cloud.is_cloud
     assert not cloud.is_loopback
     assert "c0ffee11" not in repr(cloud)
+
+
+def test_the_cloud_by_its_address_is_the_cloud_with_its_address_for_events():
+    cloud = target("https://api.inngest.com/", signing_key=KEY)
+
+    assert (cloud.is_cloud, cloud.event_url) == (True, "https://inn.gs")
+    assert not target("https://notinngest.com").is_cloud
+    with pytest.raises(ConfigError, match="asks for a signing key"):
+        target("http://api.inngest.com")
+
+
+async def test_a_request_that_was_out_while_keys_were_changed_gets_the_other_key():
+    second_was_taken = asyncio.Event()
+
+    class Server(httpx.AsyncBaseTransport):
+        async def handle_async_request(self, request):
+            is_first = request.headers["authorization"] == f"Bearer {BEARER}"
+            if is_first and request.url.path == "/slow":
+                await second_was_taken.wait()
+            if not is_first:
+                second_was_taken.set()
+            return refusal(401, "unauthorized", "no") if is_first else httpx.Response(200, json=v2([]))
+
+    connection = connect(Server(), signing_key=KEY, fallback_key=OTHER)
+
+    answers = await asyncio.gather(connection.get("/slow"), connection.get("/fast"))
+
+    assert answers == [v2([])] * 2
+
+
+async def test_numbers_that_are_no_json_are_nothing():
+    server = ScriptedServer({"GET /x": httpx.Response(200, text='{"a": NaN, "b": [1e999, -Infinity, 1.5]}')})
+
+    assert await connect(server).get("/x") == {"a": None, "b": [None, None, 1.5]}
+
+
+async def test_a_name_of_dots_leads_nowhere_else():
+    server = ScriptedServer({"GET /v2/runs/%2E%2E": v2({})})
+    connection = connect(server)
+
+    with pytest.raises(NotOfferedError):
+        await connection.get(f"/v2/runs/{in_path('..')}")
+
+    assert server.asked[0].url.raw_path == b"/v2/runs/%2E%2E"
+    assert in_path("a.b/../c") == "a.b%2F..%2Fc"
