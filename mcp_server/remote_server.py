@@ -83,10 +83,12 @@ def build_remote_server(backend: RemoteBackend, docs: DocsIndex, *, config: Serv
         workflows,
         tools=[_with_environment(tool) if tool.name in workflows else tool for tool in tools],
         hidden=[tool.name for tools in whole.values() for tool in tools if tool.name not in offered],
-        elsewhere=_elsewhere(
-            foreign, [tool for tool in own.values() if tool.name not in offered], backend, config
-        )
-        | beyond,
+        elsewhere={
+            **_elsewhere(
+                foreign, [tool for tool in own.values() if tool.name not in offered], backend, config
+            ),
+            **beyond,
+        },
         subscriptions=False,
         title="Stepcue: watch Inngest workflows",
         instructions=instructions(offered, read_only=is_read_only, environment=backend.environment),

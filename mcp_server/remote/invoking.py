@@ -69,14 +69,15 @@ class Invoking:
                 )
             body["user"] = dict(user)
         event = self._event(body)
+        run_id: str | None = None
         try:
             run_id = await self._order(function, body)
         except RejectedError as refusal:
-            run_id = _run_in(refusal) if refusal.status == 409 else None
-            if run_id is None and refusal.status != 422:
-                raise
-            if run_id is None:
+            if refusal.status == 422:
                 return EventReceipt(event=event, not_started=(_decided(function, refusal),))
+            run_id = _run_in(refusal) if refusal.status == 409 else None
+            if run_id is None:
+                raise
         self._started.note(run_id, function, event)
         status, now_ms = RunStatus.QUEUED.value, self._api.now_ms()
         run = StartedRun(run_id=run_id, function_slug=function.slug, status=status, due_ms=now_ms)

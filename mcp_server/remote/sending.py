@@ -17,7 +17,7 @@ from durable_engine.model.json_value import JSONObject
 from durable_engine.model.records import RunRecord
 from mcp_server.remote.api import Api, in_path
 from mcp_server.remote.connection import EVENT_DOUBT
-from mcp_server.remote.errors import KeyRefusedError, RemoteError
+from mcp_server.remote.errors import FaultyAnswerError, KeyRefusedError, RemoteError
 from mcp_server.remote.faults import Answer, checked
 from mcp_server.remote.functions import Functions
 from mcp_server.remote.probing import ServerKind
@@ -84,10 +84,10 @@ class Sending:
                 body[key] = value
         connection = self._api.connection
         answer = await connection.post_event([body], {SEED_HEADER: seed})
-        now_ms = self._api.now_ms()
-        ids = texts(an_object(answer.body).get("ids"))
-        if answer.status >= 300 or "error" in an_object(answer.body):
+        now_ms, told = self._api.now_ms(), an_object(answer.body)
+        if answer.status >= 300 or text(told, "error") or not told:
             raise self._refused(answer)
+        ids = texts(told.get("ids"))
         event_id = ids[0] if ids and ids[0] else seeded_ulid(seed, 0, now_ms=now_ms)
         return Event(
             id=event_id,
@@ -108,13 +108,14 @@ class Sending:
                 f"{self._api.environment} does not take the event key{f': {told[:200]}' if told else ''}.",
                 hint="Start Stepcue with an event key of that environment, as INNGEST_EVENT_KEY.",
             )
-        if (400 <= answer.status < 429 and told) or answer.status < 300:
-            return InvalidEventError(f"The server refuses the event: {told[:300] or answer.text[:200]}")
+        if told and (400 <= answer.status < 429 or answer.status < 300):
+            return InvalidEventError(f"The server refuses the event: {told[:300]}")
         try:
             checked(answer, "POST /e/…", target=connection.target, say=connection.say, doubt=EVENT_DOUBT)
         except RemoteError as error:
             return error
-        return InvalidEventError(f"The server refuses the event: {answer.text[:200]}")
+        said = answer.text[:100]
+        return FaultyAnswerError(f"{self._api.environment} answers an event with {said}.", hint=EVENT_DOUBT)
 
     async def _find(
         self, event_id: str, listeners: list[Function] | None, *, timeout_s: float

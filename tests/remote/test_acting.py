@@ -275,6 +275,7 @@ async def test_an_accepted_event_is_named_though_nothing_can_be_read_after_it():
         (httpx.ConnectError("down"), "Check that the server runs"),
         (NO_PAGE, "does not take the event key"),
         (HTML, "does not offer POST /e/"),
+        (httpx.Response(200, json=[]), "answers an event with []. The event may have been accepted"),
         (refusal(429, "x", "y", **{"retry-after": "600"}), "This request was not carried out"),
     ],
 )
@@ -393,7 +394,7 @@ async def test_a_rerun_names_the_step_as_the_server_does():
 @pytest.mark.parametrize(
     ("edit", "words"),
     [
-        ({"fromStep": "charge", "output": {"result": 5}}, "rerun with output needs the embedded engine"),
+        ({"fromStep": "charge", "output": {"result": 5}}, "with output needs the embedded engine"),
         ({"data": {"n": 2}}, "invoke_function starts a run with other data here"),
         ({"input": [1]}, "no step is named"),
     ],

@@ -198,7 +198,7 @@ async def test_a_body_beyond_the_bound_is_not_read_to_its_end():
     [
         ("cloud", {}, "asks for a signing key"),
         ("ftp://x", {}, "neither 'cloud' nor the http"),
-        ("http://a host:8288", {}, "neither 'cloud' nor the http"),
+        ("http://ho\x01st:8288", {}, "neither 'cloud' nor the http"),
         ("http://me:planted@host:1", {}, "an address alone"),
         ("http://host?token=planted", {}, "an address alone"),
         (FAR, {"signing_key": "planted"}, "not of the form signkey-"),
