@@ -105,6 +105,7 @@ def _sentence(text: str) -> str:
     text = text.strip()
     if not text:
         return ""
-    is_call = "_" in text.split()[0]  # a tool's name stays as it is
-    start = text if is_call else text[:1].upper() + text[1:]
+    first = text.split()[0]
+    is_name = "_" in first or "://" in first  # a tool's name or an address stays as it is
+    start = text if is_name else text[:1].upper() + text[1:]
     return start if start.endswith((".", "!", "?", "…")) else f"{start}."

@@ -95,4 +95,4 @@ class Api:
 
 def in_path(name: str) -> str:
     """Return a name as a part of a path; one of dots alone would lead elsewhere."""
-    return quote(name, safe="") if name.strip(".") else name.replace(".", "%2E")
+    return quote(name, safe="", errors="replace") if name.strip(".") else name.replace(".", "%2E")

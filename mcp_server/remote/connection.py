@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from importlib.metadata import version
@@ -19,6 +20,7 @@ from durable_engine.connecting import trusted_authorities
 from durable_engine.decoding import decoded
 from durable_engine.model.json_value import JSONValue
 from durable_engine.redaction import hide, redacted_text
+from mcp_server.clean import clean_text
 from mcp_server.remote.errors import FaultyAnswerError
 from mcp_server.remote.faults import Answer, checked, is_apart, unreachable
 from mcp_server.remote.keys import SigningKey
@@ -36,6 +38,8 @@ EVENT_DOUBT: Final = (
     "eventIdSeed as before it is sent only once."
 )
 _DOUBT: Final = "It may have done what it was asked: look with list_runs before you call again."
+_HALF: Final = re.compile(rb"\\u[dD][89a-fA-F]")
+"""Half a character, as JSON can have it and UTF-8 cannot."""
 _ACCEPT: Final = {"accept": "application/json", "accept-encoding": "gzip"}
 
 
@@ -196,6 +200,8 @@ class Connection:
 def _parsed(raw: bytes) -> JSONValue:
     try:
         parsed: JSONValue = json.loads(raw, parse_constant=_nothing, parse_float=_number)
+        if _HALF.search(raw):
+            parsed = json.loads(clean_text(json.dumps(parsed, ensure_ascii=False)))
     except (ValueError, RecursionError):
         return None
     return parsed

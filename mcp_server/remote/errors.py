@@ -44,8 +44,9 @@ class RejectedError(RemoteError):
         code: str = "",
         said: str = "",
         data: JSONObject | None = None,
+        hint: str = "",
     ) -> None:
-        super().__init__(message, hint="Nothing was changed; call again with other arguments.")
+        super().__init__(message, hint=f"Nothing was changed. {hint or 'Call again with other arguments.'}")
         self.status = status
         self.code = code
         self.said = said

@@ -40,11 +40,12 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class _Fault:
-    """What a server said went wrong; `code` is "" where it named nothing."""
+    """What a server said went wrong; `code` is "" where it named nothing, `hint` what it said to do."""
 
     status: int
     code: str
     words: str
+    hint: str = ""
 
 
 def checked(
@@ -66,10 +67,11 @@ def checked(
     if fault is None and (answer.body is not None or answer.text == EMPTY):
         return answer
     fault = fault or _Fault(answer.status, "", "")
-    words = say(fault.words)[:_MOST_SAID]
+    words = say(fault.words)[:_MOST_SAID].rstrip(". ")
     if fault.status in {401, 403, 429}:
         raise _refusal(fault.status, f": {words}" if words else "", what, answer, target)
-    raise _error(replace(fault, words=words), what, answer, target, doubt)
+    hint = say(fault.hint)[:_MOST_SAID]
+    raise _error(replace(fault, words=words, hint=hint), what, answer, target, doubt)
 
 
 def is_apart(fault: httpx.HTTPError | None) -> bool:
@@ -133,6 +135,7 @@ def _error(fault: _Fault, what: str, answer: Answer, target: Target, doubt: str)
             code=fault.code,
             said=fault.words,
             data=data if isinstance(data, dict) else None,
+            hint=fault.hint,
         )
     hint = doubt or "Call again; if it stays so, look at the log of that server."
     return FaultyAnswerError(f"{where} failed at {what} with status {status}{said}.", hint=hint)
@@ -155,8 +158,8 @@ def _fault_in(answer: Answer) -> _Fault | None:
         return _Fault(status, "", said) if status >= 300 else None
     errors = body.get("errors")
     if isinstance(errors, list) and errors and isinstance(errors[0], dict):
-        code, words = errors[0].get("code"), errors[0].get("message")
-        return _Fault(status if status >= 300 else 500, str(code or "error"), str(words or ""))
+        code, words, hint = (errors[0].get(field) or "" for field in ("code", "message", "hint"))
+        return _Fault(status if status >= 300 else 500, str(code) or "error", str(words), str(hint))
     words = body.get("error") or body.get("message")
     if status >= 300:
         # A number is the code of a gateway that knows no such route, and no name of what went wrong.

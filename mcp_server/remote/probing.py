@@ -11,8 +11,8 @@ from mcp_server.remote.connection import Connection
 from mcp_server.remote.errors import (
     AbsentError,
     FaultyAnswerError,
-    KeyRefusedError,
     NotOfferedError,
+    RateLimitedError,
     RejectedError,
     RemoteError,
     UnreachableError,
@@ -102,12 +102,13 @@ def environment_name(target: Target, known: Capabilities | None) -> str:
 
 async def _about(connection: Connection) -> Answer | None:
     """Return what a server for development says of itself; None for others."""
+    if connection.target.is_cloud:
+        return None
     try:
         return await connection.ask("GET", "/dev")
-    except (UnreachableError, KeyRefusedError):
-        if connection.target.is_cloud:
-            return None
+    except (UnreachableError, RateLimitedError):
         raise
+    # Whoever stands before a server may refuse pages that it has not; the APIs tell whether the key is good.
     except RemoteError:
         return None
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import Final
 
 from durable_engine.clock import Clock
@@ -21,6 +21,9 @@ _GROWTH: Final = 1.6
 UNKNOWN_S: Final = 4.0
 """For how long a run that the server does not know may still appear: some report runs a moment late."""
 _AT_ONCE: Final = 6
+_MOST_S: Final = 58.0
+_LAST_S: Final = 4.0
+"""Hosts cut calls off at a minute: so long a wait may take with the last look, which has these at least."""
 _PASSING: Final = (UnreachableError, RateLimitedError, FaultyAnswerError)
 """What may be over at the next look."""
 
@@ -78,7 +81,17 @@ class Watcher:
 
         if timeout_s > 0:
             await look_until(self._clock, look, timeout_s=timeout_s)
-        views = await asyncio.gather(*map(self._view, dict.fromkeys(run_ids)))
+        left_s = max(_LAST_S, _MOST_S - timeout_s)
+        views = await within(self._clock.patience(left_s), self._views(dict.fromkeys(run_ids)))
+        if views is None:
+            raise UnreachableError(
+                f"The server did not show within {left_s:.0f} s how the runs are.",
+                hint="Call poll_run_status with fewer ids or a shorter timeout.",
+            )
+        return views
+
+    async def _views(self, run_ids: Iterable[str]) -> dict[str, RunView]:
+        views = await asyncio.gather(*map(self._view, run_ids))
         return {view.id: view for view in views if view is not None}
 
     async def _look(self, run_id: str) -> RunRecord | RunNotFoundError | None:

@@ -413,9 +413,10 @@ async def test_what_only_the_embedded_engine_edits_is_said_before_anything_is_do
     ("reply", "words"),
     [
         (refusal(404, "not_found", "x"), f"does not know run '{RUN}' any more"),
+        (refusal(422, "invalid", "It is gone."), f"refuses {RERUN}: It is gone. Nothing was changed. Call"),
         (
-            refusal(422, "invalid", "the function is gone"),
-            f"refuses {RERUN}: the function is gone. Nothing was",
+            httpx.Response(400, json={"errors": [{"code": "x", "message": "no", "hint": "Sync it."}]}),
+            f"{ORIGIN} refuses {RERUN}: no. Nothing was changed. Sync it. (Env",
         ),
         (NO_PAGE, f"does not offer {RERUN}."),
         (refusal(504), _DOUBT),

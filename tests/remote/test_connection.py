@@ -250,6 +250,14 @@ async def test_a_request_that_was_out_while_keys_were_changed_gets_the_other_key
     assert answers == [v2([])] * 2
 
 
+async def test_half_characters_are_replaced_and_whole_ones_are_not():
+    text = '{"a": "x\\ud800", "\\uDC00": ["\\ud83d\\ude00"]}'
+    server = ScriptedServer({"GET /x": httpx.Response(200, text=text)})
+
+    assert await connect(server).get("/x") == {"a": "x\ufffd", "\ufffd": ["\U0001f600"]}
+    assert in_path("e\ud800") == "e%3F"
+
+
 async def test_numbers_that_are_no_json_are_nothing():
     server = ScriptedServer({"GET /x": httpx.Response(200, text='{"a": NaN, "b": [1e999, -Infinity, 1.5]}')})
 

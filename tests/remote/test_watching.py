@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import httpx
 import pytest
-from support.remote_server import PassingClock, Turns, dev_server, refusal, target, v1, v2
+from support.remote_server import PassingClock, ScriptedServer, Turns, dev_server, refusal, target, v1, v2
 
 from durable_engine import RunFilter, RunStatus
 from durable_engine.errors import InvalidInputError, RunNotFoundError
@@ -49,6 +51,21 @@ async def test_a_wait_ends_with_the_patience_and_shows_how_far_the_run_is():
 
         assert backend.api.connection.clock.waited[-1] == 10
     assert shown[RUN].status is RunStatus.RUNNING
+
+
+async def test_a_server_that_hangs_at_the_end_keeps_nobody_beyond_a_minute():
+    class Hanging(ScriptedServer):
+        async def handle_async_request(self, request):
+            if request.url.path.endswith("/trace"):
+                await asyncio.Event().wait()
+            return await super().handle_async_request(request)
+
+    scripted = Hanging(dev_server(**{PATH: v2(run())}).routes)
+    async with opened(scripted) as backend:
+        with pytest.raises(UnreachableError, match="did not show within 4 s"):
+            await backend.wait_for_runs([RUN], timeout_s=55)
+
+        assert backend.api.connection.clock.waited[-2:] == [55, 4]
 
 
 async def test_a_look_that_fails_is_made_again():
@@ -146,6 +163,12 @@ async def test_the_cloud_is_known_by_its_address_and_its_environment_by_key_or_n
         assert not backend.may_write
     async with opened(dev_server(**routes), "cloud", signing_key=key, env="fix/cart") as backend:
         assert backend.environment == "Inngest Cloud, environment: 'fix/cart'"
+
+
+async def test_a_page_that_is_refused_says_nothing_of_the_key():
+    async with opened(dev_server(**{"GET /dev": refusal(403, "forbidden", "no such page")})) as backend:
+        assert (await backend.api.known()).kind is ServerKind.SELF_HOSTED
+        assert not backend.may_write
 
 
 async def test_a_server_that_refuses_the_key_is_not_taken_for_one_without_apis():
