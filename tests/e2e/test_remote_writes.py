@@ -14,9 +14,9 @@ from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 from support.processes import call
 from support.sdk_app import lab, new_client
-from support.two_backends import on_a_socket
+from support.serving import served
 
-from durable_engine import RealClock
+from durable_engine import RealClock, build_app
 
 pytestmark = pytest.mark.anyio
 
@@ -24,11 +24,11 @@ pytestmark = pytest.mark.anyio
 def _without_page(app: ASGIApp) -> ASGIApp:
     """Leave out the page by which a server says that it is for development."""
 
-    async def served(scope: Scope, receive: Receive, send: Send) -> None:
+    async def answer(scope: Scope, receive: Receive, send: Send) -> None:
         hidden = PlainTextResponse("404 page not found", 404)
         await (hidden if scope.get("path") == "/dev" else app)(scope, receive, send)
 
-    return served
+    return answer
 
 
 async def test_a_production_server_is_changed_once_somebody_says_so(tmp_path: Path) -> None:
@@ -38,7 +38,10 @@ async def test_a_production_server_is_changed_once_somebody_says_so(tmp_path: Pa
     async def pay(ctx: inngest.Context) -> Any:
         return await ctx.step.run("add", lambda: ctx.event.data["n"] + 1)
 
-    async with lab(client, [pay], clock=RealClock()) as it, on_a_socket(it.engine, _without_page) as origin:
+    async with (
+        lab(client, [pay], clock=RealClock()) as it,
+        served(_without_page(build_app(it.engine))) as origin,
+    ):
         arguments = ["-m", "mcp_server", "mcp", "--engine", origin, "--allow-writes"]
         stdio = StdioServerParameters(
             command=sys.executable, args=arguments, env=dict(os.environ), cwd=tmp_path

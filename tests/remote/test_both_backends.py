@@ -220,6 +220,7 @@ async def test_only_the_embedded_engine_edits_outcomes_and_data(it, kind):
             assert "`stepcue dev` without --engine" in said
 
 
+@pytest.mark.parametrize("kind", ["embedded", "remote"])
 async def test_a_paused_function_starts_no_run_until_it_is_resumed(it):
     paused = await ask(it, "pause_function", functionId="pay")
     missed = await refused(it, "invoke_function", functionId="pay", data={"n": 1})
