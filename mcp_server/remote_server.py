@@ -66,8 +66,9 @@ def build_remote_server(backend: RemoteBackend, docs: DocsIndex, *, config: Serv
     """
     is_read_only = config.read_only or not backend.may_write
     by_set = remote_tools(backend, docs, config)
-    beyond = {} if backend.can_pause else {"pause_function": f"{NO_PAUSES} {WHERE}"}
-    own = {tool.name: tool for tools in by_set.values() for tool in tools if tool.name not in beyond}
+    own = {tool.name: tool for tools in by_set.values() for tool in tools}
+    if not backend.can_pause:
+        del own["pause_function"]
     foreign = [tool for tools in definitions().values() for tool in tools if tool.name not in own]
     whole: dict[Toolset, Sequence[Tool]] = {
         toolset: [own.get(tool.name, tool) for tool in tools] for toolset, tools in definitions().items()
@@ -83,12 +84,9 @@ def build_remote_server(backend: RemoteBackend, docs: DocsIndex, *, config: Serv
         workflows,
         tools=[_with_environment(tool) if tool.name in workflows else tool for tool in tools],
         hidden=[tool.name for tools in whole.values() for tool in tools if tool.name not in offered],
-        elsewhere={
-            **_elsewhere(
-                foreign, [tool for tool in own.values() if tool.name not in offered], backend, config
-            ),
-            **beyond,
-        },
+        elsewhere=_elsewhere(
+            foreign, [tool for tool in own.values() if tool.name not in offered], backend, config
+        ),
         subscriptions=False,
         title="Stepcue: watch Inngest workflows",
         instructions=instructions(offered, read_only=is_read_only, environment=backend.environment),
@@ -105,6 +103,8 @@ def _elsewhere(
         f"start `stepcue dev` without --engine (STEPCUE_ENGINE), connect the app to it, and call it there."
         for tool in foreign
     }
+    if not backend.can_pause:
+        said["pause_function"] = f"{NO_PAUSES} {WHERE}"
     if config.read_only:
         return said
     return said | {

@@ -59,7 +59,10 @@ class Sending:
         sent = await self._post(event, _seed(seed, self._api.connection.clock.wall_ms()))
         is_told_at_once = known.kind is ServerKind.STEPCUE or listeners == []
         runs = await self._find(sent.id, listeners, timeout_s=0 if is_told_at_once else FIND_S)
-        missed = await self._decisions(sent.id) if known.kind is ServerKind.STEPCUE else ()
+        try:
+            missed = await self._decisions(sent.id) if known.kind is ServerKind.STEPCUE else ()
+        except RemoteError:  # the event is accepted all the same: the caller must learn its id
+            missed = ()
         return EventReceipt(
             event=sent,
             started=tuple(map(_started, runs)),
@@ -135,10 +138,7 @@ class Sending:
 
     async def _decisions(self, event_id: str) -> tuple[NotStarted, ...]:
         """Return why a Stepcue did not start functions that listen."""
-        try:
-            data = await self._api.v1(f"/events/{in_path(event_id)}/decisions")
-        except RemoteError:  # as in looking for runs: the caller must learn the event's id
-            return ()
+        data = await self._api.v1(f"/events/{in_path(event_id)}/decisions")
         return tuple(
             NotStarted(
                 function_slug=text(entry, "function") or _UNLISTED,
