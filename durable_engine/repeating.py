@@ -62,7 +62,7 @@ class Repeating:
             InvalidEventError: the data is too large, or cannot be written as JSON.
         """
         edits = edits or Edits()
-        _check(edits)
+        check_edits(edits)
         receipts: list[RerunReceipt] = []
 
         def change(tables: Tables, registry: Registry, now_ms: int) -> Settled:
@@ -76,7 +76,12 @@ class Repeating:
         return receipts[-1]
 
 
-def _check(edits: Edits) -> None:
+def check_edits(edits: Edits) -> None:
+    """Look whether the edits go together.
+
+    Raises:
+        InvalidInputError: they contradict each other.
+    """
     if edits.from_step is None and (edits.given is not None or edits.outcome is not None):
         raise InvalidInputError(
             "Arguments or an outcome belong to a step, and no step is named.", hint="Name it with fromStep."

@@ -1,4 +1,8 @@
-"""What the tools need from whatever runs the workflows: the embedded engine, or a server over HTTP."""
+"""What the tools need from whatever runs the workflows.
+
+`Backend` is what a server over HTTP can do as well (`mcp_server.remote`), `EngineBackend` all that the
+embedded engine can.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +14,11 @@ from durable_engine import (
     Conditions,
     Covering,
     Double,
+    Edits,
     EngineConfig,
+    Event,
+    EventFilter,
+    EventPage,
     EventReceipt,
     Explanation,
     Function,
@@ -19,7 +27,10 @@ from durable_engine import (
     NewEvent,
     Observer,
     Replaying,
+    RerunReceipt,
     RunControl,
+    RunFilter,
+    RunPage,
     RunView,
     Snapshots,
     StepKind,
@@ -88,12 +99,163 @@ class Recorder(Protocol):
         ...
 
 
+class Repeater(Protocol):
+    """Repeats runs."""
+
+    async def repeat(self, run_id: str, edits: Edits | None = None) -> RerunReceipt:
+        """Start a new run of the same function, for the event of an earlier run.
+
+        Raises:
+            RunNotFoundError: no such run.
+            InvalidInputError: the run has no such step, or cannot be repeated with these edits.
+        """
+        ...
+
+
+class Control(Protocol):
+    """Changes runs, and repeats them."""
+
+    @property
+    def repeating(self) -> Repeater:
+        """Repeats runs."""
+        ...
+
+    async def cancel(self, run_id: str) -> Sequence[str | None] | None:
+        """Cancel a run, and return which calls were open: hashed ids of steps, None for the whole function.
+
+        None where that is not known.
+
+        Raises:
+            RunNotFoundError: no such run.
+            RunAlreadyEndedError: it has ended before.
+        """
+        ...
+
+
+class Listing(Protocol):
+    """Lists and looks up runs and events."""
+
+    def now_ms(self) -> int:
+        """Return the time there, Unix epoch in milliseconds."""
+        ...
+
+    async def runs(
+        self,
+        wanted: RunFilter | None = None,
+        *,
+        cursor: str | None = None,
+        limit: int = 20,
+        with_output: bool = False,
+        with_state: bool = False,
+    ) -> RunPage:
+        """Return a page of at most `limit` (1 to 100) runs; `with_state` with where each of them stands.
+
+        Raises:
+            AppNotFoundError, FunctionNotFoundError: the filter names something that is not known.
+            InvalidInputError: the cursor is not one of this list.
+        """
+        ...
+
+    async def events(
+        self, wanted: EventFilter | None = None, *, cursor: str | None = None, limit: int = 20
+    ) -> EventPage:
+        """Return a page of events, newest first; raises as `runs`."""
+        ...
+
+    async def find_event(self, reference: str) -> Event:
+        """Return one event by its ULID, or by the id its sender gave it where that is known.
+
+        Raises:
+            EventNotFoundError: no such event.
+        """
+        ...
+
+
 class Backend(Protocol):
-    """The operations behind the tools. `durable_engine.Engine` satisfies it.
+    """The operations behind the tools that work on any server. `durable_engine.Engine` satisfies it.
 
     All raise errors from `durable_engine.errors` with product text; `NotFoundError.nearest` and
     `DurableEngineError.hint` carry what to do next.
     """
+
+    @property
+    def records(self) -> Listing:
+        """Lists and looks up runs and events."""
+        ...
+
+    async def send_event(self, event: NewEvent, *, seed: str | None = None) -> EventReceipt:
+        """Accept one event and return what it started.
+
+        `seed` makes the event's id reproducible: the same seed is the same event, accepted once.
+
+        Raises:
+            InvalidEventError: the event is malformed or too large.
+        """
+        ...
+
+    async def invoke_function(
+        self,
+        function: str,
+        *,
+        app: str | None = None,
+        data: Mapping[str, object] | None = None,
+        user: Mapping[str, object] | None = None,
+    ) -> EventReceipt:
+        """Start one function directly; `function` is its slug, name, or slug without the app.
+
+        Raises:
+            FunctionNotFoundError: no such function, or the name fits several (the message lists them).
+            AppNotFoundError: no app named `app`.
+        """
+        ...
+
+    async def pause_function(
+        self, function: str, *, app: str | None = None, cancels_runs: bool = False
+    ) -> Function:
+        """Let events start no runs of a function, and its open runs rest or, if asked, be cancelled.
+
+        Raises as `invoke_function`.
+        """
+        ...
+
+    async def resume_function(self, function: str, *, app: str | None = None) -> Function:
+        """End the pause of a function; raises as `invoke_function`."""
+        ...
+
+    @property
+    def control(self) -> Control:
+        """Changes runs, and repeats them."""
+        ...
+
+    async def inventory(self) -> Inventory:
+        """Return all functions known now, and their apps."""
+        ...
+
+    async def get_run(self, run_id: str) -> RunView:
+        """Return one run with all its steps.
+
+        Raises:
+            RunNotFoundError: no such run; `nearest` are ids of recent runs.
+        """
+        ...
+
+    async def wait_for_runs(
+        self, run_ids: Sequence[str], *, timeout_s: float, or_idle: bool = False
+    ) -> Mapping[str, RunView]:
+        """Return the runs as soon as all have ended, or as they are after `timeout_s` seconds.
+
+        `or_idle`: or as they are when only time or the outside moves anything. Wakes on the end of a run, not
+        on a timer. Ids of no run are missing from the answer.
+        """
+        ...
+
+    async def nearest_triggers(self, event_name: str) -> Sequence[str]:
+        """Return event names that functions listen to, the closest to `event_name` first."""
+        ...
+
+
+class EngineBackend(Backend, Protocol):
+    """What the embedded engine can do besides: `durable_engine.Engine` satisfies it."""
 
     @property
     def doubles(self) -> Doubles:
@@ -112,7 +274,7 @@ class Backend(Protocol):
 
     @property
     def control(self) -> RunControl:
-        """Changes runs, and repeats them."""
+        """Changes runs, and repeats them; keeps what callers hold on them."""
         ...
 
     @property
@@ -158,25 +320,7 @@ class Backend(Protocol):
         under: Conditions = AS_USUAL,
         doubles: Sequence[NewDouble] = (),
     ) -> EventReceipt:
-        """Start one function directly; `function` is its slug, UUID, name, or slug without the app.
-
-        Raises:
-            FunctionNotFoundError: no such function, or the name fits several (the message lists them).
-            AppNotFoundError: no app named `app`.
-        """
-        ...
-
-    async def pause_function(
-        self, function: str, *, app: str | None = None, cancels_runs: bool = False
-    ) -> Function:
-        """Let events start no runs of a function, and its open runs rest or, if asked, be cancelled.
-
-        Raises as `invoke_function`.
-        """
-        ...
-
-    async def resume_function(self, function: str, *, app: str | None = None) -> Function:
-        """End the pause of a function; raises as `invoke_function`."""
+        """Start one function directly, which may be named by its UUID as well; raises as in `Backend`."""
         ...
 
     @property
@@ -206,30 +350,4 @@ class Backend(Protocol):
 
     def observe(self, observer: Observer) -> Callable[[], None]:
         """Tell `observer` of changes as they happen, until the returned function is called."""
-        ...
-
-    async def inventory(self) -> Inventory:
-        """Return all functions known now, and their apps."""
-        ...
-
-    async def get_run(self, run_id: str) -> RunView:
-        """Return one run with all its steps.
-
-        Raises:
-            RunNotFoundError: no such run; `nearest` are ids of recent runs.
-        """
-        ...
-
-    async def wait_for_runs(
-        self, run_ids: Sequence[str], *, timeout_s: float, or_idle: bool = False
-    ) -> Mapping[str, RunView]:
-        """Return the runs as soon as all have ended, or as they are after `timeout_s` seconds.
-
-        `or_idle`: or as they are when only time or the outside moves anything. Wakes on the end of a run, not
-        on a timer. Ids of no run are missing from the answer.
-        """
-        ...
-
-    async def nearest_triggers(self, event_name: str) -> Sequence[str]:
-        """Return event names that functions listen to, the closest to `event_name` first."""
         ...

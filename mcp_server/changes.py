@@ -24,7 +24,7 @@ from mcp.types import (
     SubscriptionsListenResult,
 )
 
-from mcp_server.backend import Backend
+from mcp_server.backend import EngineBackend
 from mcp_server.resources.uris import RECENT_RUNS, is_function_uri, run_uri
 
 logger = logging.getLogger(__name__)
@@ -38,7 +38,7 @@ read, and all of its resources may be told of at once."""
 class Changes:
     """A bus that is fed by the engine; an `Observer` of it, and the SDK's `SubscriptionBus`."""
 
-    def __init__(self, backend: Backend) -> None:
+    def __init__(self, backend: EngineBackend) -> None:
         self._backend = backend
         self._listeners: dict[object, Callable[[ServerEvent], None]] = {}
         self._wanted: Counter[str] = Counter()

@@ -30,6 +30,7 @@ from mcp_server.options import (
     STOP_GRACE_S,
     serve_url,
 )
+from mcp_server.remote_options import REMOTE_OPTIONS
 from mcp_server.sizes import reading_size, show_size
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -45,7 +46,8 @@ _URLS: Final = click.option(
 _SIGNING_KEY: Final = click.option(
     "--signing-key",
     envvar="INNGEST_SIGNING_KEY",
-    help="Sign requests to apps, check their signatures, ask apps for the key. Also INNGEST_SIGNING_KEY.",
+    help="Sign requests to apps, check their signatures, ask apps for the key; with --engine, that of the "
+    "server. Also INNGEST_SIGNING_KEY.",
 )
 _OPTIONS: Final = (
     _URLS,
@@ -70,6 +72,7 @@ _OPTIONS: Final = (
         help="Seconds between two syncs.",
     ),
     _SIGNING_KEY,
+    *REMOTE_OPTIONS,
     click.option(
         "--max-event-size",
         callback=reading_size(LEAST_EVENT_BYTES, MAX_EVENT_BYTES),
@@ -121,6 +124,7 @@ def dev(**options: Any) -> None:
     """Run the engine and its MCP server, in place of an Inngest Dev Server.
 
     Start your app with INNGEST_DEV=1; it finds this server by itself on port 8288.
+    With --engine there is no engine in here: the tools work on that Inngest server.
     """
     _log_to_stderr(verbose=options.pop("verbose"))
     with _loading():

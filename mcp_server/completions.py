@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from mcp.types import Completion
 
 from docs_index import DocsIndex, DocsIndexError
-from mcp_server.backend import Backend
+from mcp_server.backend import EngineBackend
 
 MAX_VALUES = 100
 """What the protocol allows in one answer."""
@@ -20,7 +20,7 @@ _MAX_TYPED = 200
 class Completer:
     """Looks up what may be meant. An argument is known by its name, wherever it stands."""
 
-    def __init__(self, backend: Backend, docs: DocsIndex) -> None:
+    def __init__(self, backend: EngineBackend, docs: DocsIndex) -> None:
         self._backend = backend
         self._docs = docs
 

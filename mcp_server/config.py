@@ -27,6 +27,9 @@ class ServerConfig(BaseModel):
     host: str = "127.0.0.1"
     """The address at which the engine listens, such as `0.0.0.0`; only shown."""
 
+    is_remote: bool = False
+    """Whether the workflows run on a server elsewhere, about which less is known than about our engine."""
+
     progress_interval_s: float = Field(default=1.0, gt=0)
     """Seconds between progress reports of a waiting tool. Hosts give up on silence, not on slowness."""
 

@@ -8,8 +8,13 @@ from durable_engine import AppView
 from mcp_server.clean import one_line
 
 
-def how_to_connect(engine_url: str, apps: Sequence[AppView] = ()) -> str:
-    """Return what to do so that functions appear."""
+def how_to_connect(engine_url: str, apps: Sequence[AppView] = (), *, is_remote: bool = False) -> str:
+    """Return what to do so that functions appear; `is_remote`: on a server that is not ours."""
+    if is_remote:
+        return (
+            f"Sync the app with the server at {engine_url}, with the keys and the environment that this "
+            "session has; then call list_functions again."
+        )
     broken = [app for app in apps if app.error]
     if broken:
         urls = ", ".join(one_line(app.url, 200) for app in broken[:3])

@@ -55,12 +55,15 @@ WHAT_TO_DO: Final[Mapping[type[Exception], str]] = {
 
 
 @contextmanager
-def as_tool_errors() -> Iterator[None]:
-    """Turn anticipated errors into ToolErrors, the only ones whose text reaches the model."""
+def as_tool_errors(done: str = "") -> Iterator[None]:
+    """Turn anticipated errors into ToolErrors, the only ones whose text reaches the model.
+
+    `done` is a sentence on what was done before, which must not be done again because of an error after it.
+    """
     try:
         yield
     except (engine.DurableEngineError, DocsIndexError) as error:
-        raise ToolError(describe(error)) from error
+        raise ToolError(f"{done} {describe(error)}".lstrip()) from error
 
 
 @contextmanager
@@ -102,6 +105,7 @@ def _sentence(text: str) -> str:
     text = text.strip()
     if not text:
         return ""
-    is_call = "_" in text.split()[0]  # a tool's name stays as it is
-    start = text if is_call else text[:1].upper() + text[1:]
+    first = text.split()[0]
+    is_name = "_" in first or "://" in first  # a tool's name or an address stays as it is
+    start = text if is_name else text[:1].upper() + text[1:]
     return start if start.endswith((".", "!", "?", "…")) else f"{start}."

@@ -13,7 +13,7 @@ from durable_engine import AppView, Cause, EventFilter, Inventory, RunFilter, Ru
 from durable_engine.errors import NotFoundError
 from durable_engine.model.function import ENDPOINT_FRAMEWORK
 from durable_engine.registry import same_endpoint
-from mcp_server.backend import Backend
+from mcp_server.backend import EngineBackend
 from mcp_server.config import ServerConfig
 from mcp_server.doctor import AppFacts, EngineFacts, Facts, RunTrouble, UnheardEvent
 from mcp_server.doctor.endpoint import is_loopback
@@ -51,7 +51,7 @@ _CONTAINER_MARK: Final = Path("/.dockerenv")
 class Examiner:
     """Looks, changes nothing: apps are asked with GET, which no SDK takes for a sync or a call."""
 
-    def __init__(self, backend: Backend, docs: DocsIndex, config: ServerConfig) -> None:
+    def __init__(self, backend: EngineBackend, docs: DocsIndex, config: ServerConfig) -> None:
         self._backend = backend
         self._docs = docs
         self._config = config

@@ -7,10 +7,11 @@ import gc
 import logging
 import sys
 from collections.abc import Coroutine, Mapping
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 import httpx
+from click.core import ParameterSource
 from pydantic import ValidationError
 
 from durable_engine.config import EngineConfig
@@ -19,7 +20,12 @@ from durable_engine.redaction import redacted_url
 from mcp_server.config import ServerConfig
 from mcp_server.lean_imports import load_mcp_server
 from mcp_server.options import read_offer, read_token, serve_url, show_offer
+from mcp_server.remote_options import REMOTE_PORT, read_remote
 from mcp_server.serving import ServeOptions, reachable_host, serve, serve_with_stdio
+
+if TYPE_CHECKING:
+    from mcp_server.remote.target import Target
+    from mcp_server.remote_serving import RemoteOptions
 
 logger = logging.getLogger(__name__)
 
@@ -28,12 +34,25 @@ _PROBE_TIMEOUT_S: Final = 2.0
 
 def run_dev(options: Mapping[str, Any]) -> None:
     """Serve over HTTP until somebody stops the process."""
+    target = read_remote(options, _given())
+    if target is not None:
+        from mcp_server.remote_serving import serve_remote
+
+        remote = _remote_options(target, options)
+        _run(serve_remote(remote, on_ready=lambda origin, where: _announce_remote(origin, where, remote)))
+        return
     serve_options = _serve_options(options)
     _run(serve(serve_options, on_ready=lambda origin: _announce(origin, serve_options)))
 
 
 def run_mcp(options: Mapping[str, Any]) -> None:
     """Serve MCP over stdio: what the Stepcue on the port serves, or an engine of our own."""
+    target = read_remote(options, _given())
+    if target is not None:
+        from mcp_server.remote_serving import serve_remote_with_stdio
+
+        _run(serve_remote_with_stdio(_remote_options(target, options)))
+        return
     origin = f"http://{reachable_host(options['host'])}:{options['port']}"
     if options["port"] and _runs_stepcue(origin):
         if options["docs_folders"]:
@@ -54,6 +73,28 @@ def _attach(url: str, options: Mapping[str, Any]) -> None:
     except AttachError as error:
         click.echo(f"stepcue: {error}", err=True)
         sys.exit(1)
+
+
+def _given() -> frozenset[str]:
+    """Return the names of the options that stood on the command line."""
+    context = click.get_current_context()
+    source = context.get_parameter_source
+    return frozenset(name for name in context.params if source(name) is ParameterSource.COMMANDLINE)
+
+
+def _remote_options(target: Target, options: Mapping[str, Any]) -> RemoteOptions:
+    from mcp_server.remote_serving import RemoteOptions
+
+    return RemoteOptions(
+        target=target,
+        server=read_offer(options) or ServerConfig(),
+        host=options["host"],
+        port=options["port"] if "port" in _given() else REMOTE_PORT,
+        allowed_hosts=options["allowed_hosts"],
+        allowed_origins=options["allowed_origins"],
+        token=read_token(options),
+        docs_folders=options["docs_folders"],
+    )
 
 
 def _serve_options(options: Mapping[str, Any]) -> ServeOptions:
@@ -112,6 +153,19 @@ def _announce(origin: str, options: ServeOptions) -> None:
         f"{tools}"
         f"{docs}"
         f"  data        {data}\n"
+        "  stop with   Ctrl-C",
+        err=True,
+    )
+
+
+def _announce_remote(origin: str, environment: str, options: RemoteOptions) -> None:
+    header = ' --header "Authorization: Bearer $STEPCUE_TOKEN"' if options.token else ""
+    writes = "allowed" if options.target.allows_writes else "only on a Dev Server of this machine"
+    click.echo(
+        f"Stepcue listens on {origin}\n"
+        f"  works on    {environment}\n"
+        f"  writes      {writes}\n"
+        f"  assistant   claude mcp add --transport http stepcue {origin}/mcp{header}\n"
         "  stop with   Ctrl-C",
         err=True,
     )

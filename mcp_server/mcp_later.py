@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from functools import cached_property
 from pathlib import Path
@@ -22,9 +22,10 @@ from mcp_server.paths import MCP_PATHS
 
 if TYPE_CHECKING:
     from docs_index import DocsIndex
-    from mcp_server.backend import Backend
+    from mcp_server.backend import EngineBackend
     from mcp_server.http import MCPMount
-    from mcp_server.offering import OfferingServer
+    from mcp_server.remote.backend import RemoteBackend
+    from mcp_server.strict import StrictServer
 
 
 _COLLECT_AFTER: Final = (10_000, 10, 10)
@@ -36,18 +37,19 @@ class MCPLater:
     """The routes of MCP, and what is behind them once it is there.
 
     Args:
-        backend: runs the workflows.
-        config: what is offered.
+        make: builds a server over the documentation; it may import as much as it likes.
         docs_folders: the user's own documentation.
         doors: who is let in, as arguments of `mount_mcp`.
     """
 
     def __init__(
-        self, backend: Backend, config: ServerConfig, docs_folders: Sequence[Path], doors: Mapping[str, Any]
+        self,
+        make: Callable[[DocsIndex], StrictServer],
+        docs_folders: Sequence[Path],
+        doors: Mapping[str, Any],
     ) -> None:
-        self.config: Final = config
         self.routes: Final = tuple(Route(path, endpoint=self) for path in MCP_PATHS)
-        self._backend = backend
+        self._make = make
         self._docs_folders = docs_folders
         self._doors = doors
         self._mount: asyncio.Future[MCPMount] = asyncio.get_running_loop().create_future()
@@ -67,13 +69,11 @@ class MCPLater:
         await self.loaded()
         await self._closing.wait()
 
-    def build(self) -> OfferingServer:
+    def build(self) -> StrictServer:
         """Build a server for one mount, or for stdio; the first takes half a second."""
         load_mcp_server()
-        from mcp_server.server import build_server
-
         with without("rich"):  # the SDK would log through it, if we did not log already
-            return build_server(self._backend, self._docs, config=self.config)
+            return self._make(self._docs)
 
     @asynccontextmanager
     async def lifespan(self) -> AsyncIterator[None]:
@@ -111,7 +111,29 @@ class MCPLater:
             self._mount.set_result(mount)
             await self._closing.wait()
 
-    def _mounted(self, server: OfferingServer) -> MCPMount:
+    def _mounted(self, server: StrictServer) -> MCPMount:
         from mcp_server.http import mount_mcp
 
         return mount_mcp(server, **self._doors)
+
+
+def over_engine(backend: EngineBackend, config: ServerConfig) -> Callable[[DocsIndex], StrictServer]:
+    """Return what builds the server over the embedded engine."""
+
+    def make(docs: DocsIndex) -> StrictServer:
+        from mcp_server.server import build_server
+
+        return build_server(backend, docs, config=config)
+
+    return make
+
+
+def over_server(backend: RemoteBackend, config: ServerConfig) -> Callable[[DocsIndex], StrictServer]:
+    """Return what builds the server over a server elsewhere."""
+
+    def make(docs: DocsIndex) -> StrictServer:
+        from mcp_server.remote_server import build_remote_server
+
+        return build_remote_server(backend, docs, config=config)
+
+    return make

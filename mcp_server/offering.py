@@ -23,7 +23,7 @@ from mcp.types import (
 )
 
 from docs_index import DocsIndex
-from mcp_server.backend import Backend
+from mcp_server.backend import EngineBackend
 from mcp_server.changes import Changes
 from mcp_server.clean import one_line
 from mcp_server.completions import Completer
@@ -39,7 +39,7 @@ class OfferingServer(StrictServer):
     """Offers with its tools what belongs to them."""
 
     def __init__(
-        self, name: str, backend: Backend, docs: DocsIndex, *, config: ServerConfig, **options: Any
+        self, name: str, backend: EngineBackend, docs: DocsIndex, *, config: ServerConfig, **options: Any
     ) -> None:
         self._offered = frozenset(tool.name for tool in options["tools"])
         self._backend = backend

@@ -5,7 +5,7 @@ from __future__ import annotations
 from importlib.metadata import version
 
 from docs_index import DocsIndex
-from mcp_server.backend import Backend
+from mcp_server.backend import EngineBackend
 from mcp_server.config import ServerConfig
 from mcp_server.instructions import instructions
 from mcp_server.offering import OfferingServer
@@ -16,7 +16,9 @@ from mcp_server.tools.catalog import all_tools, offered_tools
 SERVER_NAME = "stepcue"
 
 
-def build_server(backend: Backend, docs: DocsIndex, *, config: ServerConfig | None = None) -> OfferingServer:
+def build_server(
+    backend: EngineBackend, docs: DocsIndex, *, config: ServerConfig | None = None
+) -> OfferingServer:
     """Build the MCP server over a backend that runs workflows and an index of the documentation.
 
     A server object serves one HTTP mount (its session manager runs once) or any number of stdio sessions

@@ -26,7 +26,7 @@ from durable_engine.http_api.token import AccessToken
 from durable_engine.patience import first_of
 from mcp_server.config import ServerConfig
 from mcp_server.connections import BoundedProtocol, allow_many_files
-from mcp_server.mcp_later import MCPLater
+from mcp_server.mcp_later import MCPLater, over_engine
 from mcp_server.options import STOP_GRACE_S
 from mcp_server.paths import MCP_PATH, MCP_PATHS
 from mcp_server.stopping import Stop, leave_stdin, taking_signals
@@ -69,8 +69,8 @@ async def serve(options: ServeOptions, *, on_ready: Callable[[str], None]) -> No
         StorageError: the data file cannot be used.
     """
     with taking_signals() as stop:
-        async with _running(options) as (engine, http, mcp):
-            on_ready(mcp.config.engine_url)
+        async with _running(options) as (engine, http, mcp, origin):
+            on_ready(origin)
             await first_of([mcp.failed(), http.ended.wait(), stop.asked.wait()])
             await _wind_down(engine, stop, options.stop_grace_s)
 
@@ -79,7 +79,7 @@ async def serve_with_stdio(options: ServeOptions) -> None:
     """Serve over HTTP, and MCP over stdio, until stdin closes or a signal comes; raises as `serve`."""
     stdio: asyncio.Task[None] | None = None
     with taking_signals() as stop:
-        async with _running(options) as (engine, http, mcp):
+        async with _running(options) as (engine, http, mcp, _):
             await first_of([mcp.loaded(), stop.asked.wait()])
             if not stop.asked.is_set():
                 stdio = asyncio.create_task(mcp.build().run_stdio_async())
@@ -91,7 +91,7 @@ async def serve_with_stdio(options: ServeOptions) -> None:
 
 
 @asynccontextmanager
-async def _running(options: ServeOptions) -> AsyncIterator[tuple[Engine, _HTTPServer, MCPLater]]:
+async def _running(options: ServeOptions) -> AsyncIterator[tuple[Engine, HTTPServer, MCPLater, str]]:
     token = None if options.token is None else AccessToken(options.token)
     allow_many_files()
     sockets = listen(options.host, options.port)
@@ -106,26 +106,26 @@ async def _running(options: ServeOptions) -> AsyncIterator[tuple[Engine, _HTTPSe
                 "allowed_origins": options.allowed_origins,
                 "token": token,
             }
-            mcp = MCPLater(engine, config, options.docs_folders, doors)
+            mcp = MCPLater(over_engine(engine, config), options.docs_folders, doors)
             app = build_app(
                 engine,
-                more_routes=[*mcp.routes, Route("/", _to_setup_page)],
+                more_routes=[*mcp.routes, Route("/", to_setup_page)],
                 with_own_door=MCP_PATHS,
                 lifespan=mcp.lifespan,
                 **doors,
             )
-            server = _HTTPServer(app, on_stop=mcp.end_streams)
-            if token is None and not _is_loopback(options.host):
-                logger.warning("%s", _OPEN_TO_OTHERS)
+            server = HTTPServer(app, on_stop=mcp.end_streams)
+            warn_if_open(options.host, token)
             async with server.serving(sockets):
                 engine.keep_apps_in_sync(own_port=port)
-                yield engine, server, mcp
+                yield engine, server, mcp, origin
     finally:
         for listener in sockets:
             listener.close()
 
 
-async def _to_setup_page(_: Request) -> Response:
+async def to_setup_page(_: Request) -> Response:
+    """Lead a browser to the page that says how to connect."""
     return RedirectResponse(MCP_PATH)
 
 
@@ -177,6 +177,12 @@ def reachable_host(host: str) -> str:
     return f"[{host}]" if ":" in host else host
 
 
+def warn_if_open(host: str, token: AccessToken | None) -> None:
+    """Say so when others can reach what listens on `host` and need no token."""
+    if token is None and not _is_loopback(host):
+        logger.warning("%s", _OPEN_TO_OTHERS)
+
+
 def _is_loopback(host: str) -> bool:
     try:
         return host in _LOOPBACK_NAMES or ip_address(host).is_loopback
@@ -196,7 +202,7 @@ def _prepare_folder(data_file: Path | None) -> None:
             ignore.write_text("*\n", encoding="utf-8")
 
 
-class _HTTPServer(uvicorn.Server):
+class HTTPServer(uvicorn.Server):
     """uvicorn inside our own event loop: we decide when it stops."""
 
     def __init__(self, app: object, *, on_stop: Callable[[], None]) -> None:

@@ -15,8 +15,8 @@ from __future__ import annotations
 
 import inspect
 import json
-from collections.abc import Callable, Collection, Sequence
-from types import CodeType
+from collections.abc import Callable, Collection, Mapping, Sequence
+from types import CodeType, MappingProxyType
 from typing import Any, Final
 
 from mcp.server import MCPServer
@@ -164,15 +164,27 @@ class StrictServer(MCPServer[Any]):
     """An MCP server whose refusals name what would have been right.
 
     `hidden` are names of tools that there are and that this server does not offer: no answer advises them.
+    `elsewhere` says of tools that cannot work here where they do.
     """
 
     def __init__(
-        self, name: str, *, tools: Sequence[Tool], hidden: Collection[str] = (), **options: Any
+        self,
+        name: str,
+        *,
+        tools: Sequence[Tool],
+        hidden: Collection[str] = (),
+        elsewhere: Mapping[str, str] = MappingProxyType({}),
+        **options: Any,
     ) -> None:
         security = RequestStateSecurity(codec=SealedLater())
         super().__init__(name, tools=list(tools), request_state_security=security, **options)
         self._strict_tools = {tool.name: tool for tool in tools}
         self._hidden = frozenset(hidden)
+        self._elsewhere = elsewhere
+
+    def meant(self, name: str) -> str:
+        """Return the name of the tool that a name means here; the name itself where that is none."""
+        return name if name in self._strict_tools else tool_meant(name, self._strict_tools) or name
 
     async def call_tool(
         self, name: str, arguments: dict[str, Any], context: Context[Any, Any] | None = None
@@ -183,7 +195,9 @@ class StrictServer(MCPServer[Any]):
             ToolError: unknown tool, bad arguments, or the tool said no.
             UnexpectedToolError: a bug of ours; the text tells nothing of it, the log everything.
         """
-        name = name if name in self._strict_tools else tool_meant(name, self._strict_tools) or name
+        name = self.meant(name)
+        if name in self._elsewhere:
+            raise ToolError(self._elsewhere[name])
         tool = self._strict_tools.get(name)
         if tool is None:
             raise ToolError(no_such_tool(name, list(self._strict_tools)))

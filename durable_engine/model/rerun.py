@@ -23,15 +23,15 @@ class StepOutcome:
 class RerunReceipt:
     """A run that repeats `original_run_id`.
 
-    `kept` are labels of the steps whose results it took over, in the order in which they ended, and
-    `edited_step` the one that has another outcome or other arguments. `event_id` is the event that started
-    it, a new one if its data was edited. `notes` say what to bear in mind.
+    `kept` are labels of the steps whose results it took over, in the order in which they ended, None where
+    that is not known, and `edited_step` the one that has another outcome or other arguments. `event_id` is
+    the event that started it, a new one if its data was edited. `notes` say what to bear in mind.
     """
 
     run_id: str
     original_run_id: str
     function_slug: str
     event_id: str
-    kept: tuple[str, ...] = ()
+    kept: tuple[str, ...] | None = ()
     edited_step: str | None = None
     notes: tuple[str, ...] = ()

@@ -8,7 +8,7 @@ from mcp.server.mcpserver.prompts import Prompt
 
 from durable_engine import RunFilter, RunRecord, RunStatus, RunView, StepStatus
 from mcp_server.arguments import MAX_NAME
-from mcp_server.backend import Backend
+from mcp_server.backend import EngineBackend
 from mcp_server.clean import in_json, one_line
 from mcp_server.config import ServerConfig
 from mcp_server.errors import as_argument_errors
@@ -25,7 +25,7 @@ _SHOWN = 3
 _OPEN = frozenset({RunStatus.QUEUED, RunStatus.RUNNING})
 
 
-def make(backend: Backend, config: ServerConfig, offered: Collection[str]) -> Prompt:
+def make(backend: EngineBackend, config: ServerConfig, offered: Collection[str]) -> Prompt:
     """Build the prompt."""
 
     async def fill(given: Mapping[str, str]) -> str:
@@ -60,7 +60,7 @@ def _about(run: RunView, *, origin: str) -> str:
     return "\n".join(lines)
 
 
-async def _candidates(backend: Backend) -> str:
+async def _candidates(backend: EngineBackend) -> str:
     failed = await backend.records.runs(
         RunFilter(statuses=frozenset({RunStatus.FAILED})), limit=_SHOWN, with_output=True
     )
@@ -87,7 +87,7 @@ def _line(run: RunRecord) -> str:
     )
 
 
-async def _one_that_worked(backend: Backend, run: RunView) -> str | None:
+async def _one_that_worked(backend: EngineBackend, run: RunView) -> str | None:
     """Return the newest run of the same function that completed, if the run itself did not."""
     if run.status is RunStatus.COMPLETED:
         return None

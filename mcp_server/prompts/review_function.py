@@ -9,7 +9,7 @@ from mcp.server.mcpserver.prompts import Prompt
 
 from durable_engine import RunFilter
 from mcp_server.arguments import MAX_NAME
-from mcp_server.backend import Backend
+from mcp_server.backend import EngineBackend
 from mcp_server.clean import in_json
 from mcp_server.errors import as_argument_errors
 from mcp_server.prompts.known import function_lines, seen_steps
@@ -51,7 +51,7 @@ RULES: Final = (
 """Each rule with the page that explains it, and the tool that proves a suspicion."""
 
 
-def make(backend: Backend, offered: Collection[str]) -> Prompt:
+def make(backend: EngineBackend, offered: Collection[str]) -> Prompt:
     """Build the prompt."""
 
     async def fill(given: Mapping[str, str]) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping
 from mcp.server.mcpserver.prompts import Prompt
 
 from mcp_server.arguments import MAX_NAME
-from mcp_server.backend import Backend
+from mcp_server.backend import EngineBackend
 from mcp_server.clean import in_json
 from mcp_server.errors import as_argument_errors
 from mcp_server.prompts.known import function_lines, names, seen_steps, waits
@@ -15,7 +15,7 @@ from mcp_server.prompts.writing import DATA, Line, define_prompt, plan, quoted
 from mcp_server.resources.uris import MAX_FUNCTION_ID
 
 
-def make(backend: Backend, offered: Collection[str]) -> Prompt:
+def make(backend: EngineBackend, offered: Collection[str]) -> Prompt:
     """Build the prompt."""
 
     async def fill(given: Mapping[str, str]) -> str:

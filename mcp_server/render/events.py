@@ -25,6 +25,8 @@ _SHAPES = ((2_000, 60, 400), (500, 60, 400), (150, 60, 400), (150, 20, 400), (60
 _MOMENT_MS = 1_000
 """An event may be received a moment before the run is queued that it starts at once."""
 _MAX_NEAREST = 5
+UNREPORTED = "unreported"
+"""The decision about a function of which a server has not said yet whether the event started it."""
 _LONGEST_DATA = 300
 """Characters of event data that are written out in a call; longer data are those of the call before."""
 
@@ -36,6 +38,7 @@ class Unmatched:
     inventory: Inventory
     nearest: tuple[str, ...]
     engine_url: str
+    is_remote: bool = False
 
 
 def event_answer(
@@ -146,30 +149,13 @@ def _app_errors(unmatched: Unmatched | None, cut: Cutter) -> list[AppProblem]:
 def _message(receipt: EventReceipt, runs: Mapping[str, RunView], unmatched: Unmatched | None) -> str:
     name = one_line(receipt.event.name, 100)
     if unmatched is not None:
-        why = (
-            "no function listens to it and no run waits for it"
-            if unmatched.inventory.functions
-            else "no app is synced, so there is no function to start"
-        )
-        return f"Event {name!r} was accepted, but {why}."
-    parts = []
+        return f"Event {name!r} was accepted, but {_why_unmatched(unmatched)}."
     if receipt.is_known:
         runs_then = counted(len(receipt.started), "run")
         return (
             f"Nothing was sent: this seed was used before, for the event {name!r}, which started {runs_then}."
         )
-    if receipt.started:
-        parts.append(f"started {counted(len(receipt.started), 'run')}")
-    if receipt.resumed:
-        parts.append(f"resumed {counted(len(receipt.resumed), 'waiting run')}")
-    if receipt.cancelled:
-        parts.append(f"cancelled {counted(len(receipt.cancelled), 'run')}")
-    later = [missed for missed in receipt.not_started if missed.decision != "drop"]
-    if later:
-        parts.append(f"will start {counted(len(later), 'function')} later (see notStarted)")
-    dropped = len(receipt.not_started) - len(later)
-    if dropped:
-        parts.append(f"did not start {counted(dropped, 'function')} (see notStarted)")
+    parts = _effects(receipt)
     if receipt.unmet and not parts:
         return f"Event {name!r} was accepted and did nothing: {_unmet(receipt.unmet[0])} (see unmet)."
     text = f"Event {name!r} was accepted and {' and '.join(parts)}."
@@ -177,6 +163,38 @@ def _message(receipt: EventReceipt, runs: Mapping[str, RunView], unmatched: Unma
         return text
     ended = sum(run.status.is_terminal for run in runs.values())
     return f"{text} {ended} of {len(runs)} ended."
+
+
+def _effects(receipt: EventReceipt) -> list[str]:
+    """Return what an event did, as ends of a sentence."""
+    parts = []
+    if receipt.started:
+        parts.append(f"started {counted(len(receipt.started), 'run')}")
+    if receipt.resumed:
+        parts.append(f"resumed {counted(len(receipt.resumed), 'waiting run')}")
+    if receipt.cancelled:
+        parts.append(f"cancelled {counted(len(receipt.cancelled), 'run')}")
+    unreported = sum(missed.decision == UNREPORTED for missed in receipt.not_started)
+    if unreported:
+        parts.append(
+            f"no run of {counted(unreported, 'function')} that may listen has been reported yet, which does "
+            "not mean that none starts (see notStarted)"
+        )
+    later = [missed for missed in receipt.not_started if missed.decision not in {"drop", UNREPORTED}]
+    if later:
+        parts.append(f"will start {counted(len(later), 'function')} later (see notStarted)")
+    dropped = len(receipt.not_started) - len(later) - unreported
+    if dropped:
+        parts.append(f"did not start {counted(dropped, 'function')} (see notStarted)")
+    return parts
+
+
+def _why_unmatched(unmatched: Unmatched) -> str:
+    if not unmatched.inventory.functions:
+        return "no app is synced, so there is no function to start"
+    if unmatched.is_remote:
+        return "no function listens to it; whether a run waits for it, this server does not say"
+    return "no function listens to it and no run waits for it"
 
 
 def _unmet(wait: UnmetWait) -> str:
@@ -204,7 +222,13 @@ def _next(
         return f"poll_run_status runIds=[{shown}] waits for the end; get_run_status shows the steps of one."
     touched = [*ids, *receipt.cancelled]
     shows = f'get_run_status runId="{touched[0]}" shows its steps.' if touched else None
-    return shows or _next_not_started(receipt, origin)
+    return shows or _next_unreported(receipt) or _next_not_started(receipt, origin)
+
+
+def _next_unreported(receipt: EventReceipt) -> str | None:
+    if all(missed.decision != UNREPORTED for missed in receipt.not_started):
+        return None
+    return f'list_runs eventId="{receipt.event.id}" shows its runs once the server reports them.'
 
 
 def _next_not_started(receipt: EventReceipt, origin: str) -> str | None:
@@ -228,7 +252,7 @@ def _next_not_started(receipt: EventReceipt, origin: str) -> str | None:
 
 def _next_unmatched(unmatched: Unmatched, data: Mapping[str, Any]) -> str:
     if not unmatched.inventory.functions:
-        return how_to_connect(unmatched.engine_url, unmatched.inventory.apps)
+        return how_to_connect(unmatched.engine_url, unmatched.inventory.apps, is_remote=unmatched.is_remote)
     if unmatched.nearest:
         call = f"send_event name={in_json(unmatched.nearest[0])}"
         if len(same := as_one_line_json(data)) <= _LONGEST_DATA:

@@ -45,14 +45,14 @@ _MAX_NAMES = 3
 
 
 def functions_answer(
-    inventory: Inventory, *, app: str | None, query: str | None, engine_url: str
+    inventory: Inventory, *, app: str | None, query: str | None, engine_url: str, is_remote: bool = False
 ) -> CallToolResult:
     """Build the answer: functions of `app` whose id, name or trigger contains `query`."""
     live = [function for function in inventory.functions if not function.is_archived]
     found = [function for function in live if _is_wanted(function, app, query)]
+    how = how_to_connect(engine_url, inventory.apps, is_remote=is_remote)
     return first_fit(
-        partial(_answer, inventory, live, found, shape, query=query, app=app, engine_url=engine_url)
-        for shape in _SHAPES
+        partial(_answer, inventory, live, found, shape, query=query, app=app, how=how) for shape in _SHAPES
     )
 
 
@@ -104,7 +104,7 @@ def _answer(
     *,
     query: str | None,
     app: str | None,
-    engine_url: str,
+    how: str,
 ) -> CallToolResult:
     rows, limit, most_triggers = shape
     cut = Cutter(limit)
@@ -122,7 +122,7 @@ def _answer(
         clock_ahead=clock_ahead(inventory.clock_shift_ms),
         warnings=_warnings(inventory.unsupported),
         nearest=nearest or None,
-        next=_next(inventory, live, found, nearest, engine_url),
+        next=_next(inventory, live, found, nearest, how),
     )
     triggers = sum(max(0, len(function.triggers) - most_triggers) for function in found[:rows])
     parts = [f"{len(found) - rows} more functions match"] if len(found) > rows else []
@@ -234,10 +234,10 @@ def _next(
     live: Sequence[Function],
     found: Sequence[Function],
     nearest: Sequence[str],
-    engine_url: str,
+    how: str,
 ) -> str:
     if not live:
-        return how_to_connect(engine_url, inventory.apps)
+        return how
     if not found:
         near = f"; nearest: {one_line(nearest[0], 100)}" if nearest else ""
         return f"list_functions without query and appId shows all functions{near}."

@@ -11,6 +11,7 @@ from mcp.types import CallToolResult
 from durable_engine import RerunReceipt, RunView
 from mcp_server.clean import one_line
 from mcp_server.render.budget import first_fit, reply
+from mcp_server.render.numbers import counted
 from mcp_server.render.payload import Cutter
 from mcp_server.render.runs import run_facts
 from mcp_server.render.sentences import run_next, run_sentence
@@ -36,14 +37,15 @@ def rerun_answer(repeat: Repeat, run: RunView, *, origin: str) -> CallToolResult
 def _answer(repeat: Repeat, run: RunView, limit: int, names: int, origin: str) -> CallToolResult:
     receipt, edited, from_step = repeat.receipt, repeat.edited, repeat.from_step
     cut = Cutter(limit)
-    left_out = len(receipt.kept) - names
+    kept = receipt.kept or ()
+    left_out = len(kept) - names
     result = RerunResult(
         message=f"{_what(receipt, edited, from_step)} {run_sentence(run)}",
         run_id=run.id,
         status=run.status.value,
         repeats=Repeats(
             original_run_id=receipt.original_run_id,
-            taken_over=[cut.text(name) for name in receipt.kept[:names]] or None,
+            taken_over=[cut.text(name) for name in kept[:names]] or None,
             edited=edited,
         ),
         run=NewRun(**run_facts(run, cut, origin=origin)),
@@ -62,10 +64,10 @@ def _what(receipt: RerunReceipt, edited: Edited | None, from_step: str | None) -
         how = " from its start"
     else:
         step = repr(one_line(receipt.edited_step or from_step, 80))
-        kept = f"{len(receipt.kept)} result{'' if len(receipt.kept) == 1 else 's'} taken over"
+        kept = None if receipt.kept is None else f" ({counted(len(receipt.kept), 'result')} taken over)"
         is_skipped = edited is not None and edited.step_output is not None
         place = f"behind step {step}, whose outcome is edited" if is_skipped else f"step {step}"
-        how = f" from {place} ({kept})"
+        how = f" from {place}{kept or ''}"
         if edited is not None and edited.step_input is not None:
             how += ", with edited input"
     return f"{start}{how}{', with edited event data' if edited and edited.event_data else ''}."

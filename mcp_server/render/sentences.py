@@ -60,7 +60,7 @@ def _open_next(run: RunView, origin: str) -> str | None:
     for wait in waits_of(run):
         if wait.kind == "event" and wait.event_name:
             return _send_awaited(run, wait)
-        if wait.kind == "signal" and not wait.is_displaced:
+        if wait.kind == "signal" and wait.signal and not wait.is_displaced:
             return f"{send_signal_command(wait, origin)} satisfies the wait; {_poll(run)}"
     open_steps = [step for step in run.steps if not step.status.is_terminal]
     failures = [*run.failures, *(failure for step in open_steps for failure in step.failures)]
@@ -71,6 +71,12 @@ def _open_next(run: RunView, origin: str) -> str | None:
         retried = f"Attempts failed and are being retried (see failures).{why}"
         return f"{retried} {_explain(run)} says where; {_poll(run)}"
     return f"{_before_polling(run)}{_poll(run)}"
+
+
+def was_started(run_id: str) -> str:
+    """Return what precedes the error of somebody who has just started a run and cannot look at it."""
+    waits = f'poll_run_status runIds=["{run_id}"] waits for it'
+    return f"Run {run_id} was started, and {waits}. How it is cannot be said:"
 
 
 def event_hint(run_ids: Sequence[str]) -> str:

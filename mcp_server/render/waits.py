@@ -49,7 +49,7 @@ def describe_wait(waiting: WaitingFor, *, now_ms: int) -> str:
     """Return a few words for a sentence: `an event 'a/b' (step 'wait') for another 5m`."""
     what = {
         "sleep": "the end of a sleep",
-        "event": f"an event {one_line(waiting.event_name or '', 100)!r}",
+        "event": f"an event {one_line(waiting.event_name, 100)!r}" if waiting.event_name else "an event",
         "signal": _signal_words(waiting),
         "invoke": f"run {waiting.run_id or 'of another function'}",
         "retry": "the next attempt",
@@ -82,11 +82,17 @@ def signal_command(signal: str, origin: str) -> str:
 
 
 def _signal_words(waiting: WaitingFor) -> str:
-    name = one_line(waiting.signal or "", 100)
+    if waiting.signal is None:
+        return "a signal"
+    name = one_line(waiting.signal, 100)
     return f"the time-out of signal {name!r}, taken over" if waiting.is_displaced else f"a signal {name!r}"
 
 
 def _how(waiting: WaitingFor, origin: str) -> str:
+    if waiting.kind in {"event", "signal"} and not (waiting.event_name or waiting.signal):
+        return f"Its code names the {waiting.kind}, which this server does not tell."
+    if waiting.kind in {"sleep", "retry"} and waiting.until_ms is None:
+        return "Nothing to do: it ends by itself; this server does not say when."
     if waiting.kind == "event":
         condition = (
             " and data for which `expression` holds (`async` is the event you send, `event` the one that "

@@ -8,7 +8,7 @@ from typing import Any
 from mcp.server import MCPServer
 
 from docs_index import DocsIndex
-from mcp_server.backend import Backend
+from mcp_server.backend import EngineBackend
 from mcp_server.config import ServerConfig
 from mcp_server.resources import docs as pages
 from mcp_server.resources import functions, runs
@@ -16,7 +16,7 @@ from mcp_server.resources import functions, runs
 
 def add_resources(
     server: MCPServer[Any],
-    backend: Backend,
+    backend: EngineBackend,
     docs: DocsIndex,
     *,
     config: ServerConfig,

@@ -6,7 +6,7 @@ from mcp.server import MCPServer
 from mcp.types import Resource
 
 from durable_engine import RunFilter
-from mcp_server.backend import Backend
+from mcp_server.backend import EngineBackend
 from mcp_server.clean import one_line
 from mcp_server.errors import as_resource_errors
 from mcp_server.render.resources import as_text, function_detail
@@ -17,7 +17,7 @@ MAX_LISTED = 100
 _RECENT = 10
 
 
-def add(server: MCPServer, backend: Backend) -> None:
+def add(server: MCPServer, backend: EngineBackend) -> None:
     """Add the template."""
 
     @server.resource(
@@ -38,7 +38,7 @@ def add(server: MCPServer, backend: Backend) -> None:
         return as_text(function_detail(found, inventory, seen, page))
 
 
-def listed(backend: Backend) -> list[Resource]:
+def listed(backend: EngineBackend) -> list[Resource]:
     """Return the functions that are synced now as resources, the first hundred by id."""
     return [
         Resource(

@@ -9,7 +9,7 @@ from typing import Any, Final
 from mcp.types import CallToolResult
 
 from durable_engine import EventReceipt, NotStarted, RerunReceipt, RunView, StartedRun
-from mcp_server.backend import Backend
+from mcp_server.backend import EngineBackend
 from mcp_server.render.events import event_answer
 from mcp_server.render.reruns import Repeat, rerun_answer
 from mcp_server.render.run_detail import invoke_answer
@@ -42,7 +42,7 @@ def as_facts(about: object) -> dict[str, Any]:
 
 
 async def final_answer(
-    backend: Backend,
+    backend: EngineBackend,
     tool: str,
     facts: Mapping[str, Any],
     run_ids: list[str],
@@ -68,7 +68,7 @@ async def final_answer(
     return await poll_run_status.answer(backend, run_ids, runs, timeout_s=0, origin=origin)
 
 
-async def _receipt(backend: Backend, facts: Mapping[str, Any]) -> EventReceipt:
+async def _receipt(backend: EngineBackend, facts: Mapping[str, Any]) -> EventReceipt:
     return EventReceipt(
         event=await backend.records.event(facts["event"]),
         is_known=facts["isKnown"],

@@ -14,7 +14,7 @@ from durable_engine import Handle, RunView, StepStatus
 from durable_engine.errors import DurableEngineError, NotFoundError
 from mcp_server.advice import without_hidden
 from mcp_server.arguments import MAX_WAIT_S
-from mcp_server.backend import Backend
+from mcp_server.backend import EngineBackend
 from mcp_server.config import ServerConfig
 from mcp_server.errors import describe
 from mcp_server.render.sentences import run_sentence
@@ -43,7 +43,11 @@ class RunTasks:
     required: frozenset[str] = frozenset()
 
     def __init__(
-        self, backend: Backend, config: ServerConfig, offered: Collection[str], hidden: Collection[str] = ()
+        self,
+        backend: EngineBackend,
+        config: ServerConfig,
+        offered: Collection[str],
+        hidden: Collection[str] = (),
     ) -> None:
         """`offered` are names of tools; of what others began, nothing can be seen or cancelled here.
 

@@ -12,7 +12,7 @@ from pydantic import Field
 from durable_engine.durations import parse_date_ns, parse_duration_ms
 from durable_engine.errors import InvalidDurationError
 from mcp_server.arguments import RunId, Timeout
-from mcp_server.backend import Backend
+from mcp_server.backend import EngineBackend
 from mcp_server.errors import as_tool_errors
 from mcp_server.kinds import ACTS
 from mcp_server.render.time import advance_answer
@@ -33,7 +33,7 @@ To = Annotated[
 _NS_PER_MS = 1_000_000
 
 
-def make(backend: Backend) -> Tool:
+def make(backend: EngineBackend) -> Tool:
     """Build the tool."""
 
     async def advance_time(

@@ -39,6 +39,9 @@ def make(backend: Backend) -> Tool:
                 raise ToolError(f"{describe(error)}{event_hint([run_id])}") from error
             except RunAlreadyEndedError:
                 return await _ended_before(backend, run_id)
+        with as_tool_errors(
+            f'Run {run_id} was cancelled; get_run_status runId="{run_id}" shows it. How it is cannot be said:'
+        ):
             run = await backend.get_run(run_id)
             answer = partial(cancel_answer, run, await _open_children(backend, run), calls=calls)
             return answer(fails_parent=await _fails_parent(backend, run))
@@ -49,7 +52,7 @@ def make(backend: Backend) -> Tool:
 async def _ended_before(backend: Backend, run_id: str) -> CallToolResult:
     run = await backend.get_run(run_id)
     if run.status is RunStatus.CANCELLED:
-        return cancel_answer(run, await _open_children(backend, run), calls=None)
+        return cancel_answer(run, await _open_children(backend, run), was_cancelled=True)
     raise ToolError(
         f"Run {run.id} cannot be cancelled: it has ended and is {run.status.value}. "
         f'get_run_status runId="{run.id}" shows how; nothing was changed.'

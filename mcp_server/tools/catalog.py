@@ -9,7 +9,7 @@ from typing import cast
 from mcp.server.mcpserver.tools import Tool
 
 from docs_index import DocsIndex
-from mcp_server.backend import Backend
+from mcp_server.backend import Backend, EngineBackend
 from mcp_server.config import ServerConfig
 from mcp_server.nearest import did_you_mean
 from mcp_server.tools import (
@@ -45,8 +45,10 @@ from mcp_server.tools import (
 )
 from mcp_server.toolsets import TOOLSETS, Toolset
 
+_DOCS = (search_docs.make, grep_docs.make, read_doc.make, list_docs.make)
 
-def all_tools(backend: Backend, docs: DocsIndex, config: ServerConfig) -> dict[Toolset, list[Tool]]:
+
+def all_tools(backend: EngineBackend, docs: DocsIndex, config: ServerConfig) -> dict[Toolset, list[Tool]]:
     """Return every tool by toolset, in the order in which a test uses them; those of `compat` if wanted."""
     by_set: dict[Toolset, list[Tool]] = {
         "core": [
@@ -77,16 +79,31 @@ def all_tools(backend: Backend, docs: DocsIndex, config: ServerConfig) -> dict[T
             restore_engine.make(backend),
             reset_engine.make(backend),
         ],
-        "docs": [
-            search_docs.make(docs),
-            grep_docs.make(docs),
-            read_doc.make(docs),
-            list_docs.make(docs),
-        ],
+        "docs": [make(docs) for make in _DOCS],
     }
     if "compat" in config.toolsets:
         by_set["compat"] = compat.make({tool.name: tool for tools in by_set.values() for tool in tools})
     return by_set
+
+
+def remote_tools(backend: Backend, docs: DocsIndex, config: ServerConfig) -> dict[Toolset, list[Tool]]:
+    """Return the tools that work on a server elsewhere, by toolset and in the same order."""
+    return {
+        "core": [
+            list_functions.make(backend, config),
+            send_event.make(backend, config),
+            invoke_function.make(backend, config),
+            poll_run_status.make(backend, config),
+            get_run_status.make(backend, config),
+            list_runs.make(backend),
+            cancel_run.make(backend),
+            pause_function.make(backend),
+        ],
+        "testing": [
+            rerun.make(backend, config),
+        ],
+        "docs": [make(docs) for make in _DOCS],
+    }
 
 
 def offered_tools(by_set: Mapping[Toolset, Sequence[Tool]], config: ServerConfig) -> list[Tool]:
@@ -119,7 +136,7 @@ def only_reads(tool: Tool) -> bool:
 def definitions() -> Mapping[Toolset, Sequence[Tool]]:
     """Return every tool of every toolset, to be looked at: there is nothing behind them."""
     everything = ServerConfig(toolsets=frozenset(TOOLSETS))
-    return all_tools(cast("Backend", None), cast("DocsIndex", None), everything)
+    return all_tools(cast("EngineBackend", None), cast("DocsIndex", None), everything)
 
 
 def toolset_names() -> dict[Toolset, tuple[str, ...]]:

@@ -8,7 +8,7 @@ from mcp.server.mcpserver.tools import Tool
 from mcp.types import CallToolResult
 from pydantic import Field
 
-from mcp_server.backend import Backend
+from mcp_server.backend import EngineBackend
 from mcp_server.errors import as_tool_errors
 from mcp_server.kinds import PROBES
 from mcp_server.render.replays import replay_answer
@@ -18,7 +18,7 @@ from mcp_server.strict import define_tool
 Replayed = Annotated[str, Field(max_length=64, description='Run to replay, e.g. "01JD4Z9Q…".')]
 
 
-def make(backend: Backend) -> Tool:
+def make(backend: EngineBackend) -> Tool:
     """Build the tool."""
 
     async def check_replay(run_id: Replayed) -> Annotated[CallToolResult, ReplayResult]:

@@ -11,7 +11,7 @@ from mcp.types import CallToolResult
 from pydantic import Field
 
 from docs_index import DocsIndex
-from mcp_server.backend import Backend
+from mcp_server.backend import EngineBackend
 from mcp_server.clean import one_line
 from mcp_server.config import ServerConfig
 from mcp_server.doctor import examine
@@ -32,7 +32,7 @@ AppUrl = Annotated[
 ]
 
 
-def make(backend: Backend, docs: DocsIndex, config: ServerConfig) -> Tool:
+def make(backend: EngineBackend, docs: DocsIndex, config: ServerConfig) -> Tool:
     """Build the tool."""
     examiner = Examiner(backend, docs, config)
 

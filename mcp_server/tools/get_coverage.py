@@ -9,7 +9,7 @@ from mcp.types import CallToolResult
 from pydantic import Field
 
 from mcp_server.arguments import FunctionId
-from mcp_server.backend import Backend
+from mcp_server.backend import EngineBackend
 from mcp_server.errors import as_tool_errors
 from mcp_server.kinds import READ_ONLY
 from mcp_server.render.coverage import coverage_answer
@@ -21,7 +21,7 @@ Since = Annotated[
 ]
 
 
-def make(backend: Backend) -> Tool:
+def make(backend: EngineBackend) -> Tool:
     """Build the tool."""
 
     async def get_coverage(

@@ -12,11 +12,12 @@ from mcp.types import CallToolResult
 from durable_engine import EventReceipt
 from mcp_server.arguments import AppId, EventData, EventUser, FunctionId, Timeout
 from mcp_server.backend import Backend
-from mcp_server.clean import one_line
+from mcp_server.clean import in_json, one_line
 from mcp_server.config import ServerConfig
 from mcp_server.errors import as_tool_errors
 from mcp_server.kinds import ACTS
 from mcp_server.render.run_detail import invoke_answer
+from mcp_server.render.sentences import was_started
 from mcp_server.render.times import iso
 from mcp_server.results.runs import InvokeResult
 from mcp_server.strict import define_tool
@@ -45,6 +46,7 @@ def make(backend: Backend, config: ServerConfig) -> Tool:
         with as_tool_errors():
             receipt = await backend.invoke_function(function_id, app=app_id, data=data or {}, user=user)
             run_id = _started(receipt, config.engine_url)
+        with as_tool_errors(was_started(run_id)):
             runs = await waiter.wait([run_id], timeout_s=timeout, context=context)
             run = runs.get(run_id) or await backend.get_run(run_id)
         return invoke_answer(run, origin=config.engine_url)
@@ -57,6 +59,10 @@ def _started(receipt: EventReceipt, origin: str) -> str:
         return receipt.started[0].run_id
     missed = next(iter(receipt.not_started), None)
     reason = "the engine gave no reason" if missed is None else one_line(missed.reason, 300)
+    if not receipt.event.id:  # a server elsewhere tells no more
+        verb = "was not started" if missed is None or missed.decision == "drop" else "does not start at once"
+        function = "" if missed is None else f" functionId={in_json(missed.function_slug)}"
+        raise ToolError(f"The function {verb}: {reason}. list_runs{function} shows the runs there are.")
     if missed is not None and missed.decision != "drop":
         path = f"{origin}/v1/events/{receipt.event.id}/decisions"
         raise ToolError(

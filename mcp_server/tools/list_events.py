@@ -11,7 +11,7 @@ from pydantic import Field
 from durable_engine import EventFilter
 from durable_engine.model.event import INTERNAL_PREFIX
 from mcp_server.arguments import MAX_NAME, Since
-from mcp_server.backend import Backend
+from mcp_server.backend import EngineBackend
 from mcp_server.clean import as_json, in_json, one_line
 from mcp_server.errors import as_tool_errors
 from mcp_server.kinds import READ_ONLY
@@ -32,7 +32,7 @@ Limit = Annotated[int, Field(ge=1, le=100, description="Events a page, e.g. 50."
 Internal = Annotated[bool, Field(description="Also the engine's own inngest/… events, e.g. true.")]
 
 
-def make(backend: Backend) -> Tool:
+def make(backend: EngineBackend) -> Tool:
     """Build the tool."""
 
     async def list_events(
@@ -65,7 +65,7 @@ def _shown(value: object) -> str:
     return in_json(value, MAX_NAME) if isinstance(value, str) else as_json(value)
 
 
-async def _why_none(backend: Backend, wanted: EventFilter) -> tuple[str, str]:
+async def _why_none(backend: EngineBackend, wanted: EventFilter) -> tuple[str, str]:
     """Say what there is instead of the events that were asked for, and what can be called now."""
     recent = (await backend.records.events(EventFilter(with_internal=True), limit=_RECENT)).events
     sent = [event for event in recent if not event.name.startswith(INTERNAL_PREFIX)]

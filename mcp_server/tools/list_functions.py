@@ -48,6 +48,8 @@ def make(backend: Backend, config: ServerConfig) -> Tool:
         if app_id is not None and app_id not in names | {app.url for app in inventory.apps}:
             known = ", ".join(sorted(names)) or "none is synced; call list_functions without appId to see why"
             raise ToolError(f"No app {one_line(app_id, 80)!r}{did_you_mean(app_id, names)} Apps: {known}.")
-        return functions_answer(inventory, app=app_id, query=query, engine_url=config.engine_url)
+        return functions_answer(
+            inventory, app=app_id, query=query, engine_url=config.engine_url, is_remote=config.is_remote
+        )
 
     return define_tool(list_functions, title="List functions", annotations=READ_ONLY)

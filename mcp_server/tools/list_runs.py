@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Annotated, Literal
 
@@ -74,12 +75,24 @@ def make(backend: Backend) -> Tool:
                 from_ms=past_ms(since, backend),
             )
             page = await backend.records.runs(wanted, cursor=cursor, limit=limit, with_state=True)
+            if not page.runs and page.next_cursor:  # a server that cannot filter, and has more to look at
+                return no_runs_answer(*_further(given, page.next_cursor))
             if not page.runs:
                 return no_runs_answer(*(_AT_THE_END if cursor else await _why_none(backend, wanted)))
-        filters = "".join(f"{key}={in_json(value, MAX_NAME)} " for key, value in given.items() if value)
-        return run_list_answer(page, filters=filters)
+        return run_list_answer(page, filters=_filters(given))
 
     return define_tool(list_runs, title="List runs", annotations=READ_ONLY)
+
+
+def _filters(given: Mapping[str, str | None]) -> str:
+    return "".join(f"{key}={in_json(value, MAX_NAME)} " for key, value in given.items() if value)
+
+
+def _further(given: Mapping[str, str | None], cursor: str) -> tuple[str, str]:
+    return (
+        "No such run among the newest ones.",
+        f'list_runs {_filters(given)}cursor="{cursor}" looks further.',
+    )
 
 
 async def _why_none(backend: Backend, wanted: RunFilter) -> tuple[str, str]:

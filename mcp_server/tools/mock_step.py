@@ -11,7 +11,7 @@ from pydantic import Field
 from durable_engine import NewDouble
 from durable_engine.durations import parse_duration_ms
 from durable_engine.scenarios.document import read_outcomes
-from mcp_server.backend import Backend
+from mcp_server.backend import EngineBackend
 from mcp_server.errors import as_tool_errors
 from mcp_server.kinds import CHANGES
 from mcp_server.render.doubles import mock_answer
@@ -30,7 +30,7 @@ OneRun = Annotated[str, Field(max_length=64, description='Only this open run, e.
 Expires = Annotated[str, Field(max_length=20, description='1h unless given, up to 24h, e.g. "30m".')]
 
 
-def make(backend: Backend) -> Tool:
+def make(backend: EngineBackend) -> Tool:
     """Build the tool."""
 
     async def mock_step(

@@ -17,6 +17,7 @@ from mcp_server.config import ServerConfig
 from mcp_server.errors import as_tool_errors
 from mcp_server.kinds import ACTS
 from mcp_server.render.reruns import Repeat, rerun_answer
+from mcp_server.render.sentences import was_started
 from mcp_server.results.reruns import Edited, RerunResult
 from mcp_server.strict import define_tool
 from mcp_server.waiting import RunWaiter
@@ -64,14 +65,15 @@ def make(backend: Backend, config: ServerConfig) -> Tool:
         )
         with as_tool_errors():
             receipt = await backend.control.repeating.repeat(run_id, edits)
-            edited = None
-            if receipt.edited_step is not None or data is not None:
-                edited = Edited(
-                    step_input=receipt.edited_step if input is not None else None,
-                    step_output=receipt.edited_step if output is not None else None,
-                    event_data=True if data is not None else None,
-                )
-            repeat = Repeat(receipt=receipt, edited=edited, from_step=from_step)
+        edited = None
+        if receipt.edited_step is not None or data is not None:
+            edited = Edited(
+                step_input=receipt.edited_step if input is not None else None,
+                step_output=receipt.edited_step if output is not None else None,
+                event_data=True if data is not None else None,
+            )
+        repeat = Repeat(receipt=receipt, edited=edited, from_step=from_step)
+        with as_tool_errors(was_started(receipt.run_id)):
             runs = await waiter.wait([receipt.run_id], timeout_s=wait, context=context, about=repeat)
             run = runs.get(receipt.run_id) or await backend.get_run(receipt.run_id)
         return rerun_answer(repeat, run, origin=config.engine_url)

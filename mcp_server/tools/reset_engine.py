@@ -10,7 +10,7 @@ from pydantic import Field
 
 from durable_engine.errors import StillCalledError
 from mcp_server.arguments import Timeout
-from mcp_server.backend import Backend
+from mcp_server.backend import EngineBackend
 from mcp_server.errors import as_tool_errors
 from mcp_server.kinds import CHANGES
 from mcp_server.render.snapshots import not_replaced_answer, reset_answer
@@ -20,7 +20,7 @@ from mcp_server.strict import define_tool
 KeepSnapshots = Annotated[bool, Field(description="Keep the snapshots, e.g. false.")]
 
 
-def make(backend: Backend) -> Tool:
+def make(backend: EngineBackend) -> Tool:
     """Build the tool."""
 
     async def reset_engine(

@@ -9,7 +9,7 @@ from mcp.types import CallToolResult
 
 from durable_engine.errors import StillCalledError
 from mcp_server.arguments import SnapshotName, Timeout
-from mcp_server.backend import Backend
+from mcp_server.backend import EngineBackend
 from mcp_server.errors import as_tool_errors
 from mcp_server.kinds import REPLACES
 from mcp_server.render.snapshots import not_replaced_answer, restored_answer
@@ -17,7 +17,7 @@ from mcp_server.results.snapshots import RestoreResult
 from mcp_server.strict import define_tool
 
 
-def make(backend: Backend) -> Tool:
+def make(backend: EngineBackend) -> Tool:
     """Build the tool."""
 
     async def restore_engine(

@@ -15,7 +15,7 @@ from durable_engine.scenarios.document import read_scenario
 from durable_engine.scenarios.matrix import DEFAULT_KINDS, run_matrix
 from durable_engine.scenarios.model import Scenario
 from mcp_server.arguments import EventData, FunctionId, RunId, Timeout
-from mcp_server.backend import Backend
+from mcp_server.backend import EngineBackend
 from mcp_server.config import ServerConfig
 from mcp_server.errors import as_tool_errors
 from mcp_server.kinds import ACTS
@@ -50,7 +50,7 @@ Events = Annotated[
 ]
 
 
-def make(backend: Backend, config: ServerConfig) -> Tool:
+def make(backend: EngineBackend, config: ServerConfig) -> Tool:
     """Build the tool."""
 
     async def run_fault_matrix(
@@ -100,7 +100,7 @@ def make(backend: Backend, config: ServerConfig) -> Tool:
 
 
 async def _like_run(
-    backend: Backend, run_id: str, scenario: Scenario, data: dict[str, Any] | None
+    backend: EngineBackend, run_id: str, scenario: Scenario, data: dict[str, Any] | None
 ) -> Scenario:
     """Let the function be invoked with what a run got: an event would start others that listen to it, too."""
     run = await backend.get_run(run_id)

@@ -87,6 +87,9 @@ def make(backend: Backend, config: ServerConfig) -> Tool:
         event = NewEvent(name=name, data=data or {}, user=user or {}, id=event_id, ts_ms=ts)
         with as_tool_errors():
             receipt = await backend.send_event(event, seed=event_id_seed)
+        accepted = receipt.event.id
+        shows = f'list_runs eventId="{accepted}" shows its runs'
+        with as_tool_errors(f"Event {accepted} was accepted, and {shows}. More cannot be said:"):
             unmatched = await _unmatched(backend, config, receipt)
             run_ids = [run.run_id for run in receipt.started] + list(receipt.resumed)
             ended = (
@@ -106,4 +109,6 @@ async def _unmatched(backend: Backend, config: ServerConfig, receipt: EventRecei
         return None
     inventory = await backend.inventory()
     nearest = await backend.nearest_triggers(receipt.event.name) if inventory.functions else ()
-    return Unmatched(inventory=inventory, nearest=tuple(nearest), engine_url=config.engine_url)
+    return Unmatched(
+        inventory=inventory, nearest=tuple(nearest), engine_url=config.engine_url, is_remote=config.is_remote
+    )

@@ -10,7 +10,7 @@ from pydantic import Field
 
 from durable_engine.errors import StillCalledError
 from mcp_server.arguments import SnapshotName, Timeout
-from mcp_server.backend import Backend
+from mcp_server.backend import EngineBackend
 from mcp_server.errors import as_tool_errors
 from mcp_server.kinds import CHANGES
 from mcp_server.render.snapshots import not_taken_answer, taken_answer
@@ -20,7 +20,7 @@ from mcp_server.strict import define_tool
 Replace = Annotated[bool, Field(description="Overwrite one of this name, e.g. true.")]
 
 
-def make(backend: Backend) -> Tool:
+def make(backend: EngineBackend) -> Tool:
     """Build the tool."""
 
     async def snapshot_engine(

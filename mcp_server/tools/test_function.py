@@ -12,7 +12,7 @@ from pydantic import Field
 from durable_engine.scenarios.document import ScenarioDocument, read_scenario
 from durable_engine.scenarios.runner import run_scenario
 from mcp_server.arguments import AppId, EventData, EventUser, FunctionId, Timeout
-from mcp_server.backend import Backend
+from mcp_server.backend import EngineBackend
 from mcp_server.config import ServerConfig
 from mcp_server.errors import as_tool_errors
 from mcp_server.kinds import ACTS
@@ -63,7 +63,7 @@ Time = Annotated[
 ]
 
 
-def make(backend: Backend, config: ServerConfig) -> Tool:
+def make(backend: EngineBackend, config: ServerConfig) -> Tool:
     """Build the tool."""
 
     async def test_function(  # noqa: PLR0913 - each is optional

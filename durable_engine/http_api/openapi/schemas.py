@@ -195,6 +195,7 @@ _V2: Final[Mapping[str, JSONObject]] = {
         },
         optional={
             "name": text(),
+            "pausedAt": DATE,
             "triggers": list_of(
                 thing({"type": one_of("CRON", "EVENT")}, optional={"value": text(), "if": text()})
             ),

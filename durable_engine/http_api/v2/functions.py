@@ -12,7 +12,7 @@ from starlette.routing import Route
 from durable_engine.engine import Engine
 from durable_engine.http_api.fields import FieldError, read_object
 from durable_engine.http_api.v2.configuration import as_configuration
-from durable_engine.http_api.v2.envelope import answer, answer_by_name, both, compact
+from durable_engine.http_api.v2.envelope import answer, answer_by_name, both, compact, date
 from durable_engine.http_api.v2.run_fields import answer_runs, read_filter, short_id
 from durable_engine.model.function import Function, Trigger
 from durable_engine.model.json_value import JSONObject
@@ -75,6 +75,7 @@ def _as_function(function: Function) -> JSONObject:
             "name": function.name,
             "slug": function.slug,
             "isPaused": function.is_paused,
+            "pausedAt": date(function.paused_ms),
             "isArchived": function.is_archived,
             "app": {"id": function.app_name},
             "triggers": [_as_trigger(trigger) for trigger in function.triggers],

@@ -1,0 +1,135 @@
+"""The MCP server over a server elsewhere: the same tools, as far as it can, each answer with its name.
+
+Prompts, resources, notifications and tasks of clients are of the embedded engine.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from importlib.metadata import version
+from typing import Any
+
+from mcp.server.mcpserver import Context
+from mcp.server.mcpserver.exceptions import ToolError
+from mcp.server.mcpserver.tools import Tool
+from mcp.types import CallToolResult, InputRequiredResult, TextContent
+
+from docs_index import DocsIndex
+from mcp_server.clean import one_line
+from mcp_server.config import ServerConfig
+from mcp_server.instructions import instructions
+from mcp_server.remote.backend import RemoteBackend
+from mcp_server.remote.pausing import NO_PAUSES, WHERE
+from mcp_server.server import SERVER_NAME
+from mcp_server.strict import StrictServer
+from mcp_server.tools.catalog import definitions, offered_tools, only_reads, remote_tools
+from mcp_server.toolsets import Toolset
+
+_SCHEMA = {"type": "string"}
+
+
+class RemoteServer(StrictServer):
+    """Says with every answer about workflows which environment it speaks of."""
+
+    def __init__(
+        self, name: str, environment: Callable[[], str], about: Collection[str], **options: Any
+    ) -> None:
+        """`about` are names of the tools whose answers speak of it."""
+        super().__init__(name, **options)
+        self._environment = environment
+        self._about = frozenset(about)
+
+    async def call_tool(
+        self, name: str, arguments: dict[str, Any], context: Context[Any, Any] | None = None
+    ) -> CallToolResult | InputRequiredResult:
+        """Call a tool; raises as `StrictServer.call_tool`."""
+        name = self.meant(name)
+        try:
+            answer = await super().call_tool(name, arguments, context)
+        except ToolError as error:
+            if name not in self._about:
+                raise
+            text = f"{error} (Environment: {one_line(self._environment(), 300)}.)"
+            raise type(error)(text) from error.__cause__
+        if name not in self._about or not isinstance(answer, CallToolResult):
+            return answer
+        return _named(answer, one_line(self._environment(), 300))
+
+
+def build_remote_server(backend: RemoteBackend, docs: DocsIndex, *, config: ServerConfig) -> RemoteServer:
+    """Build the MCP server over a server elsewhere, as `build_server` does over the embedded engine.
+
+    What needs that engine is not offered unless `config.tools` names it, and says so when it is called.
+
+    Raises:
+        ValueError: `config.tools` names a tool that does not exist.
+    """
+    is_read_only = config.read_only or not backend.may_write
+    by_set = remote_tools(backend, docs, config)
+    own = {tool.name: tool for tools in by_set.values() for tool in tools}
+    if not backend.can_pause:
+        del own["pause_function"]
+    foreign = [tool for tools in definitions().values() for tool in tools if tool.name not in own]
+    whole: dict[Toolset, Sequence[Tool]] = {
+        toolset: [own.get(tool.name, tool) for tool in tools] for toolset, tools in definitions().items()
+    }
+    narrowed = config.model_copy(update={"read_only": is_read_only})
+    chosen = offered_tools(whole, narrowed)
+    tools = [tool for tool in chosen if tool.name in own or tool.name in (config.tools or ())]
+    offered = [tool.name for tool in tools]
+    workflows = [tool.name for toolset, tools in by_set.items() if toolset != "docs" for tool in tools]
+    return RemoteServer(
+        SERVER_NAME,
+        lambda: backend.environment,
+        workflows,
+        tools=[_with_environment(tool) if tool.name in workflows else tool for tool in tools],
+        hidden=[tool.name for tools in whole.values() for tool in tools if tool.name not in offered],
+        elsewhere=_elsewhere(
+            foreign, [tool for tool in own.values() if tool.name not in offered], backend, config
+        ),
+        subscriptions=False,
+        title="Stepcue: watch Inngest workflows",
+        instructions=instructions(offered, read_only=is_read_only, environment=backend.environment),
+        version=version("stepcue"),
+    )
+
+
+def _elsewhere(
+    foreign: Sequence[Tool], left_out: Sequence[Tool], backend: RemoteBackend, config: ServerConfig
+) -> Mapping[str, str]:
+    """Return what calls of tools are told that cannot work here."""
+    said = {
+        tool.name: f"{tool.name} needs the embedded engine, and this session is on {backend.environment}: "
+        f"start `stepcue dev` without --engine (STEPCUE_ENGINE), connect the app to it, and call it there."
+        for tool in foreign
+    }
+    if not backend.can_pause:
+        said["pause_function"] = f"{NO_PAUSES} {WHERE}"
+    if config.read_only:
+        return said
+    return said | {
+        tool.name: f"{tool.name} would change {backend.environment}, which this Stepcue only reads. If that "
+        "is meant, start it with --allow-writes (STEPCUE_ALLOW_WRITES=1)."
+        for tool in left_out
+        if not only_reads(tool) and not backend.may_write
+    }
+
+
+def _with_environment(tool: Tool) -> Tool:
+    """Return the tool with the field in its output schema that every answer here has besides."""
+    metadata = tool.fn_metadata.model_copy()
+    schema = dict(metadata.output_schema or {})
+    schema["properties"] = {**schema.get("properties", {}), "environment": _SCHEMA}
+    metadata.output_schema = schema
+    return tool.model_copy(update={"fn_metadata": metadata})
+
+
+def _named(answer: CallToolResult, environment: str) -> CallToolResult:
+    facts = {**(answer.structured_content or {}), "environment": environment}
+    content = [
+        block.model_copy(update={"text": f"{block.text}\nenvironment: {environment}"})
+        if isinstance(block, TextContent)
+        else block
+        for block in answer.content
+    ]
+    return answer.model_copy(update={"structured_content": facts, "content": content})
