@@ -19,12 +19,15 @@ from mcp_server.clean import one_line
 from mcp_server.config import ServerConfig
 from mcp_server.instructions import instructions
 from mcp_server.remote.backend import RemoteBackend
+from mcp_server.remote_examining import RemoteExaminer
 from mcp_server.server import SERVER_NAME
 from mcp_server.strict import StrictServer
 from mcp_server.tools.catalog import definitions, offered_tools, only_reads, remote_tools
 from mcp_server.toolsets import Toolset
 
 _SCHEMA = {"type": "string"}
+_WRITE_HERE = frozenset({"export_test"})
+"""Tools that change nothing on the server: they write a file of this machine."""
 
 
 class RemoteServer(StrictServer):
@@ -63,17 +66,19 @@ def build_remote_server(backend: RemoteBackend, docs: DocsIndex, *, config: Serv
         ValueError: `config.tools` names a tool that does not exist.
     """
     is_read_only = config.read_only or not backend.may_write
-    by_set = remote_tools(backend, docs, config)
+    by_set = remote_tools(backend, docs, config, examined=RemoteExaminer(backend).checks)
     own = {tool.name: tool for tools in by_set.values() for tool in tools}
     foreign = [tool for tools in definitions().values() for tool in tools if tool.name not in own]
     whole: dict[Toolset, Sequence[Tool]] = {
         toolset: [own.get(tool.name, tool) for tool in tools] for toolset, tools in definitions().items()
     }
-    narrowed = config.model_copy(update={"read_only": is_read_only})
-    chosen = offered_tools(whole, narrowed)
-    tools = [tool for tool in chosen if tool.name in own or tool.name in (config.tools or ())]
+    tools = [
+        tool
+        for tool in offered_tools(whole, config)
+        if (tool.name in own or tool.name in (config.tools or ())) and (backend.may_write or _is_safe(tool))
+    ]
     offered = [tool.name for tool in tools]
-    workflows = [tool.name for tool in by_set["core"]]
+    workflows = [tool.name for toolset, tools in by_set.items() if toolset != "docs" for tool in tools]
     return RemoteServer(
         SERVER_NAME,
         lambda: backend.environment,
@@ -88,6 +93,11 @@ def build_remote_server(backend: RemoteBackend, docs: DocsIndex, *, config: Serv
         instructions=instructions(offered, read_only=is_read_only, environment=backend.environment),
         version=version("stepcue"),
     )
+
+
+def _is_safe(tool: Tool) -> bool:
+    """Whether a tool leaves the server as it is."""
+    return only_reads(tool) or tool.name in _WRITE_HERE
 
 
 def _elsewhere(
@@ -105,7 +115,7 @@ def _elsewhere(
         tool.name: f"{tool.name} would change {backend.environment}, which this Stepcue only reads. If that "
         "is meant, start it with --allow-writes (STEPCUE_ALLOW_WRITES=1)."
         for tool in left_out
-        if not only_reads(tool) and not backend.may_write
+        if not _is_safe(tool) and not backend.may_write
     }
 
 

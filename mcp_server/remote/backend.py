@@ -13,9 +13,12 @@ from durable_engine.model.views import Inventory, RunView
 from mcp_server.nearest import nearest_names
 from mcp_server.remote.api import Api
 from mcp_server.remote.connection import Connection
+from mcp_server.remote.covering import Coverages
 from mcp_server.remote.events import Events
+from mcp_server.remote.explaining import Explaining
 from mcp_server.remote.functions import Functions
 from mcp_server.remote.listing import Listing
+from mcp_server.remote.recordings import Recordings
 from mcp_server.remote.runs import Runs
 from mcp_server.remote.sending import Sending
 from mcp_server.remote.target import Target
@@ -33,7 +36,10 @@ class RemoteBackend:
         self._runs = Runs(self.api, self._events, self._functions)
         self._sending = Sending(self.api, self._runs, self._functions)
         self._watcher = Watcher(self._runs, connection.clock)
-        self._listing = Listing(self.api, self._runs, self._events)
+        self._listing = Listing(self.api, self._runs, self._events, self._functions)
+        self.explainer = Explaining(self.api, self._runs, self._events, self._functions)
+        self.coverage = Coverages(self.api, self._runs, self._functions)
+        self.recordings = Recordings(self._runs, self._events)
 
     @classmethod
     @asynccontextmanager

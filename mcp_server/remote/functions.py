@@ -5,18 +5,22 @@ from __future__ import annotations
 import asyncio
 from typing import Final
 
+from durable_engine.errors import FunctionNotFoundError
 from durable_engine.model.function import DEFAULT_RETRIES, CancelOn, Function, Trigger
 from durable_engine.model.json_value import JSONObject, JSONValue
 from durable_engine.model.views import AppView, Inventory
 from durable_engine.redaction import redacted_url
+from mcp_server.nearest import nearest_names
 from mcp_server.remote.api import Api, in_path
 from mcp_server.remote.errors import AbsentError, NotOfferedError
 from mcp_server.remote.pages import read_all
 from mcp_server.remote.reading import an_object, has, moment, objects, text, whole
+from mcp_server.remote.values import error_in
 
 _AT_ONCE: Final = 4
 _KEPT_MS: Final = 30_000
 _PAGE: Final = 100
+_LONGEST_ERROR: Final = 1_000
 
 
 class Functions:
@@ -50,6 +54,29 @@ class Functions:
         except NotOfferedError:
             return None
 
+    async def find(self, reference: str, *, app: str | None = None) -> Function:
+        """Return a function by its slug, its id without that of the app, or its name.
+
+        Raises:
+            FunctionNotFoundError: nothing fits, or a short form fits functions of several apps.
+        """
+        inventory = await self.recent()
+        known = [one for one in inventory.functions if app in {None, one.app_name}] if inventory else []
+        for form in (0, 1, 2):
+            fitting = [one for one in known if reference == (one.slug, short_id(one), one.name)[form]]
+            if len(fitting) == 1:
+                return fitting[0]
+            if fitting:
+                raise FunctionNotFoundError(
+                    f"{reference[:100]!r} fits several functions.",
+                    nearest=[one.slug for one in fitting],
+                    hint="Give the whole id of one of them.",
+                )
+        raise FunctionNotFoundError(
+            f"No function {reference[:100]!r}{'' if app is None else f' of app {app[:100]!r}'}.",
+            nearest=nearest_names(reference, [one.slug for one in known]),
+        )
+
     async def _functions_of(self, app: JSONObject) -> list[Function]:
         app_id = text(app, "id", "name")
         if app_id is None:
@@ -62,6 +89,11 @@ class Functions:
         url = text(an_object(app.get("latestSync")), "url") or ""
         now_ms = self._api.now_ms()
         return [_function(entry, app_id, redacted_url(url), now_ms) for entry in page.entries]
+
+
+def short_id(function: Function) -> str:
+    """Return a function's id without that of its app, as paths of API v2 have it."""
+    return function.slug.removeprefix(f"{function.app_name}-")
 
 
 def whole_slug(app_id: str, function_id: str) -> str:
@@ -122,14 +154,23 @@ def _limit(limit: JSONObject) -> JSONObject:
     return {**limit, "limit": value.get("value") if isinstance(value, dict) else value}
 
 
+def _sync_error(sync: JSONObject) -> str | None:
+    """Return what the last sync failed with; None for one that did not."""
+    told = error_in(sync.get("error"))
+    if told is not None:
+        return str(told["message"])[:_LONGEST_ERROR]
+    has_failed = (text(sync, "status") or "").lower() in {"error", "failed", "failure"}
+    return "the server does not say why" if has_failed else None
+
+
 def _app(entry: JSONObject) -> AppView:
     sync = an_object(entry.get("latestSync"))
     language, number = text(sync, "sdkLanguage") or "", text(sync, "sdkVersion")
-    error = text(sync, "error")
+    error = _sync_error(sync)
     url = text(sync, "url") or ""
     return AppView(
         url=redacted_url(url),
-        name=text(entry, "name", "id"),
+        name=text(entry, "id", "name"),  # as functions and runs name it
         sdk=f"{language}:v{number.removeprefix('v')}" if number else language,
         framework=text(sync, "framework") or "",
         last_sync_ms=moment(sync, "syncedAt", "createdAt"),

@@ -5,18 +5,17 @@ from __future__ import annotations
 import asyncio
 from typing import Final
 
-from durable_engine.errors import FunctionNotFoundError, RunNotFoundError
+from durable_engine.errors import RunNotFoundError
 from durable_engine.http_api.times import rfc3339
 from durable_engine.model.json_value import JSONObject
 from durable_engine.model.records import RunFilter, RunPage, RunRecord
 from durable_engine.model.views import RunView
-from mcp_server.nearest import nearest_names
 from mcp_server.remote.api import Api, in_path
 from mcp_server.remote.connection import Query
 from mcp_server.remote.cursors import Cursors, Place
 from mcp_server.remote.errors import AbsentError, FaultyAnswerError, NotOfferedError, RejectedError
 from mcp_server.remote.events import Events
-from mcp_server.remote.functions import Functions
+from mcp_server.remote.functions import Functions, short_id
 from mcp_server.remote.pages import Page, read_page
 from mcp_server.remote.reading import an_object, objects
 from mcp_server.remote.run_views import record_of, record_of_v1, view_of
@@ -116,7 +115,8 @@ class Runs:
 
     async def _where(self, wanted: RunFilter) -> tuple[str, Query, int]:
         """Return the path of a list, what to ask of it, and how many runs a page of it may have."""
-        query: dict[str, str | int | list[str]] = {"includeOutput": "true", "order": "desc"}
+        query: dict[str, str | int | list[str]] = {"includeOutput": "true"}
+        query["order"] = "asc" if wanted.oldest_first else "desc"
         if wanted.event_id is not None:
             return f"/events/{in_path(wanted.event_id)}/runs", query, _MOST_OF_EVENT
         if wanted.statuses:
@@ -126,28 +126,15 @@ class Runs:
         if wanted.until_ms is not None:
             query["until"] = rfc3339(wanted.until_ms)
         if wanted.function is not None:
-            app, short = await self._named(wanted.function, wanted.app)
-            return f"/apps/{in_path(app)}/functions/{in_path(short)}/runs", query, _MOST_ROWS
+            found = await self._functions.find(wanted.function, app=wanted.app)
+            app, short = in_path(found.app_name), in_path(short_id(found))
+            return f"/apps/{app}/functions/{short}/runs", query, _MOST_ROWS
         if wanted.app is not None:
             query["appId"] = wanted.app
         return "/runs", query, _MOST_ROWS
 
-    async def _named(self, reference: str, app: str | None) -> tuple[str, str]:
-        """Return the app of a function and its id without that; `reference` is a slug, short id or name."""
-        inventory = await self._functions.recent()
-        functions = [one for one in inventory.functions if app in {None, one.app_name}] if inventory else []
-        for form in (0, 1, 2):
-            for one in functions:
-                short = one.slug.removeprefix(f"{one.app_name}-")
-                if reference == (one.slug, short, one.name)[form]:
-                    return one.app_name, short
-        raise FunctionNotFoundError(
-            f"No function {reference[:100]!r}{'' if app is None else f' of app {app[:100]!r}'}.",
-            nearest=nearest_names(reference, [one.slug for one in functions]),
-        )
-
     async def _run_and_trace(self, run_id: str) -> tuple[JSONObject, JSONObject]:
-        run, root = await asyncio.gather(self._run(run_id), self._root(run_id), return_exceptions=True)
+        run, root = await asyncio.gather(self._run(run_id), self.root(run_id), return_exceptions=True)
         if isinstance(run, BaseException):
             raise run
         if isinstance(root, BaseException):
@@ -164,7 +151,7 @@ class Runs:
             raise _no_run(run_id)
         return {"id": run_id, **run}
 
-    async def _root(self, run_id: str) -> JSONObject:
+    async def root(self, run_id: str) -> JSONObject:
         """Return the root span; an empty one where the server has no trace of the run, or none yet."""
         try:
             envelope = await self._api.v2(f"/runs/{in_path(run_id)}/trace", {"includeOutput": "true"})
