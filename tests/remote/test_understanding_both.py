@@ -125,6 +125,16 @@ async def test_a_run_that_failed_with_the_run_it_invoked_leads_to_the_root(it):
     assert found["whatToDo"][0].startswith("explain runId=")
 
 
+async def test_who_cancelled_a_run_is_not_guessed(it, kind):
+    run_id = await run_of(it, "nap")
+    await it.engine.control.cancel(run_id)
+
+    found = await explained(it, runId=run_id)
+
+    assert found["status"] == "CANCELLED"
+    assert found["cause"] == ("unreported" if kind == "remote" else "cancelled-by-request")
+
+
 async def test_events_are_explained_by_what_came_of_them(it, kind):
     paid = await ask(it.tools, "send_event", name="t/paid", data={"n": 1}, wait=20)
     unmet = await ask(it.tools, "send_event", name="t/paid", data={"n": 0})
