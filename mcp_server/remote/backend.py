@@ -18,6 +18,7 @@ from mcp_server.remote.events import Events
 from mcp_server.remote.explaining import Explaining
 from mcp_server.remote.functions import Functions
 from mcp_server.remote.listing import Listing
+from mcp_server.remote.lookups import RemoteLookups
 from mcp_server.remote.recordings import Recordings
 from mcp_server.remote.runs import Runs
 from mcp_server.remote.sending import Sending
@@ -39,6 +40,7 @@ class RemoteBackend:
         self._listing = Listing(self.api, self._runs, self._events, self._functions)
         self.explainer = Explaining(self.api, self._runs, self._events, self._functions)
         self.coverage = Coverages(self.api, self._runs, self._functions)
+        self.lookups = RemoteLookups(self._runs, self._functions)
         self.recordings = Recordings(self._runs, self._events)
 
     @classmethod

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import datetime
+import json
+import re
 
 import inngest
 import pytest
+from mcp.types import ResourceTemplateReference
 from support.sdk_app import lab, new_client
 from support.shipped_docs import shipped_docs
 from support.two_backends import ask, refused, tools_over
 
 from durable_engine import RealClock
+from mcp_server.tools.catalog import definitions
 
 pytestmark = pytest.mark.anyio
 HOUR = datetime.timedelta(hours=1)
@@ -225,3 +229,54 @@ async def test_what_there_is_not_is_said_by_name(it):
     assert f"No run '{unknown}'" in await refused(it.tools, "compare_runs", runIdA=unknown, runIdB=unknown)
     assert "No function 'nope'" in await refused(it.tools, "get_coverage", functionId="nope")
     assert f"No run '{unknown}'" in await refused(it.tools, "export_test", runId=unknown)
+
+
+async def read(it, uri):
+    """Return a resource as text."""
+    (contents,) = (await it.tools.read_resource(uri)).contents
+    return contents.text
+
+
+async def test_runs_and_functions_are_resources_and_ids_are_completed(it, kind):
+    run_id = await run_of(it, "paid", {"n": 1})
+    (slug,) = [function.slug for function in it.engine.records.functions() if function.slug.endswith("-pay")]
+
+    run, function = await read(it, f"run://{run_id}"), await read(it, f"function://{slug}")
+    recent, page = await read(it, "run://recent"), await read(it, "docs://index")
+    listed = [str(resource.uri) for resource in (await it.tools.list_resources()).resources]
+    ref = ResourceTemplateReference(uri="run://{runId}")
+    runs = await it.tools.complete(ref, {"name": "runId", "value": run_id[:20]})
+    functions = await it.tools.complete(ref, {"name": "functionId", "value": "pay"})
+
+    assert json.loads(run)["steps"][0]["stepName"] == "add"
+    seen = json.loads(function)
+    assert [step["stepId"] for step in seen["stepsSeen"]] == ["add", "list"]
+    assert [line["runId"] for line in seen["recentRuns"]] == [run_id]
+    assert run_id in recent
+    assert f"function://{slug}" in listed
+    assert run_id in runs.completion.values
+    assert functions.completion.values == [slug]
+    assert ["environment" in json.loads(text) for text in (run, function, recent)] == [kind == "remote"] * 3
+    assert page.startswith("# Documentation")
+
+
+async def test_prompts_name_what_there_is_and_only_tools_that_are_offered(it, kind):
+    run_id = await run_of(it, "broken")
+    names = {prompt.name for prompt in (await it.tools.list_prompts()).prompts}
+    offered = {tool.name for tool in (await it.tools.list_tools()).tools}
+
+    debug = (await it.tools.get_prompt("debug_run", {"runId": run_id})).messages[0].content.text
+    found = (await it.tools.get_prompt("debug_run", {})).messages[0].content.text
+    review = (await it.tools.get_prompt("review_function", {"functionId": "break"})).messages[0].content.text
+
+    assert {"debug_run", "review_function"} <= names
+    assert ("test_function" in names) is (kind == "embedded")
+    assert f'explain runId="{run_id}"' in debug
+    assert "no such card" in debug
+    assert run_id in found
+    assert "Steps seen in its runs" in review
+    everything = {tool.name for tools in definitions().values() for tool in tools}
+    for text in (debug, found, review):
+        assert ("Environment: Stepcue at http" in text) is (kind == "remote")
+        assert set(re.findall(r"\b[a-z]+_[a-z_]+\b", text)) & everything <= offered
+    assert ("synced again by itself" in debug) is (kind == "embedded")
