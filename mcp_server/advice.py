@@ -69,7 +69,8 @@ def _kept_pieces(advice: str, hidden: Collection[str]) -> str:
     """Return the pieces of a sentence that name no hidden tool."""
     if not _names_any(advice, hidden):
         return advice
-    return "; ".join(part.strip() for part in _PART.findall(advice) if not _names_any(part, hidden))
+    kept = "; ".join(part.strip() for part in _PART.findall(advice) if not _names_any(part, hidden))
+    return f"{kept}." if kept and advice.endswith(".") and not kept.endswith(".") else kept
 
 
 def _only_offered(block: ContentBlock, hidden: Collection[str]) -> ContentBlock:

@@ -30,6 +30,11 @@ from mcp_server.tools.catalog import definitions, offered_tools, only_reads, rem
 from mcp_server.toolsets import Toolset
 
 _SCHEMA = {"type": "string"}
+_DESCRIPTIONS = {
+    "doctor": "Check the server: which it is, its version and APIs, whether it takes the keys, the "
+    "environment, whether it may be changed, apps that are not synced. Only looks, and asks no app. Returns "
+    "checks with what was found and the fix, problems first. For one run or event use explain."
+}
 _WRITE_HERE = frozenset({"export_test"})
 """Tools that change nothing on the server: they write a file of this machine."""
 
@@ -148,12 +153,18 @@ def _elsewhere(
 
 
 def _with_environment(tool: Tool) -> Tool:
-    """Return the tool with the field in its output schema that every answer here has besides."""
+    """Return the tool with the field in its output schema that every answer here has besides.
+
+    One that looks at other things here says so.
+    """
     metadata = tool.fn_metadata.model_copy()
     schema = dict(metadata.output_schema or {})
     schema["properties"] = {**schema.get("properties", {}), "environment": _SCHEMA}
     metadata.output_schema = schema
-    return tool.model_copy(update={"fn_metadata": metadata})
+    changes: dict[str, Any] = {"fn_metadata": metadata}
+    if tool.name in _DESCRIPTIONS:
+        changes["description"] = _DESCRIPTIONS[tool.name]
+    return tool.model_copy(update=changes)
 
 
 def _with_name(contents: ReadResourceContents, environment: str) -> ReadResourceContents:
@@ -166,8 +177,15 @@ def _with_name(contents: ReadResourceContents, environment: str) -> ReadResource
 
 def _named(answer: CallToolResult, environment: str) -> CallToolResult:
     facts = {**(answer.structured_content or {}), "environment": environment}
+    # Code that is shown as it is comes last: nobody is to copy this line with it.
+    code = str(facts["code"]) if "code" in facts else ""
     content = [
-        block.model_copy(update={"text": f"{block.text}\nenvironment: {environment}"})
+        block.model_copy(
+            update={
+                "text": f"{block.text.removesuffix(code).rstrip()}\nenvironment: {environment}"
+                + (f"\n\n{code}" if code else "")
+            }
+        )
         if isinstance(block, TextContent)
         else block
         for block in answer.content

@@ -7,6 +7,7 @@ from collections.abc import Collection, Mapping
 from mcp.server.mcpserver.prompts import Prompt
 
 from durable_engine import RunFilter, RunRecord, RunStatus, RunView, StepStatus
+from durable_engine.errors import DurableEngineError
 from mcp_server.arguments import MAX_NAME
 from mcp_server.backend import Backend
 from mcp_server.clean import in_json, one_line
@@ -94,7 +95,10 @@ async def _one_that_worked(backend: Backend, run: RunView) -> str | None:
     wanted = RunFilter(
         app=run.app_name, function=run.function_slug, statuses=frozenset({RunStatus.COMPLETED})
     )
-    page = await backend.records.runs(wanted, limit=1)
+    try:
+        page = await backend.records.runs(wanted, limit=1)
+    except DurableEngineError:  # its function may be gone from a server elsewhere: debugging goes on without
+        return None
     return page.runs[0].id if page.runs else None
 
 

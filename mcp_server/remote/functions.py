@@ -59,9 +59,10 @@ class Functions:
 
         Raises:
             FunctionNotFoundError: nothing fits, or a short form fits functions of several apps.
+            NotOfferedError: the server does not list functions.
         """
-        inventory = await self.recent()
-        known = [one for one in inventory.functions if app in {None, one.app_name}] if inventory else []
+        inventory = await self.recent() or await self.inventory()
+        known = [one for one in inventory.functions if app in {None, one.app_name}]
         for form in (0, 1, 2):
             fitting = [one for one in known if reference == (one.slug, short_id(one), one.name)[form]]
             if len(fitting) == 1:

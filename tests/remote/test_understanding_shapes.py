@@ -348,7 +348,10 @@ async def test_a_test_is_written_from_a_server_that_is_only_read():
     )
 
     assert not result.is_error, result.content
-    assert '"charge"' in result.structured_content["code"]
+    code = result.structured_content["code"]
+    assert '"charge"' in code
+    assert result.content[0].text.endswith(code)
+    assert "\nenvironment: " in result.content[0].text
     assert all(request.method == "GET" for request in scripted.asked)
 
 
@@ -359,3 +362,35 @@ async def test_advice_names_no_tool_that_is_not_there():
         said = json.dumps(result.structured_content) + result.content[0].text
         for hidden in ("advance_time", "send_event", "test_function", "pause_function", "mock_step"):
             assert hidden not in said
+
+
+async def test_a_server_with_api_v1_alone_tells_what_it_can_and_refuses_the_rest_in_a_sentence():
+    run = {
+        "run_id": RUN,
+        "status": "Failed",
+        "function_id": "5f1c",
+        "event_id": EVENT,
+        "run_started_at": LONG_AGO,
+        "ended_at": LONG_AGO,
+        "output": json.dumps({"name": "Error"}),
+    }
+    scripted = dev_server(
+        **{
+            "GET /v2/runs": None,
+            "GET /v2/apps": None,
+            "GET /v1/events": v1([EVENT_V1]),
+            f"GET /v1/events/{EVENT}": v1(EVENT_V1),
+            f"GET /v1/events/{EVENT}/runs": v1([run]),
+            f"GET /v1/runs/{RUN}": v1(run),
+        }
+    )
+    failed = await told(scripted, "explain", runId=RUN)
+    event = await told(scripted, "explain", eventId=EVENT)
+    listed = await told(scripted, "list_events")
+    refused = await called(scripted, "get_coverage", functionId="pay")
+
+    assert (failed["cause"], failed["status"]) == ("unreported", "FAILED")
+    assert (event["cause"], event["effects"]["runs"][0]["runId"]) == ("started-runs", RUN)
+    assert listed["events"][0]["runs"][0]["runId"] == RUN
+    assert refused.is_error
+    assert "has no API v2" in refused.content[0].text
