@@ -90,7 +90,10 @@ class Events:
     async def find(self, reference: str) -> Event:
         """Return an event by its ULID, or a recent one by the id of its sender; raises as `get`."""
         if is_ulid(reference):
-            return await self.get(reference)
+            try:
+                return await self.get(reference)
+            except EventNotFoundError:  # senders may give ids of this form, too
+                pass
         recent = await self.page(EventFilter(), cursor=None, limit=_MOST_LISTED)
         for event in recent.events:
             if event.public_id == reference:

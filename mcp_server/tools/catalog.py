@@ -94,7 +94,7 @@ def remote_tools(
 
     `examined` looks at that server for the doctor.
     """
-    return {
+    by_set: dict[Toolset, list[Tool]] = {
         "core": [
             list_functions.make(backend, config),
             send_event.make(backend, config),
@@ -112,6 +112,9 @@ def remote_tools(
         ],
         "docs": [make(docs) for make in _DOCS],
     }
+    if "compat" in config.toolsets:
+        by_set["compat"] = compat.make({tool.name: tool for tools in by_set.values() for tool in tools})
+    return by_set
 
 
 def offered_tools(by_set: Mapping[Toolset, Sequence[Tool]], config: ServerConfig) -> list[Tool]:

@@ -394,3 +394,20 @@ async def test_a_server_with_api_v1_alone_tells_what_it_can_and_refuses_the_rest
     assert listed["events"][0]["runs"][0]["runId"] == RUN
     assert refused.is_error
     assert "has no API v2" in refused.content[0].text
+
+
+async def test_the_names_of_dev_servers_work_for_what_there_is():
+    config = {"toolsets": frozenset({"core", "compat"})}
+    scripted = a_server(a_run("COMPLETED"), [a_step("charge")])
+    seen = await called(scripted, "get_run", config=config, runId=RUN)
+
+    assert seen.structured_content["steps"][0]["stepName"] == "charge"
+    assert "environment" in seen.structured_content
+
+
+async def test_an_event_is_found_by_the_id_of_its_sender_even_if_that_looks_like_one_of_the_server():
+    unknown = {f"GET /v1/events/{OTHER}": {"error": "not found", "data": None, "status": 404}}
+    scripted = with_routes(a_server(), {"GET /v1/events": v1([{**EVENT_V1, "id": OTHER}]), **unknown})
+
+    found = await told(scripted, "explain", eventId=OTHER)
+    assert found["eventId"] == EVENT
