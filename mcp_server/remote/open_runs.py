@@ -46,7 +46,7 @@ def explain_open(told: Told) -> Explanation:
     if waits:
         step, wait = min(waits, key=lambda pair: _WEIGHT.index(pair[1].kind))
         return _waiting(told, step, wait, steps)
-    return _untold(view)
+    return _untold(view, steps)
 
 
 def _is_newest(view: RunView, failure: FailedAttempt) -> bool:
@@ -71,6 +71,8 @@ def _retrying(
     what = "The function failed outside of its steps" if step is None else f"Step {label(step)} failed"
     number, most = failure.attempt + 2, view.max_attempts
     text = f"attempt {number} of {most} is made" if number <= most else "it is called again"
+    if most and number > most:
+        text = "that was the last attempt: the function goes on with the error, or the run fails"
     about = [] if step is None else [Evidence(kind="step", text=f"step {label(step)}")]
     when = f"{attempt_words(view, failure)} failed {ago(failure.at_ms, view.now_ms)}"
     if not failure.at_ms:
@@ -160,19 +162,21 @@ def _for_run(told: Told, step: StepView, others: list[Evidence]) -> Explanation:
     )
 
 
-def _untold(view: RunView) -> Explanation:
+def _untold(view: RunView, steps: list[StepView]) -> Explanation:
     """Say what the server leaves open: nothing is guessed."""
     message = "No step of its trace is open: it is between two calls, or its next call waits for its turn"
     if view.status is RunStatus.QUEUED:
         message = "The server has taken it and has not made its first call"
     elif not view.are_steps_known:
         message = "The server has no trace of it"
+    elif steps:
+        message = f"Step {label(steps[0])} is {steps[0].status.value}"
     time = "" if not view.queued_ms else f" It was queued {ago(view.queued_ms, view.now_ms)}."
     return _explanation(
         view,
         Cause.UNREPORTED,
         f"{message}; what it waits for, if for anything, the server does not say.{time}",
-        evidence=(),
+        evidence=tuple(_others(steps, None)),
         coming=Forecast(text="the app is called when its turn comes"),
         what_to_do=(
             _POLL,

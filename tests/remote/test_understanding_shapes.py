@@ -184,6 +184,22 @@ async def test_an_open_run_is_where_its_trace_shows_it(cause, spans):
     assert not any("advance_time" in text or "rerun" in text for text in found["whatToDo"])
 
 
+@pytest.mark.parametrize("status", ["QUEUED", "WAITING"])
+async def test_a_step_that_is_open_somehow_is_named_and_not_said_to_be_none(status):
+    found = await told(a_server(a_run(), [a_step("done"), a_step("charge", status)]), "explain", runId=RUN)
+
+    assert found["cause"] == "unreported"
+    assert f"Step 'charge' is {status}; what it waits for, if for anything" in found["message"]
+
+
+async def test_after_the_last_attempt_no_other_is_announced():
+    spans = [a_step("charge", "RUNNING", children=[an_attempt(number) for number in range(5)])]
+    found = await told(a_server(a_run(), spans), "explain", runId=RUN)
+
+    assert (found["cause"], "attempt 5 of 5" in found["message"]) == ("retrying-step", True)
+    assert found["happensNext"]["what"].startswith("that was the last attempt")
+
+
 async def test_spans_without_times_are_steps_all_the_same():
     span = {"name": "charge", "stepId": "x", "status": "WAITING", "stepOp": "SLEEP"}
     scripted = a_server(a_run(), [span])
