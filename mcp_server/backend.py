@@ -12,7 +12,7 @@ from typing import Protocol
 from durable_engine import (
     AS_USUAL,
     Conditions,
-    Covering,
+    Coverage,
     Double,
     Edits,
     EngineConfig,
@@ -20,6 +20,7 @@ from durable_engine import (
     EventFilter,
     EventPage,
     EventReceipt,
+    EventRecordPage,
     Explanation,
     Function,
     Inventory,
@@ -132,6 +133,19 @@ class Control(Protocol):
         ...
 
 
+class Coverages(Protocol):
+    """Says what the recorded runs of a function have shown."""
+
+    async def of(self, function: str, *, app: str | None = None, since: str | None = None) -> Coverage:
+        """Return what the newest runs of a function have shown, those since a time if `since` names one.
+
+        Raises:
+            InvalidDurationError: `since` is neither a date nor a duration.
+            FunctionNotFoundError: no such function, or the name fits several.
+        """
+        ...
+
+
 class Listing(Protocol):
     """Lists and looks up runs and events."""
 
@@ -162,6 +176,12 @@ class Listing(Protocol):
         """Return a page of events, newest first; raises as `runs`."""
         ...
 
+    async def event_records(
+        self, wanted: EventFilter | None = None, *, cursor: str | None = None, limit: int = 20
+    ) -> EventRecordPage:
+        """Return a page of events with what each of them did, as far as that is known; raises as `runs`."""
+        ...
+
     async def find_event(self, reference: str) -> Event:
         """Return one event by its ULID, or by the id its sender gave it where that is known.
 
@@ -181,6 +201,21 @@ class Backend(Protocol):
     @property
     def records(self) -> Listing:
         """Lists and looks up runs and events."""
+        ...
+
+    @property
+    def explainer(self) -> Explainer:
+        """Says why runs are where they are."""
+        ...
+
+    @property
+    def coverage(self) -> Coverages:
+        """Says what recorded runs have shown."""
+        ...
+
+    @property
+    def recordings(self) -> Recorder:
+        """Knows what happened to runs."""
         ...
 
     async def send_event(self, event: NewEvent, *, seed: str | None = None) -> EventReceipt:
@@ -278,18 +313,8 @@ class EngineBackend(Backend, Protocol):
         ...
 
     @property
-    def coverage(self) -> Covering:
-        """Says what recorded runs have shown."""
-        ...
-
-    @property
     def replay(self) -> Replaying:
         """What checks replays."""
-        ...
-
-    @property
-    def explainer(self) -> Explainer:
-        """What explains runs and events."""
         ...
 
     async def send_event(
@@ -326,11 +351,6 @@ class EngineBackend(Backend, Protocol):
     @property
     def time(self) -> TimeControl:
         """Moves time."""
-        ...
-
-    @property
-    def recordings(self) -> Recorder:
-        """Knows what happened to runs."""
         ...
 
     @property

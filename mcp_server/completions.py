@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from mcp.types import Completion
 
 from docs_index import DocsIndex, DocsIndexError
-from mcp_server.backend import EngineBackend
+from mcp_server.lookups import Lookups
 
 MAX_VALUES = 100
 """What the protocol allows in one answer."""
@@ -20,8 +20,8 @@ _MAX_TYPED = 200
 class Completer:
     """Looks up what may be meant. An argument is known by its name, wherever it stands."""
 
-    def __init__(self, backend: EngineBackend, docs: DocsIndex) -> None:
-        self._backend = backend
+    def __init__(self, lookups: Lookups, docs: DocsIndex) -> None:
+        self._lookups = lookups
         self._docs = docs
 
     async def complete(self, argument: str, typed: str) -> Completion:
@@ -38,9 +38,9 @@ class Completer:
 
     async def _known(self, argument: str) -> Iterable[str]:
         if argument == "runId":
-            return await self._backend.records.newest_run_ids(_NEWEST_RUNS)
+            return await self._lookups.newest_run_ids(_NEWEST_RUNS)
         if argument == "functionId":
-            return [function.slug for function in self._backend.records.functions()]
+            return [function.slug for function in await self._lookups.functions()]
         if argument == "path":
             return await asyncio.to_thread(self._paths)
         return []

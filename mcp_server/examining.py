@@ -15,7 +15,7 @@ from durable_engine.model.function import ENDPOINT_FRAMEWORK
 from durable_engine.registry import same_endpoint
 from mcp_server.backend import EngineBackend
 from mcp_server.config import ServerConfig
-from mcp_server.doctor import AppFacts, EngineFacts, Facts, RunTrouble, UnheardEvent
+from mcp_server.doctor import AppFacts, Check, EngineFacts, Facts, RunTrouble, UnheardEvent, examine
 from mcp_server.doctor.endpoint import is_loopback
 
 _MAX_APPS: Final = 10
@@ -55,6 +55,10 @@ class Examiner:
         self._backend = backend
         self._docs = docs
         self._config = config
+
+    async def checks(self, app_url: str | None = None) -> tuple[Check, ...]:
+        """Gather everything, and judge it; the worst comes first."""
+        return examine(await self.facts(app_url))
 
     async def facts(self, app_url: str | None = None) -> Facts:
         """Gather everything; `app_url` is looked at first, also when the engine does not know it."""

@@ -23,11 +23,12 @@ from mcp.types import (
 )
 
 from docs_index import DocsIndex
-from mcp_server.backend import EngineBackend
+from mcp_server.backend import Backend
 from mcp_server.changes import Changes
 from mcp_server.clean import one_line
 from mcp_server.completions import Completer
 from mcp_server.config import ServerConfig
+from mcp_server.lookups import Lookups
 from mcp_server.nearest import did_you_mean
 from mcp_server.prompts.catalog import offered_prompts
 from mcp_server.resources.catalog import add_resources
@@ -39,24 +40,33 @@ class OfferingServer(StrictServer):
     """Offers with its tools what belongs to them."""
 
     def __init__(
-        self, name: str, backend: EngineBackend, docs: DocsIndex, *, config: ServerConfig, **options: Any
+        self,
+        name: str,
+        backend: Backend,
+        docs: DocsIndex,
+        *,
+        lookups: Lookups,
+        config: ServerConfig,
+        changes: Changes | None = None,
+        **options: Any,
     ) -> None:
+        """`changes` tells clients that listen of changes to runs, where somebody tells of them."""
         self._offered = frozenset(tool.name for tool in options["tools"])
-        self._backend = backend
-        shows_runs = "get_run_status" in self._offered
-        changes = Changes(backend) if shows_runs else None
+        self._lookups = lookups
+        if "get_run_status" not in self._offered:
+            changes = None
         super().__init__(name, subscriptions=changes or False, **options)
         if changes is not None:
             changes.serve(self)
-        for prompt in offered_prompts(backend, config, self._offered):
+        for prompt in offered_prompts(backend, lookups, config, self._offered):
             self.add_prompt(prompt)
-        add_resources(self, backend, docs, config=config, offered=self._offered)
-        self._complete_with(Completer(backend, docs))
+        add_resources(self, backend, lookups, docs, config=config, offered=self._offered)
+        self._complete_with(Completer(lookups, docs))
 
     async def list_resources(self) -> list[Resource]:
         """List the resources that are always there, then the functions that are synced now."""
         always = await super().list_resources()
-        return [*always, *listed(self._backend)] if "list_functions" in self._offered else always
+        return [*always, *await listed(self._lookups)] if "list_functions" in self._offered else always
 
     async def get_prompt(
         self, name: str, arguments: dict[str, Any] | None = None, context: Context[Any, Any] | None = None

@@ -6,8 +6,10 @@ from importlib.metadata import version
 
 from docs_index import DocsIndex
 from mcp_server.backend import EngineBackend
+from mcp_server.changes import Changes
 from mcp_server.config import ServerConfig
 from mcp_server.instructions import instructions
+from mcp_server.lookups import EngineLookups
 from mcp_server.offering import OfferingServer
 from mcp_server.tasks.extension import TasksExtension
 from mcp_server.tasks.runs import RunTasks
@@ -36,7 +38,9 @@ def build_server(
         SERVER_NAME,
         backend,
         docs,
+        lookups=EngineLookups(backend),
         config=config,
+        changes=Changes(backend),
         tools=tools,
         hidden=hidden,
         extensions=[TasksExtension(RunTasks(backend, config, offered, hidden))],

@@ -5,6 +5,7 @@ A step is the same one in both when its name and index are.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from durable_engine.comparison.json_diff import Change, diff
@@ -80,22 +81,30 @@ class RunComparison:
     @property
     def is_same(self) -> bool:
         """Whether the same steps ended in the same way, and so did the runs, whatever started them."""
-        return self.first is None and not self.result and self.run_a.status is self.run_b.status
+        same_end = not self.result and self.run_a.status is self.run_b.status
+        return self.are_steps_known and self.first is None and same_end
+
+    @property
+    def are_steps_known(self) -> bool:
+        """Whether steps were compared: those of both runs are known."""
+        return self.run_a.are_steps_known and self.run_b.are_steps_known
 
 
 def compare(run_a: RunView, run_b: RunView) -> RunComparison:
-    """Return how two runs differ."""
-    places_b = {(step.name, step.index): place for place, step in enumerate(run_b.steps)}
-    names_a = {(step.name, step.index) for step in run_a.steps}
+    """Return how two runs differ; steps are compared only where those of both are known."""
+    are_known = run_a.are_steps_known and run_b.are_steps_known
+    steps_a, steps_b = (run_a.steps, run_b.steps) if are_known else ((), ())
+    places_b = {(step.name, step.index): place for place, step in enumerate(steps_b)}
+    names_a = {(step.name, step.index) for step in steps_a}
     return RunComparison(
         run_a=run_a,
         run_b=run_b,
-        first=_first(run_a, run_b),
-        only_a=tuple(step.label for step in run_a.steps if (step.name, step.index) not in places_b),
-        only_b=tuple(step.label for step in run_b.steps if (step.name, step.index) not in names_a),
+        first=_first(steps_a, steps_b),
+        only_a=tuple(step.label for step in steps_a if (step.name, step.index) not in places_b),
+        only_b=tuple(step.label for step in steps_b if (step.name, step.index) not in names_a),
         steps=tuple(
-            _compare(step, run_b.steps[place_b], place, place_b)
-            for place, step in enumerate(run_a.steps)
+            _compare(step, steps_b[place_b], place, place_b)
+            for place, step in enumerate(steps_a)
             if (place_b := places_b.get((step.name, step.index))) is not None
         ),
         event=diff(_event(run_a), _event(run_b)),
@@ -103,10 +112,10 @@ def compare(run_a: RunView, run_b: RunView) -> RunComparison:
     )
 
 
-def _first(run_a: RunView, run_b: RunView) -> FirstDifference | None:
-    for place in range(max(len(run_a.steps), len(run_b.steps))):
-        a = run_a.steps[place] if place < len(run_a.steps) else None
-        b = run_b.steps[place] if place < len(run_b.steps) else None
+def _first(steps_a: Sequence[StepView], steps_b: Sequence[StepView]) -> FirstDifference | None:
+    for place in range(max(len(steps_a), len(steps_b))):
+        a = steps_a[place] if place < len(steps_a) else None
+        b = steps_b[place] if place < len(steps_b) else None
         kind = _kind(a, b)
         if kind is not None:
             return FirstDifference(

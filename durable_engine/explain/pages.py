@@ -78,6 +78,7 @@ _MORE: Final[Mapping[Cause, tuple[str, ...]]] = {
     Cause.FINISH_TIMEOUT: (_CANCELLATION,),
     Cause.SINGLETON_REPLACED: ("guides/singleton",),
     Cause.PAUSED_TOO_LONG: (_PAUSE,),
+    Cause.UNREPORTED: ("concepts/runs-and-statuses",),
     Cause.STARTED_RUNS: ("concepts/events",),
     Cause.ENDED_WAITS: (_EVENT,),
     Cause.CANCELLED_RUNS: (_CANCELLATION,),

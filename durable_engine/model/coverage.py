@@ -72,7 +72,8 @@ class Coverage:
     `has_more`: there are older ones that were not looked at. `cancelled_by` counts cancelled runs by what
     cancelled them (`event`, `timeout`, `request`, ...); `triggers` are the names of events and the schedules
     that started runs, `controls` how often flow control decided or held something. `failed_outside_steps` are
-    runs that failed though no step did.
+    runs that failed though no step did. `untraced` counts runs of another server that tells nothing of their
+    steps; they are not among `runs`.
     """
 
     function: Function
@@ -87,3 +88,4 @@ class Coverage:
     cancelled_by: Mapping[str, int]
     triggers: Mapping[str, int]
     controls: Mapping[str, int]
+    untraced: int = 0

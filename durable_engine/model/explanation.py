@@ -69,6 +69,8 @@ class Cause(StrEnum):
     FINISH_TIMEOUT = "finish-timeout"
     SINGLETON_REPLACED = "singleton-replaced"
     PAUSED_TOO_LONG = "paused-too-long"
+    # Told by a server elsewhere, and not told enough.
+    UNREPORTED = "unreported"
     # An event, or one function that it did not start.
     STARTED_RUNS = "started-runs"
     ENDED_WAITS = "ended-waits"

@@ -165,6 +165,8 @@ class RunView:
     """Ids of the first few runs below it, invoked by it or by those, in which doubles applied."""
     unused_doubles: tuple[Double, ...] = ()
     """Doubles that were given to this run and have not applied to anything."""
+    are_steps_known: bool = True
+    """False for a run of another server, which has no trace of it."""
 
     @property
     def is_real(self) -> bool:

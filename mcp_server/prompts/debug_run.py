@@ -7,8 +7,9 @@ from collections.abc import Collection, Mapping
 from mcp.server.mcpserver.prompts import Prompt
 
 from durable_engine import RunFilter, RunRecord, RunStatus, RunView, StepStatus
+from durable_engine.errors import DurableEngineError
 from mcp_server.arguments import MAX_NAME
-from mcp_server.backend import EngineBackend
+from mcp_server.backend import Backend
 from mcp_server.clean import in_json, one_line
 from mcp_server.config import ServerConfig
 from mcp_server.errors import as_argument_errors
@@ -25,18 +26,18 @@ _SHOWN = 3
 _OPEN = frozenset({RunStatus.QUEUED, RunStatus.RUNNING})
 
 
-def make(backend: EngineBackend, config: ServerConfig, offered: Collection[str]) -> Prompt:
+def make(backend: Backend, config: ServerConfig, offered: Collection[str]) -> Prompt:
     """Build the prompt."""
 
     async def fill(given: Mapping[str, str]) -> str:
         run_id = given.get("runId")
         with as_argument_errors():
             if run_id is None:
-                return f"{await _candidates(backend)}\n\n{_steps(offered, 'RUN_ID')}\n\n{_end()}"
+                return f"{await _candidates(backend)}\n\n{_steps(offered, config, 'RUN_ID')}\n\n{_end()}"
             run = await backend.get_run(run_id[:MAX_RUN_ID])
             worked = await _one_that_worked(backend, run)
         about = _about(run, origin=config.engine_url)
-        return f"{about}\n\n{_steps(offered, run.id, run=run, worked=worked)}\n\n{_end()}"
+        return f"{about}\n\n{_steps(offered, config, run.id, run=run, worked=worked)}\n\n{_end()}"
 
     return define_prompt(
         "debug_run",
@@ -60,7 +61,7 @@ def _about(run: RunView, *, origin: str) -> str:
     return "\n".join(lines)
 
 
-async def _candidates(backend: EngineBackend) -> str:
+async def _candidates(backend: Backend) -> str:
     failed = await backend.records.runs(
         RunFilter(statuses=frozenset({RunStatus.FAILED})), limit=_SHOWN, with_output=True
     )
@@ -87,19 +88,27 @@ def _line(run: RunRecord) -> str:
     )
 
 
-async def _one_that_worked(backend: EngineBackend, run: RunView) -> str | None:
+async def _one_that_worked(backend: Backend, run: RunView) -> str | None:
     """Return the newest run of the same function that completed, if the run itself did not."""
     if run.status is RunStatus.COMPLETED:
         return None
     wanted = RunFilter(
         app=run.app_name, function=run.function_slug, statuses=frozenset({RunStatus.COMPLETED})
     )
-    page = await backend.records.runs(wanted, limit=1)
+    try:
+        page = await backend.records.runs(wanted, limit=1)
+    except DurableEngineError:  # its function may be gone from a server elsewhere: debugging goes on without
+        return None
     return page.runs[0].id if page.runs else None
 
 
 def _steps(
-    offered: Collection[str], run_id: str, *, run: RunView | None = None, worked: str | None = None
+    offered: Collection[str],
+    config: ServerConfig,
+    run_id: str,
+    *,
+    run: RunView | None = None,
+    worked: str | None = None,
 ) -> str:
     from_step = _failed_step(run)
     begin = f" fromStep={in_json(from_step, MAX_NAME)}" if from_step else ""
@@ -115,7 +124,9 @@ def _steps(
         else None,
         "Read the code there. Say the cause in one sentence, with its evidence, before you change anything. "
         "A run that only waits as it should needs no fix: say what it waits for.",
-        "Fix the code; the app is synced again by itself.",
+        f"Fix the code and have it deployed; {config.engine_url} then runs it."
+        if config.is_remote
+        else "Fix the code; the app is synced again by itself.",
         Line("check_replay", f'check_replay runId="{run_id}": whether the new code still fits this run.'),
         Line(
             "rerun",

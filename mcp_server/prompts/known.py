@@ -5,18 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from durable_engine import Function, StepKind
-from mcp_server.backend import EngineBackend
 from mcp_server.prompts.writing import quoted
 from mcp_server.render.functions import FLOW_CONTROL_KEYS
 
 _MOST_TRIGGERS = 3
 _MOST_STEPS = 10
 _WAITS = frozenset({StepKind.WAIT_FOR_EVENT, StepKind.WAIT_FOR_SIGNAL})
-
-
-async def seen_steps(backend: EngineBackend, function: Function) -> Mapping[str, StepKind]:
-    """Return the steps that recent runs of the function came to, by name."""
-    return await backend.doubles.seen_steps(function.slug, app=function.app_name)
 
 
 def function_lines(function: Function, seen: Mapping[str, StepKind]) -> str:

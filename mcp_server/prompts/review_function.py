@@ -9,10 +9,11 @@ from mcp.server.mcpserver.prompts import Prompt
 
 from durable_engine import RunFilter
 from mcp_server.arguments import MAX_NAME
-from mcp_server.backend import EngineBackend
+from mcp_server.backend import Backend
 from mcp_server.clean import in_json
 from mcp_server.errors import as_argument_errors
-from mcp_server.prompts.known import function_lines, seen_steps
+from mcp_server.lookups import Lookups
+from mcp_server.prompts.known import function_lines
 from mcp_server.prompts.writing import DATA, define_prompt, plan, quoted
 from mcp_server.resources.uris import MAX_FUNCTION_ID
 
@@ -51,7 +52,7 @@ RULES: Final = (
 """Each rule with the page that explains it, and the tool that proves a suspicion."""
 
 
-def make(backend: EngineBackend, offered: Collection[str]) -> Prompt:
+def make(backend: Backend, lookups: Lookups, offered: Collection[str]) -> Prompt:
     """Build the prompt."""
 
     async def fill(given: Mapping[str, str]) -> str:
@@ -60,8 +61,8 @@ def make(backend: EngineBackend, offered: Collection[str]) -> Prompt:
         call, run_id = "functionId=…", "(one of its runs)"
         if reference is not None:
             with as_argument_errors():
-                function = backend.records.function(reference[:MAX_FUNCTION_ID])
-                lines.append(function_lines(function, await seen_steps(backend, function)))
+                function = await lookups.function(reference[:MAX_FUNCTION_ID])
+                lines.append(function_lines(function, await lookups.seen_steps(function)))
                 wanted = RunFilter(app=function.app_name, function=function.slug)
                 newest = (await backend.records.runs(wanted, limit=1)).runs
             call = f"functionId={in_json(function.slug, MAX_NAME)}"
@@ -70,7 +71,7 @@ def make(backend: EngineBackend, offered: Collection[str]) -> Prompt:
             lines.append(f"The file to review: {quoted(file)}")
         if reference is None and file is None:
             lines.append("Review every workflow function of this project.")
-        return "\n".join([*lines, "", _rules(offered, call, run_id), "", _end()])
+        return "\n".join([*lines, "", _rules(offered, call, run_id), "", _end(offered)])
 
     return define_prompt(
         "review_function",
@@ -94,9 +95,9 @@ def _rules(offered: Collection[str], call: str, run_id: str) -> str:
     return plan(offered, *lines)
 
 
-def _end() -> str:
+def _end(offered: Collection[str]) -> str:
+    mocks = "Mock steps with real effects when you prove something. " if "test_function" in offered else ""
     return (
         "Report each finding with file and line, the rule, what can go wrong, the proof and the fix; say "
-        "which rules hold. Mock steps with real effects when you prove something. Change nothing unless "
-        f"asked. {DATA}"
+        f"which rules hold. {mocks}Change nothing unless asked. {DATA}"
     )

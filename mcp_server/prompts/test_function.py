@@ -7,21 +7,21 @@ from collections.abc import Collection, Mapping
 from mcp.server.mcpserver.prompts import Prompt
 
 from mcp_server.arguments import MAX_NAME
-from mcp_server.backend import EngineBackend
 from mcp_server.clean import in_json
 from mcp_server.errors import as_argument_errors
-from mcp_server.prompts.known import function_lines, names, seen_steps, waits
+from mcp_server.lookups import Lookups
+from mcp_server.prompts.known import function_lines, names, waits
 from mcp_server.prompts.writing import DATA, Line, define_prompt, plan, quoted
 from mcp_server.resources.uris import MAX_FUNCTION_ID
 
 
-def make(backend: EngineBackend, offered: Collection[str]) -> Prompt:
+def make(lookups: Lookups, offered: Collection[str]) -> Prompt:
     """Build the prompt."""
 
     async def fill(given: Mapping[str, str]) -> str:
         with as_argument_errors():
-            function = backend.records.function(given["functionId"][:MAX_FUNCTION_ID])
-            seen = await seen_steps(backend, function)
+            function = await lookups.function(given["functionId"][:MAX_FUNCTION_ID])
+            seen = await lookups.seen_steps(function)
         what = given.get("what")
         about = [
             "Plan tests of this workflow function, carry them out, and report what does not hold.",

@@ -15,11 +15,15 @@ from mcp_server.nearest import nearest_names
 from mcp_server.remote.api import Api
 from mcp_server.remote.connection import Connection
 from mcp_server.remote.control import Control
+from mcp_server.remote.covering import Coverages
 from mcp_server.remote.events import Events
+from mcp_server.remote.explaining import Explaining
 from mcp_server.remote.functions import Functions
 from mcp_server.remote.invoking import Invoking
 from mcp_server.remote.listing import Listing
+from mcp_server.remote.lookups import RemoteLookups
 from mcp_server.remote.pausing import Pausing, can_pause
+from mcp_server.remote.recordings import Recordings
 from mcp_server.remote.runs import Runs
 from mcp_server.remote.sending import Sending
 from mcp_server.remote.started import Started
@@ -43,7 +47,11 @@ class RemoteBackend:
         self.control = Control(self.api, self._runs, self._started)
         """Cancels and repeats runs."""
         self._watcher = Watcher(self._runs, self._started, connection.clock)
-        self._listing = Listing(self.api, self._runs, self._events)
+        self._listing = Listing(self.api, self._runs, self._events, self._functions)
+        self.explainer = Explaining(self.api, self._runs, self._events, self._functions)
+        self.coverage = Coverages(self.api, self._runs, self._functions)
+        self.lookups = RemoteLookups(self._runs, self._functions)
+        self.recordings = Recordings(self._runs, self._events)
 
     @classmethod
     @asynccontextmanager

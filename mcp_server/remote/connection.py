@@ -82,6 +82,11 @@ class Connection:
         """Close all connections."""
         await self._http.aclose()
 
+    @property
+    def uses_fallback(self) -> bool:
+        """Whether the server has refused the signing key and taken the fallback key."""
+        return self._key is not None and self._key is self.target.fallback_key
+
     async def get(self, path: str, query: Query | None = None) -> JSONValue:
         """Return the JSON at a path of the API; raises as `ask`."""
         return (await self.ask("GET", path, query=query)).body

@@ -21,6 +21,10 @@ class KeyRefusedError(RemoteError):
     """The server does not take the key that it was sent, or it may not do this."""
 
 
+class NotAllowedError(KeyRefusedError):
+    """The server takes the key, which does not allow this."""
+
+
 class RateLimitedError(RemoteError):
     """The server asks to be left alone for longer than a call waits."""
 

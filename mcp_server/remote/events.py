@@ -13,12 +13,13 @@ from durable_engine.model.event import SCHEDULED_TIMER, Event
 from durable_engine.model.json_value import JSONObject
 from durable_engine.model.records import EventFilter, EventPage
 from mcp_server.remote.api import Api, in_path
-from mcp_server.remote.errors import AbsentError, NotOfferedError, RejectedError
+from mcp_server.remote.errors import AbsentError, FaultyAnswerError, NotOfferedError, RejectedError
 from mcp_server.remote.reading import an_object, moment, objects, text, whole
 
 _MOST_LISTED: Final = 50
 _KEPT: Final = 300
 _UNNAMED: Final = "(unknown event)"
+UNTOLD_SOURCE: Final = "not told"
 
 
 class Events:
@@ -49,8 +50,10 @@ class Events:
     async def of_run(self, event_id: str, name: str, root: JSONObject, at_ms: int) -> Event:
         """Return the event that started a run; without API v1, as the run and its trace tell of it."""
         try:
-            return await self.get(event_id)
-        except (EventNotFoundError, NotOfferedError):
+            if event_id:
+                return await self.get(event_id)
+            raise _no_event(event_id)
+        except (EventNotFoundError, NotOfferedError, FaultyAnswerError):
             given = an_object(root.get("input"))
             return Event(
                 id=event_id,
@@ -76,19 +79,27 @@ class Events:
             query["received_before"] = rfc3339(wanted.until_ms)
         if cursor is not None:
             query["cursor"] = cursor
-        found = tuple(self._keep(_event(entry)) for entry in objects(await self._api.v1("/events", query)))
-        is_full = len(found) >= query["limit"] if isinstance(query["limit"], int) else False
-        return EventPage(events=found, next_cursor=found[-1].id if found and is_full else None)
+        found = [self._keep(_event(entry)) for entry in objects(await self._api.v1("/events", query))]
+        ids = [event.id for event in found]
+        # A server may begin with the event of the cursor, or know no cursor at all: no page shows it again.
+        new = found[ids.index(cursor) + 1 :] if cursor in ids else found
+        fitting = tuple(event for event in new if _fits(event, wanted))
+        is_full = len(found) >= min(limit, _MOST_LISTED)
+        return EventPage(events=fitting, next_cursor=ids[-1] if new and is_full else None)
 
     async def find(self, reference: str) -> Event:
         """Return an event by its ULID, or a recent one by the id of its sender; raises as `get`."""
         if is_ulid(reference):
-            return await self.get(reference)
+            try:
+                return await self.get(reference)
+            except EventNotFoundError:  # senders may give ids of this form, too
+                pass
         recent = await self.page(EventFilter(), cursor=None, limit=_MOST_LISTED)
         for event in recent.events:
             if event.public_id == reference:
                 return event
-        raise _no_event(reference, [event.id for event in recent.events[:3]])
+        hint = f"Of ids that senders gave, those of the newest {_MOST_LISTED} events are known here."
+        raise _no_event(reference, [event.id for event in recent.events[:3]], hint=hint)
 
     async def several(self, event_ids: list[str]) -> dict[str, Event]:
         """Return those of the events that the server knows."""
@@ -111,7 +122,7 @@ def name_of(trigger: JSONObject) -> str:
 def _event(data: JSONObject) -> Event:
     event_id = text(data, "internal_id", "internalId", "id") or ""
     received_ms = moment(data, "received_at", "receivedAt")
-    ts_ms = whole(data, "ts")
+    ts_ms = whole(data, "ts") or moment(data, "ts")
     return Event(
         id=event_id,
         public_id=text(data, "id") or event_id,
@@ -121,9 +132,18 @@ def _event(data: JSONObject) -> Event:
         ts_ms=ts_ms or received_ms or 0,
         received_ms=received_ms or ts_ms or 0,
         v=text(data, "v"),
-        source=text(data, "source") or "api",
+        source=text(data, "source") or UNTOLD_SOURCE,
     )
 
 
-def _no_event(reference: str, nearest: list[str] | None = None) -> EventNotFoundError:
-    return EventNotFoundError(f"No event {reference[:100]!r}.", nearest=nearest or ())
+def _fits(event: Event, wanted: EventFilter) -> bool:
+    """Whether an event is one that was asked for, whatever the server took of the filter."""
+    return (
+        (wanted.name is None or event.name == wanted.name)
+        and (wanted.from_ms is None or event.received_ms >= wanted.from_ms)
+        and (wanted.until_ms is None or event.received_ms < wanted.until_ms)
+    )
+
+
+def _no_event(reference: str, nearest: list[str] | None = None, *, hint: str = "") -> EventNotFoundError:
+    return EventNotFoundError(f"No event {reference[:100]!r}.", nearest=nearest or (), hint=hint)

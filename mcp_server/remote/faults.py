@@ -15,6 +15,7 @@ from mcp_server.remote.errors import (
     AbsentError,
     FaultyAnswerError,
     KeyRefusedError,
+    NotAllowedError,
     NotOfferedError,
     RateLimitedError,
     RejectedError,
@@ -105,7 +106,7 @@ def _refusal(status: int, said: str, what: str, answer: Answer, target: Target) 
         return KeyRefusedError(f"{where} does not take the signing key{said}.", hint=_key_hint(target))
     if status == 403:
         hint = "Use a key of the right environment, or ask whoever runs the server for the right to do so."
-        return KeyRefusedError(f"{where} does not allow {what} with this key{said}.", hint=hint)
+        return NotAllowedError(f"{where} does not allow {what} with this key{said}.", hint=hint)
     after = answer.headers.get("retry-after", "")[:40]
     asks = f" and asks to wait ({after}{' s' if after.isdecimal() else ''})" if after else ""
     hint = f"This request was not carried out; call again {'after that' if after else 'in a minute'}."

@@ -16,12 +16,14 @@ from mcp_server.remote.api import Api, in_path
 from mcp_server.remote.errors import AbsentError, NotOfferedError
 from mcp_server.remote.pages import read_all
 from mcp_server.remote.reading import an_object, has, moment, objects, text, whole
+from mcp_server.remote.values import error_in
 
 _AT_ONCE: Final = 4
 _KEPT_MS: Final = 30_000
 _PAGE: Final = 100
 _LONGEST: Final = 100
 """Characters of a name that a sentence repeats."""
+_LONGEST_ERROR: Final = 1_000
 
 
 class Functions:
@@ -195,14 +197,23 @@ def _limit(limit: JSONObject) -> JSONObject:
     return {**limit, "limit": value.get("value") if isinstance(value, dict) else value}
 
 
+def _sync_error(sync: JSONObject) -> str | None:
+    """Return what the last sync failed with; None for one that did not."""
+    told = error_in(sync.get("error"))
+    if told is not None:
+        return str(told["message"])[:_LONGEST_ERROR]
+    has_failed = (text(sync, "status") or "").lower() in {"error", "failed", "failure"}
+    return "the server does not say why" if has_failed else None
+
+
 def _app(entry: JSONObject) -> AppView:
     sync = an_object(entry.get("latestSync"))
     language, number = text(sync, "sdkLanguage") or "", text(sync, "sdkVersion")
-    error = text(sync, "error")
+    error = _sync_error(sync)
     url = text(sync, "url") or ""
     return AppView(
         url=redacted_url(url),
-        name=text(entry, "name", "id"),
+        name=text(entry, "id", "name"),  # as functions and runs name it
         sdk=f"{language}:v{number.removeprefix('v')}" if number else language,
         framework=text(sync, "framework") or "",
         last_sync_ms=moment(sync, "syncedAt", "createdAt"),

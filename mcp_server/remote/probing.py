@@ -11,6 +11,7 @@ from mcp_server.remote.connection import Connection
 from mcp_server.remote.errors import (
     AbsentError,
     FaultyAnswerError,
+    NotAllowedError,
     NotOfferedError,
     RateLimitedError,
     RejectedError,
@@ -64,11 +65,14 @@ async def probe(connection: Connection) -> Capabilities:
     about = await _about(connection)
     kind = _kind(connection.target, about)
     prefix = await _v2(connection)
-    runs, apps, events = await asyncio.gather(
-        _works(connection, f"{prefix}/runs"),
-        _works(connection, f"{prefix}/apps"),
-        _works(connection, "/v1/events"),
+    found = await asyncio.gather(
+        *(_is_there(connection, path) for path in (f"{prefix}/runs", f"{prefix}/apps", "/v1/events"))
     )
+    faults = [fault for fault in found if isinstance(fault, RemoteError)]
+    if faults and True not in found:
+        raise faults[0]
+    # What fails at the moment, or refuses this key, is there: who calls it is told.
+    runs, apps, events = (answer is not False for answer in found)
     if not (runs or events):
         raise FaultyAnswerError(
             f"{connection.target.shown_url} answers, but knows neither API v1 nor API v2 of Inngest.",
@@ -127,15 +131,22 @@ def _kind(target: Target, about: Answer | None) -> ServerKind:
 
 async def _v2(connection: Connection) -> str:
     for prefix in _PREFIXES:
-        if await _works(connection, f"{prefix}/health"):
+        if await _is_there(connection, f"{prefix}/health") is True:
             return prefix
     return _PREFIXES[0]
 
 
-async def _works(connection: Connection, path: str) -> bool:
-    """Whether there is something to read at a path."""
+async def _is_there(connection: Connection, path: str) -> bool | RemoteError:
+    """Whether a server has a path to read from, or else what keeps it from telling.
+
+    Raises:
+        UnreachableError: nobody answers.
+        KeyRefusedError: it takes no request with this key.
+    """
     try:
         await connection.ask("GET", path, query=None if path.endswith("/health") else {"limit": 1})
     except _NO_SUCH:
         return False
+    except (NotAllowedError, FaultyAnswerError, RateLimitedError) as fault:
+        return fault
     return True

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from durable_engine.ids import is_ulid, ulid_ms
 from durable_engine.model.event import Event
 from durable_engine.model.json_value import JSONObject
 from durable_engine.model.records import RunRecord
-from durable_engine.model.status import RunStatus
-from durable_engine.model.views import RunView
+from durable_engine.model.status import RunStatus, StepStatus
+from durable_engine.model.views import RunView, StepView
 from mcp_server.remote.events import name_of
 from mcp_server.remote.functions import whole_slug
 from mcp_server.remote.reading import an_object, moment, text, texts
 from mcp_server.remote.statuses import is_known_run_status, run_status
-from mcp_server.remote.traces import failures_of, steps_of
+from mcp_server.remote.traces import UNTOLD_ERROR, failures_of, steps_of
 from mcp_server.remote.values import error_in, unwrapped
 
-_CANCELLED_BY_SKIP = "before it began: the server skipped it"
+_SKIPPED = "before it began: the server skipped it"
+CANCELLED_UNTOLD = "by whom or what, the server does not say"
 
 
 def record_of(run: JSONObject) -> RunRecord:
@@ -47,7 +50,7 @@ def record_of(run: JSONObject) -> RunRecord:
         error=error_in(output) if status is RunStatus.FAILED else None,
         original_run_id=text(run, "originalRunId"),
         cron=text(trigger, "cronSchedule"),
-        cancelled=_CANCELLED_BY_SKIP if str(run.get("status")).upper() == "SKIPPED" else None,
+        cancelled=_why_cancelled(status, run.get("status")),
         event_ids=event_ids,
     )
 
@@ -76,6 +79,7 @@ def record_of_v1(run: JSONObject) -> RunRecord:
         output=output if status is RunStatus.COMPLETED else None,
         error=error_in(output) if status is RunStatus.FAILED else None,
         original_run_id=text(run, "original_run_id"),
+        cancelled=_why_cancelled(status, run.get("status")),
         cron=text(run, "cron"),
         event_ids=(event_id,) if event_id else (),
     )
@@ -92,13 +96,15 @@ def view_of(
         event: that started it.
         word: the server's own word for the status.
         now_ms: the server's time.
-        max_attempts: of its function, None where that is not known.
+        max_attempts: of its function, None where that is not known: the view has 0 then.
     """
     failures = failures_of(root)
     steps = steps_of(root)
+    if record.status.is_terminal:
+        steps = tuple(_as_of_the_end(step, record) for step in steps)
     error = record.error
     if record.status is RunStatus.FAILED and error is None:
-        error = error_in(root.get("output")) or {"message": "(the server says no more)"}
+        error = error_in(root.get("output")) or {"message": UNTOLD_ERROR}
     return RunView(
         id=record.id,
         status=record.status,
@@ -115,13 +121,29 @@ def view_of(
         steps=steps,
         failures=failures,
         attempt=failures[-1].attempt if failures else 0,
-        max_attempts=max_attempts or max([1, *(step.attempts for step in steps)]),
+        max_attempts=max_attempts or 0,
         child_run_ids=tuple(filter(None, (step.child_run_id for step in steps))),
         original_run_id=record.original_run_id,
         cancelled=record.cancelled,
         notes=_notes(record, root, word),
         event_ids=record.event_ids,
+        are_steps_known=bool(root),
     )
+
+
+def _why_cancelled(status: RunStatus, word: object) -> str | None:
+    """Return why a run was cancelled, as the end of a sentence; None for one that was not."""
+    if status is not RunStatus.CANCELLED:
+        return None
+    return _SKIPPED if str(word).upper().endswith("SKIPPED") else CANCELLED_UNTOLD
+
+
+def _as_of_the_end(step: StepView, record: RunRecord) -> StepView:
+    """Return a step of a run that has ended: it waits for nothing, even where its trace is behind."""
+    if step.status.is_terminal:
+        return step
+    status = StepStatus.CANCELLED if record.status is RunStatus.CANCELLED else step.status
+    return replace(step, status=status, waiting_for=None)
 
 
 def _notes(record: RunRecord, root: JSONObject, word: object) -> tuple[str, ...]:

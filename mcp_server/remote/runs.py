@@ -115,7 +115,8 @@ class Runs:
 
     async def _where(self, wanted: RunFilter) -> tuple[str, Query, int]:
         """Return the path of a list, what to ask of it, and how many runs a page of it may have."""
-        query: dict[str, str | int | list[str]] = {"includeOutput": "true", "order": "desc"}
+        query: dict[str, str | int | list[str]] = {"includeOutput": "true"}
+        query["order"] = "asc" if wanted.oldest_first else "desc"
         if wanted.event_id is not None:
             return f"/events/{in_path(wanted.event_id)}/runs", query, _MOST_OF_EVENT
         if wanted.statuses:
@@ -125,15 +126,15 @@ class Runs:
         if wanted.until_ms is not None:
             query["until"] = rfc3339(wanted.until_ms)
         if wanted.function is not None:
-            function = await self._functions.find(wanted.function, app=wanted.app)
-            path = f"/apps/{in_path(function.app_name)}/functions/{in_path(short_id(function))}/runs"
-            return path, query, _MOST_ROWS
+            found = await self._functions.find(wanted.function, app=wanted.app)
+            app, short = in_path(found.app_name), in_path(short_id(found))
+            return f"/apps/{app}/functions/{short}/runs", query, _MOST_ROWS
         if wanted.app is not None:
             query["appId"] = wanted.app
         return "/runs", query, _MOST_ROWS
 
     async def _run_and_trace(self, run_id: str) -> tuple[JSONObject, JSONObject]:
-        run, root = await asyncio.gather(self._run(run_id), self._root(run_id), return_exceptions=True)
+        run, root = await asyncio.gather(self._run(run_id), self.root(run_id), return_exceptions=True)
         if isinstance(run, BaseException):
             raise run
         if isinstance(root, BaseException):
@@ -150,7 +151,7 @@ class Runs:
             raise _no_run(run_id)
         return {"id": run_id, **run}
 
-    async def _root(self, run_id: str) -> JSONObject:
+    async def root(self, run_id: str) -> JSONObject:
         """Return the root span; an empty one where the server has no trace of the run, or none yet."""
         try:
             envelope = await self._api.v2(f"/runs/{in_path(run_id)}/trace", {"includeOutput": "true"})

@@ -11,28 +11,25 @@ from typing import Final
 from durable_engine.errors import InvalidEventError
 from durable_engine.http_api.events import SEED_HEADER
 from durable_engine.ids import seeded_ulid
-from durable_engine.model.event import Event, EventReceipt, NewEvent, NotStarted, StartedRun
+from durable_engine.model.event import Event, EventReceipt, NewEvent
 from durable_engine.model.function import Function
 from durable_engine.model.json_value import JSONObject
 from durable_engine.model.records import RunRecord
-from mcp_server.remote.api import Api, in_path
+from mcp_server.remote.api import Api
 from mcp_server.remote.connection import EVENT_DOUBT
 from mcp_server.remote.errors import FaultyAnswerError, KeyRefusedError, RemoteError
 from mcp_server.remote.faults import Answer, checked
 from mcp_server.remote.functions import Functions
 from mcp_server.remote.probing import ServerKind
-from mcp_server.remote.reading import an_object, moment, objects, text, texts
+from mcp_server.remote.reading import an_object, text, texts
 from mcp_server.remote.runs import Runs
+from mcp_server.remote.unstarted import decisions, listeners_of, started, unreported
 from mcp_server.remote.watching import look_until
 from mcp_server.remote.writes import check_write
 
 FIND_S: Final = 6.0
 """For how long runs are looked for, of functions that listen to the event."""
-UNREPORTED: Final = "unreported"
-"""The decision about a function of which nobody knows yet whether the event started it."""
 _SEED: Final = re.compile(r"\d{1,15},[A-Za-z0-9+/]+=*")
-_UNLISTED: Final = "(unknown)"
-"""Stands for the functions of a server that does not list them."""
 
 
 class Sending:
@@ -46,7 +43,7 @@ class Sending:
     async def send(self, event: NewEvent, *, seed: str | None) -> EventReceipt:
         """Send an event and look for its runs until all functions that listen have one, or for `FIND_S`.
 
-        A function without a run by then is named with the decision `UNREPORTED`, unless the server says why.
+        A function without a run by then is named with the decision `unreported`, unless the server says why.
 
         Raises:
             WritesRefusedError: nobody allowed that for this server.
@@ -55,30 +52,19 @@ class Sending:
         """
         await check_write(self._api, "Sending an event")
         known = await self._api.known()
-        listeners = await self._listeners(event.name)
+        listeners = listeners_of(await self._functions.recent(), event.name)
         sent = await self._post(event, _seed(seed, self._api.connection.clock.wall_ms()))
         is_told_at_once = known.kind is ServerKind.STEPCUE or listeners == []
         runs = await self._find(sent.id, listeners, timeout_s=0 if is_told_at_once else FIND_S)
         try:
-            missed = await self._decisions(sent.id) if known.kind is ServerKind.STEPCUE else ()
+            missed = await decisions(self._api, sent.id)
         except RemoteError:  # the event is accepted all the same: the caller must learn its id
             missed = ()
         return EventReceipt(
             event=sent,
-            started=tuple(map(_started, runs)),
-            not_started=(*missed, *_unreported(runs, missed, listeners)),
+            started=tuple(map(started, runs)),
+            not_started=(*missed, *unreported(runs, missed, listeners)),
         )
-
-    async def _listeners(self, name: str) -> list[Function] | None:
-        """Return the functions that listen to an event; None where the server does not list functions."""
-        inventory = await self._functions.recent()
-        if inventory is None:
-            return None
-        return [
-            function
-            for function in inventory.functions
-            if not function.is_archived and any(trigger.matches_name(name) for trigger in function.triggers)
-        ]
 
     async def _post(self, event: NewEvent, seed: str) -> Event:
         body: JSONObject = {"name": event.name, "data": event.data}
@@ -135,50 +121,6 @@ class Sending:
 
         await look_until(self._api.connection.clock, look, timeout_s=timeout_s)
         return found
-
-    async def _decisions(self, event_id: str) -> tuple[NotStarted, ...]:
-        """Return why a Stepcue did not start functions that listen."""
-        data = await self._api.v1(f"/events/{in_path(event_id)}/decisions")
-        return tuple(
-            NotStarted(
-                function_slug=text(entry, "function") or _UNLISTED,
-                reason=text(entry, "reason") or "(no reason given)",
-                decision=text(entry, "decision") or "drop",
-                control=text(entry, "control"),
-                until_ms=moment(entry, "until"),
-                run_id=text(entry, "run_id"),
-            )
-            for entry in objects(data)
-        )
-
-
-def _started(run: RunRecord) -> StartedRun:
-    return StartedRun(
-        run_id=run.id, function_slug=run.function_slug, status=run.status.value, due_ms=run.queued_ms
-    )
-
-
-def _unreported(
-    runs: list[RunRecord], missed: tuple[NotStarted, ...], listeners: list[Function] | None
-) -> tuple[NotStarted, ...]:
-    looked = "the server has reported no run of it so far"
-    if listeners is None:
-        if runs:
-            return ()
-        return (NotStarted(function_slug=_UNLISTED, reason=looked, decision=UNREPORTED),)
-    told = {run.function_slug for run in runs} | {entry.function_slug for entry in missed}
-    return tuple(
-        NotStarted(function_slug=function.slug, reason=f"{looked}{_perhaps(function)}", decision=UNREPORTED)
-        for function in listeners
-        if function.slug not in told
-    )
-
-
-def _perhaps(function: Function) -> str:
-    conditions = [trigger.expression for trigger in function.triggers if trigger.expression]
-    if conditions:
-        return f"; its trigger has a condition, which this event may not meet: {conditions[0][:200]}"
-    return "; its flow control may delay or drop a start" if function.config.keys() - {"cancel"} else ""
 
 
 def _seed(given: str | None, now_ms: int) -> str:

@@ -29,6 +29,7 @@ _STEPS: Final[Mapping[str, StepStatus]] = {
     "INVOKING": StepStatus.WAITING,
     "COMPLETED": StepStatus.COMPLETED,
     "TIMEDOUT": StepStatus.COMPLETED,
+    "TIMED_OUT": StepStatus.COMPLETED,
     "FAILED": StepStatus.FAILED,
     "ERRORED": StepStatus.FAILED,
     "CANCELLED": StepStatus.CANCELLED,
@@ -40,6 +41,8 @@ _KINDS: Final[Mapping[str, StepKind]] = {
     "AI": StepKind.AI,
     "WAITFOREVENT": StepKind.WAIT_FOR_EVENT,
     "WAITFORSIGNAL": StepKind.WAIT_FOR_SIGNAL,
+    "INVOKEFUNCTION": StepKind.INVOKE,
+    "AIGATEWAY": StepKind.AI_GATEWAY,
 }
 
 
@@ -61,12 +64,19 @@ def is_known_run_status(word: JSONValue) -> bool:
     return _plain(word) in _RUNS
 
 
-def step_status(word: JSONValue, *, has_ended: bool) -> StepStatus:
-    """Return the status of a step; without a known word, whether it has ended decides."""
+def step_status(word: JSONValue, *, has_ended: bool, has_error: bool = False) -> StepStatus:
+    """Return the status of a step; without a known word, whether it has ended decides, and with what."""
     known = _STEPS.get(_plain(word))
     if known is not None:
         return known
-    return StepStatus.COMPLETED if has_ended else StepStatus.RUNNING
+    if not has_ended:
+        return StepStatus.RUNNING
+    return StepStatus.FAILED if has_error else StepStatus.COMPLETED
+
+
+def says_timed_out(word: JSONValue) -> bool:
+    """Whether the word for a step says that its time was up."""
+    return _plain(word) in {"TIMEDOUT", "TIMED_OUT"}
 
 
 def step_kind(word: JSONValue) -> StepKind:
@@ -79,6 +89,6 @@ def _plain(word: JSONValue) -> str:
     if not isinstance(word, str):
         return ""
     plain = word.upper().replace("-", "_")
-    for prefix in ("RUN_STATUS_", "FUNCTION_RUN_STATUS_", "SPAN_STATUS_", "STEP_OP_"):
+    for prefix in ("RUN_STATUS_", "FUNCTION_RUN_STATUS_", "SPAN_STATUS_", "STEP_STATUS_", "STEP_OP_"):
         plain = plain.removeprefix(prefix)
     return plain

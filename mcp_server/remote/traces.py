@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
-from durable_engine.model.json_value import JSONObject
+from durable_engine.model.json_value import JSONObject, JSONValue
 from durable_engine.model.status import StepKind, StepStatus
 from durable_engine.model.views import FailedAttempt, StepView, WaitingFor
 from mcp_server.remote.reading import an_object, moment, objects, text, texts
-from mcp_server.remote.statuses import step_kind, step_status
+from mcp_server.remote.statuses import says_timed_out, step_kind, step_status
 from mcp_server.remote.values import error_in, unwrapped
 
 _ATTEMPT: Final = re.compile(r"attempt\D{0,3}(\d{1,6})", re.IGNORECASE)
 _DEEPEST: Final = 20
+UNTOLD_ERROR: Final = "(the server says no more)"
+_INVOKE_TIMED_OUT: Final = "InngestInvokeTimeoutError"
 _WAITS: Final = {
     StepKind.SLEEP: "sleep",
     StepKind.WAIT_FOR_EVENT: "event",
@@ -37,28 +39,38 @@ def steps_of(root: JSONObject) -> tuple[StepView, ...]:
 
 def failures_of(root: JSONObject) -> tuple[FailedAttempt, ...]:
     """Return the failed calls that no step accounts for."""
-    return _failed(root, None)
+    return _failed(objects(root.get("children")), None, of_step=False)
+
+
+def tells_times(steps: Sequence[StepView]) -> bool:
+    """Whether the trace says of every step when it was asked for, so that their order is known."""
+    return all(step.queued_ms for step in steps)
 
 
 def _step_spans(span: JSONObject, depth: int = 0) -> Iterator[JSONObject]:
     for child in objects(span.get("children")):
         if text(child, "stepId") or text(child, "stepOp"):
             yield child
-        elif depth < _DEEPEST and _number(child) is None:
+        elif depth < _DEEPEST and _number(child, of_step=False) is None:
             yield from _step_spans(child, depth + 1)
 
 
 def _step(span: JSONObject, name: str, index: int) -> StepView:
     step_id = text(span, "stepId") or text(span, "id") or name
     ended_ms = moment(span, "endedAt")
-    status = step_status(span.get("status"), has_ended=ended_ms is not None)
+    output = span.get("output")
+    status = step_status(span.get("status"), has_ended=ended_ms is not None, has_error=_holds_error(output))
     kind = step_kind(span.get("stepOp"))
     started_ms = moment(span, "startedAt")
-    failures = _failed(span, step_id)
-    output = span.get("output")
+    inner = list(objects(span.get("children")))
+    failures = _failed(inner, step_id, of_step=True)
     is_failed = status is StepStatus.FAILED
-    error = error_in(output) if is_failed else (failures[-1].error if failures else None)
-    attempts = max(sum(_number(child) is not None for child in objects(span.get("children"))), len(failures))
+    error = error_in(output) if is_failed else None
+    if error is None and failures:
+        error = failures[-1].error
+    if error is None and is_failed:
+        error = {"message": UNTOLD_ERROR}
+    attempts = sum(_number(child, of_step=True) is not None for child in inner)
     children = texts(span.get("childRunIds"))
     return StepView(
         id=step_id,
@@ -73,6 +85,7 @@ def _step(span: JSONObject, name: str, index: int) -> StepView:
         input=unwrapped(span.get("input")),
         output=unwrapped(output) if status is StepStatus.COMPLETED else None,
         error=None if status is StepStatus.COMPLETED else error,
+        has_timed_out=_timed_out(span, kind, status, error),
         failures=failures,
         waiting_for=_wait(kind, step_id, name, children, has_failed=bool(failures))
         if status is StepStatus.WAITING
@@ -91,22 +104,39 @@ def _wait(
     return WaitingFor(kind=what, step_id=step_id, step_name=name, run_id=children[0] if children else None)
 
 
-def _failed(span: JSONObject, step_id: str | None) -> tuple[FailedAttempt, ...]:
+def _holds_error(output: JSONValue) -> bool:
+    return isinstance(output, dict) and output.keys() == {"error"}
+
+
+def _timed_out(span: JSONObject, kind: StepKind, status: StepStatus, error: JSONObject | None) -> bool:
+    """Whether the time of a wait was up: the word says so, or it has ended with null, which no event is."""
+    if kind is StepKind.INVOKE:
+        return error is not None and error.get("name") == _INVOKE_TIMED_OUT
+    if kind not in {StepKind.WAIT_FOR_EVENT, StepKind.WAIT_FOR_SIGNAL} or status is not StepStatus.COMPLETED:
+        return False
+    # Wrapped, it is a result; a bare null may be one that was not told.
+    return says_timed_out(span.get("status")) or span.get("output") == {"data": None}
+
+
+def _failed(spans: Iterable[JSONObject], step_id: str | None, *, of_step: bool) -> tuple[FailedAttempt, ...]:
     found = []
-    for child in objects(span.get("children")):
-        number = _number(child)
+    for child in spans:
+        number = _number(child, of_step=of_step)
         at_ms = moment(child, "endedAt", "startedAt", "queuedAt")
         is_failed = step_status(child.get("status"), has_ended=at_ms is not None) is StepStatus.FAILED
         if number is None or not is_failed:
             continue
-        error = error_in(child.get("output")) or {"message": "(the server says no more)"}
+        error = error_in(child.get("output")) or {"message": UNTOLD_ERROR}
         found.append(FailedAttempt(attempt=number, at_ms=at_ms or 0, error=error, step_id=step_id))
     return tuple(found)
 
 
-def _number(span: JSONObject) -> int | None:
-    """Return the number of an attempt; None for a span that is none."""
-    if text(span, "stepId") or text(span, "stepOp"):
+def _number(span: JSONObject, *, of_step: bool) -> int | None:
+    """Return the number of an attempt; None for a span that is none.
+
+    Steps hold no steps, so that inside of one an attempt may have its id; elsewhere it would be a step.
+    """
+    if not of_step and (text(span, "stepId") or text(span, "stepOp")):
         return None
     match = _ATTEMPT.match(text(span, "name") or "")
     return None if match is None else int(match[1])

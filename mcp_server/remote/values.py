@@ -18,7 +18,9 @@ def error_in(output: JSONValue) -> JSONObject | None:
     """Return the error that an output holds, with a message at least; None for none."""
     if not isinstance(output, dict):
         return {"message": output[:_LONGEST_MESSAGE]} if isinstance(output, str) and output else None
-    error = output.get("error", output)
+    if output.keys() == {"data"}:
+        return error_in(output["data"])
+    error = output.get("error") or output
     if isinstance(error, str):
         error = {**output, "message": output.get("message") or error}
     if not isinstance(error, dict):

@@ -111,6 +111,9 @@ def _changes(changes: Sequence[Change], cut: Cutter) -> list[Changed] | None:
 def _message(found: RunComparison) -> str:
     a, b = found.run_a, found.run_b
     ends = f"A {a.id} is {a.status.value}, B {b.id} is {b.status.value}"
+    if not found.are_steps_known:
+        alike = "the same" if not (found.event or found.result) else "different"
+        return f"Start and result are {alike}: {ends}. The steps are not known of both."
     if found.is_same:
         return f"No difference: {ends}, with the same steps, outcomes and result."
     first = found.first
@@ -129,6 +132,11 @@ def _notes(found: RunComparison) -> list[str] | None:
     notes = []
     if not found.is_same_function:
         notes.append("The runs are of different functions: steps are paired by their names alone.")
+    notes += [
+        f"Run {run.id}: its steps are not known, so that only its start and its result are compared."
+        for run in (found.run_a, found.run_b)
+        if not run.are_steps_known
+    ]
     notes += [
         f"Run {run.id} has not ended: what it has still to do counts as missing."
         for run in (found.run_a, found.run_b)

@@ -46,17 +46,21 @@ _SAYS: Final[Mapping[GapKind, str]] = {
     GapKind.TRIGGER: "The trigger has never started a run.",
     GapKind.FLOW_CONTROL: "The control has never held or decided anything.",
 }
+_NOT_TOLD: Final = (
+    "Traces do not show time-outs of waits, what cancelled a run, failure handlers and flow control: nothing "
+    "is said about them."
+)
 _ONLY_RUNS: Final = (
     "SDKs register no list of steps: a step or branch that no recorded run came to is not known here."
 )
 
 
-def coverage_answer(found: Coverage) -> CallToolResult:
-    """Build the answer."""
-    return first_fit(partial(_answer, found, rows, limit) for rows, limit in _SHAPES)
+def coverage_answer(found: Coverage, *, is_remote: bool = False) -> CallToolResult:
+    """Build the answer; `is_remote`: from traces of a server elsewhere, which show less."""
+    return first_fit(partial(_answer, found, rows, limit, is_remote=is_remote) for rows, limit in _SHAPES)
 
 
-def _answer(found: Coverage, rows: int, limit: int) -> CallToolResult:
+def _answer(found: Coverage, rows: int, limit: int, *, is_remote: bool) -> CallToolResult:
     cut = Cutter(limit)
     result = CoverageResult(
         message=_message(found),
@@ -64,9 +68,9 @@ def _answer(found: Coverage, rows: int, limit: int) -> CallToolResult:
         steps=[_step(step, cut) for step in found.steps[:rows]],
         branches=[_branch(branch, cut) for branch in found.branches[:rows]],
         never_seen=[_gap(gap, cut) for gap in found.gaps[:rows]] if found.runs else [],
-        suggestions=suggestions(found) or None,
-        notes=[_ONLY_RUNS],
-        next=_next(found),
+        suggestions=None if is_remote else suggestions(found) or None,
+        notes=[_ONLY_RUNS, *(_remote_notes(found) if is_remote else ())],
+        next=_remote_next(found) if is_remote else _next(found),
     )
     left_out = {
         "steps": len(found.steps) - rows,
@@ -121,7 +125,8 @@ def _gap(gap: Gap, cut: Cutter) -> NeverSeen:
 def _message(found: Coverage) -> str:
     slug = repr(one_line(found.function.slug, 100))
     if not found.runs:
-        return f"No run of {slug} is recorded, so that nothing is covered."
+        usable = " with a trace" if found.untraced else ""
+        return f"No run of {slug}{usable} is recorded, so that nothing is covered."
     outcomes = _listed(f"{count} {status.value}" for status, count in found.outcomes.items() if count)
     only = "the newest " if found.has_more else ""
     runs = "1 run" if found.runs == 1 else f"{found.runs} runs"
@@ -136,6 +141,20 @@ def _next(found: Coverage) -> str:
         return f"invoke_function functionId={slug} makes a first run."
     other = f"test_function functionId={slug} with other data finds other branches."
     return next(iter(suggestions(found)), other)
+
+
+def _remote_notes(found: Coverage) -> list[str]:
+    if not found.untraced:
+        return [_NOT_TOLD]
+    runs = "1 run" if found.untraced == 1 else f"{found.untraced} runs"
+    return [_NOT_TOLD, f"{runs} more: the server has no usable trace, so they are not counted."]
+
+
+def _remote_next(found: Coverage) -> str:
+    slug = in_json(found.function.slug)
+    if not found.runs:
+        return f"list_runs functionId={slug} shows its runs."
+    return f"list_runs functionId={slug} shows these runs; tests of what is missing need the embedded engine."
 
 
 def _listed(words: Iterable[str]) -> str:

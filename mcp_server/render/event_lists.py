@@ -29,9 +29,12 @@ _SENT_BY: Final = {
 }
 
 
-def event_list_answer(page: EventRecordPage, *, filters: str) -> CallToolResult:
-    """Build the answer for a page that holds events; `filters` are the arguments that chose them."""
-    return first_fit(partial(_answer, page, filters, shape) for shape in _SHAPES)
+def event_list_answer(page: EventRecordPage, *, filters: str, is_remote: bool = False) -> CallToolResult:
+    """Build the answer for a page that holds events; `filters` are the arguments that chose them.
+
+    `is_remote`: a server elsewhere tells of runs alone, and no more of what an event did.
+    """
+    return first_fit(partial(_answer, page, filters, shape, is_remote=is_remote) for shape in _SHAPES)
 
 
 def no_events_answer(why: str, hint: str) -> CallToolResult:
@@ -39,17 +42,22 @@ def no_events_answer(why: str, hint: str) -> CallToolResult:
     return reply(EventListResult(message=why, count=0, events=[], next=hint))
 
 
-def _answer(page: EventRecordPage, filters: str, shape: tuple[int, int, int]) -> CallToolResult:
+def _answer(
+    page: EventRecordPage, filters: str, shape: tuple[int, int, int], *, is_remote: bool
+) -> CallToolResult:
     limit, most_runs, rows = shape
     shown = page.events[:rows]
     is_cut = rows < len(page.events)
     cursor = shown[-1].event.id if is_cut else page.next_cursor
-    lines = [_line(record, limit, most_runs) for record in shown]
+    lines = [_line(record, limit, most_runs, is_remote=is_remote) for record in shown]
     pairs = list(zip(shown, lines, strict=True))
     idle = [line for line in lines if line.nothing_because is not None]
     events = "1 event" if len(shown) == 1 else f"{len(shown)} events"
     rest = "there are more (nextCursor)" if cursor else "no more"
-    nothing = f" {len(idle)} of them did nothing." if idle else ""
+    did = "have no run that this server reports" if is_remote else "did nothing"
+    nothing = f" {len(idle)} of them {did}." if idle else ""
+    if is_remote and "includeInternal" in filters:
+        nothing += " This server lists no internal events."
     return reply(
         EventListResult(
             message=f"{events}, newest first; {rest}.{nothing}",
@@ -62,7 +70,7 @@ def _answer(page: EventRecordPage, filters: str, shape: tuple[int, int, int]) ->
     )
 
 
-def _line(record: EventRecord, limit: int, most_runs: int) -> EventLine:
+def _line(record: EventRecord, limit: int, most_runs: int, *, is_remote: bool) -> EventLine:
     event, sender = record.event, record.sender
     started = {run.run_id for run in record.runs}
     waiting = [entry for entry in record.missed if entry.run_id not in started]
@@ -72,7 +80,7 @@ def _line(record: EventRecord, limit: int, most_runs: int) -> EventLine:
         name=one_line(event.name, limit),
         received_at=iso(event.received_ms) or "",
         ts=iso(event.ts_ms) if abs(event.ts_ms - event.received_ms) > _MOMENT_MS else None,
-        sent_by=one_line(_sent_by(record), limit),
+        sent_by=one_line(record.event.source if is_remote else _sent_by(record), limit),
         sent_by_run_id=None if sender is None else sender.run_id,
         runs=[
             ListedRun(
@@ -86,7 +94,7 @@ def _line(record: EventRecord, limit: int, most_runs: int) -> EventLine:
         woken=record.woken or None,
         cancelled=record.cancelled or None,
         not_started=[one_line(_missed(entry), limit) for entry in waiting[:most_runs]] or None,
-        nothing_because=_nothing_because(record),
+        nothing_because=_no_run_because(record) if is_remote else _nothing_because(record),
     )
 
 
@@ -123,6 +131,15 @@ def _nothing_because(record: EventRecord) -> str | None:
             f"nothing listened to this name when it came; {one_line(record.listeners[0], 100)}{more} does now"
         )
     return "no function listens to this name"
+
+
+def _no_run_because(record: EventRecord) -> str | None:
+    """Say in short why there is no run of an event, as far as a server elsewhere tells; None for one."""
+    if record.run_count:
+        return None
+    if record.missed:
+        return "no run reported: see notStarted"
+    return "no function listens to this name; whether a run waited for it, this server does not say"
 
 
 def _next(record: EventRecord, line: EventLine, cursor: str | None, filters: str) -> str:

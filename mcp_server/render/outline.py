@@ -25,7 +25,7 @@ _OURS = frozenset(
         "standingMocks",
     }
 )
-_PAYLOADS = frozenset(
+PAYLOADS = frozenset(
     {
         "output",
         "input",
@@ -40,6 +40,7 @@ _PAYLOADS = frozenset(
         "actual",
     }
 )
+"""Fields whose values are the user's, of any form."""
 _PLAIN = re.compile(r"[\w .:/@*+()#~=&?%-]{1,200}", re.ASCII)
 
 
@@ -60,7 +61,7 @@ def _fields(facts: dict[str, Any], indent: str) -> list[str]:
 
 
 def _field(key: str, value: Any, indent: str) -> list[str]:
-    if key in _PAYLOADS or not isinstance(value, dict | list):
+    if key in PAYLOADS or not isinstance(value, dict | list):
         return [f"{indent}{_name(key)}: {_scalar(key, value)}"]
     if isinstance(value, dict):
         return [f"{indent}{_name(key)}: {_inline(value)}".rstrip(), *_nested(value, indent + "  ")]
@@ -83,7 +84,7 @@ def _nested(item: dict[str, Any], indent: str) -> list[str]:
 
 
 def _is_block(key: str, value: Any) -> bool:
-    return key in _PAYLOADS or isinstance(value, dict | list)
+    return key in PAYLOADS or isinstance(value, dict | list)
 
 
 def _name(key: str) -> str:
@@ -91,7 +92,7 @@ def _name(key: str) -> str:
 
 
 def _scalar(key: str, value: Any) -> str:
-    if key in _PAYLOADS:
+    if key in PAYLOADS:
         return as_one_line_json(value)
     if isinstance(value, str) and key in _OURS:
         return flat(value)

@@ -64,7 +64,7 @@ def _detail(
         event_data=cut.value(run.event.data) if run.event.data and offset == 0 else None,
         event_ts=iso(run.event.ts_ms),
         attempt=run.attempt,
-        max_attempts=run.max_attempts,
+        max_attempts=run.max_attempts or None,
         parent_run_id=run.parent_run_id,
         child_run_ids=list(run.child_run_ids[:STEPS_PER_PAGE]) or None,
         original_run_id=run.original_run_id,

@@ -8,15 +8,17 @@ from typing import Any
 from mcp.server import MCPServer
 
 from docs_index import DocsIndex
-from mcp_server.backend import EngineBackend
+from mcp_server.backend import Backend
 from mcp_server.config import ServerConfig
+from mcp_server.lookups import Lookups
 from mcp_server.resources import docs as pages
 from mcp_server.resources import functions, runs
 
 
 def add_resources(
     server: MCPServer[Any],
-    backend: EngineBackend,
+    backend: Backend,
+    lookups: Lookups,
     docs: DocsIndex,
     *,
     config: ServerConfig,
@@ -26,6 +28,6 @@ def add_resources(
     if "get_run_status" in offered:
         runs.add(server, backend, config)
     if "list_functions" in offered:
-        functions.add(server, backend)
+        functions.add(server, backend, lookups)
     if "read_doc" in offered:
         pages.add(server, docs)

@@ -6,9 +6,10 @@ from mcp.server import MCPServer
 from mcp.types import Resource
 
 from durable_engine import RunFilter
-from mcp_server.backend import EngineBackend
+from mcp_server.backend import Backend
 from mcp_server.clean import one_line
 from mcp_server.errors import as_resource_errors
+from mcp_server.lookups import Lookups
 from mcp_server.render.resources import as_text, function_detail
 from mcp_server.resources import uris
 from mcp_server.resources.safety import NO_PATHS
@@ -17,7 +18,7 @@ MAX_LISTED = 100
 _RECENT = 10
 
 
-def add(server: MCPServer, backend: EngineBackend) -> None:
+def add(server: MCPServer, backend: Backend, lookups: Lookups) -> None:
     """Add the template."""
 
     @server.resource(
@@ -30,15 +31,15 @@ def add(server: MCPServer, backend: EngineBackend) -> None:
     )
     async def function(functionId: str) -> str:  # noqa: N803 - the template's own name
         with as_resource_errors():
-            found = backend.records.function(functionId[: uris.MAX_FUNCTION_ID])
-            seen = await backend.doubles.seen_steps(found.slug, app=found.app_name)
+            found = await lookups.function(functionId[: uris.MAX_FUNCTION_ID])
+            seen = await lookups.seen_steps(found)
             wanted = RunFilter(function=found.slug, app=found.app_name)
             page = await backend.records.runs(wanted, limit=_RECENT, with_output=True)
             inventory = await backend.inventory()
         return as_text(function_detail(found, inventory, seen, page))
 
 
-def listed(backend: EngineBackend) -> list[Resource]:
+async def listed(lookups: Lookups) -> list[Resource]:
     """Return the functions that are synced now as resources, the first hundred by id."""
     return [
         Resource(
@@ -48,5 +49,5 @@ def listed(backend: EngineBackend) -> list[Resource]:
             description=f"Function of app {one_line(function.app_name, 100)}.",
             mime_type="application/json",
         )
-        for function in backend.records.functions()[:MAX_LISTED]
+        for function in (await lookups.functions())[:MAX_LISTED]
     ]

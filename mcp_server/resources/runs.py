@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from mcp.server import MCPServer
 
-from mcp_server.backend import EngineBackend
+from mcp_server.backend import Backend
 from mcp_server.config import ServerConfig
 from mcp_server.errors import as_resource_errors
 from mcp_server.render.resources import as_text, recent_runs
@@ -15,7 +15,7 @@ from mcp_server.resources.safety import NO_PATHS
 _RECENT = 20
 
 
-def add(server: MCPServer, backend: EngineBackend, config: ServerConfig) -> None:
+def add(server: MCPServer, backend: Backend, config: ServerConfig) -> None:
     """Add the resources."""
 
     @server.resource(

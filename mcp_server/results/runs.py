@@ -151,7 +151,7 @@ class RunDetail(RunFacts, Result):
     event_ts: str | None = None
     batch_event_ids: list[str] | None = None
     attempt: int
-    max_attempts: int
+    max_attempts: int | None = None
     parent_run_id: str | None = None
     child_run_ids: list[str] | None = None
     original_run_id: str | None = None

@@ -11,6 +11,7 @@ from mcp.server.mcpserver.tools import Tool
 from docs_index import DocsIndex
 from mcp_server.backend import Backend, EngineBackend
 from mcp_server.config import ServerConfig
+from mcp_server.examining import Examiner
 from mcp_server.nearest import did_you_mean
 from mcp_server.tools import (
     advance_time,
@@ -58,10 +59,10 @@ def all_tools(backend: EngineBackend, docs: DocsIndex, config: ServerConfig) -> 
             poll_run_status.make(backend, config),
             get_run_status.make(backend, config),
             list_runs.make(backend),
-            list_events.make(backend),
+            list_events.make(backend, config),
             cancel_run.make(backend),
             pause_function.make(backend),
-            doctor.make(backend, docs, config),
+            doctor.make(Examiner(backend, docs, config).checks),
         ],
         "testing": [
             test_function.make(backend, config),
@@ -70,7 +71,7 @@ def all_tools(backend: EngineBackend, docs: DocsIndex, config: ServerConfig) -> 
             check_replay.make(backend),
             rerun.make(backend, config),
             compare_runs.make(backend),
-            get_coverage.make(backend),
+            get_coverage.make(backend, config),
             export_test.make(backend),
             explain.make(backend, config),
             mock_step.make(backend),
@@ -86,9 +87,14 @@ def all_tools(backend: EngineBackend, docs: DocsIndex, config: ServerConfig) -> 
     return by_set
 
 
-def remote_tools(backend: Backend, docs: DocsIndex, config: ServerConfig) -> dict[Toolset, list[Tool]]:
-    """Return the tools that work on a server elsewhere, by toolset and in the same order."""
-    return {
+def remote_tools(
+    backend: Backend, docs: DocsIndex, config: ServerConfig, *, examined: doctor.Examine
+) -> dict[Toolset, list[Tool]]:
+    """Return the tools that work on a server elsewhere, by toolset and in the same order.
+
+    `examined` looks at that server for the doctor.
+    """
+    by_set: dict[Toolset, list[Tool]] = {
         "core": [
             list_functions.make(backend, config),
             send_event.make(backend, config),
@@ -96,14 +102,23 @@ def remote_tools(backend: Backend, docs: DocsIndex, config: ServerConfig) -> dic
             poll_run_status.make(backend, config),
             get_run_status.make(backend, config),
             list_runs.make(backend),
+            list_events.make(backend, config),
             cancel_run.make(backend),
             pause_function.make(backend),
+            doctor.make(examined),
         ],
         "testing": [
             rerun.make(backend, config),
+            compare_runs.make(backend),
+            get_coverage.make(backend, config),
+            export_test.make(backend),
+            explain.make(backend, config),
         ],
         "docs": [make(docs) for make in _DOCS],
     }
+    if "compat" in config.toolsets:
+        by_set["compat"] = compat.make({tool.name: tool for tools in by_set.values() for tool in tools})
+    return by_set
 
 
 def offered_tools(by_set: Mapping[Toolset, Sequence[Tool]], config: ServerConfig) -> list[Tool]:

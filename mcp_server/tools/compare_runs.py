@@ -9,7 +9,7 @@ from mcp.types import CallToolResult
 from pydantic import Field
 
 from durable_engine import compare
-from mcp_server.backend import EngineBackend
+from mcp_server.backend import Backend
 from mcp_server.errors import as_tool_errors
 from mcp_server.kinds import READ_ONLY
 from mcp_server.render.comparisons import compare_answer
@@ -23,7 +23,7 @@ RunB = Annotated[
 ]
 
 
-def make(backend: EngineBackend) -> Tool:
+def make(backend: Backend) -> Tool:
     """Build the tool."""
 
     async def compare_runs(run_id_a: RunA, run_id_b: RunB) -> Annotated[CallToolResult, CompareResult]:

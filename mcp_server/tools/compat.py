@@ -25,16 +25,17 @@ StepsCursor = Annotated[str, Field(max_length=20, description='nextCursor of the
 
 
 def make(tools: Mapping[str, Tool]) -> list[Tool]:
-    """Build the tools over those that do the work, given by name."""
-    return [
-        _get_run(tools["get_run_status"]),
-        _get_run_trace(tools["get_run_status"]),
-        _get_event(tools["explain"]),
-        _get_event_runs(tools["list_runs"]),
-        _list_function_runs(tools["list_runs"]),
-        _get_apps(tools["list_functions"]),
-        _invoke_function_sync(tools["invoke_function"]),
-    ]
+    """Build the tools over those that do the work, given by name; without one, those over it are left out."""
+    makers = (
+        (_get_run, "get_run_status"),
+        (_get_run_trace, "get_run_status"),
+        (_get_event, "explain"),
+        (_get_event_runs, "list_runs"),
+        (_list_function_runs, "list_runs"),
+        (_get_apps, "list_functions"),
+        (_invoke_function_sync, "invoke_function"),
+    )
+    return [made(tools[name]) for made, name in makers if name in tools]
 
 
 def _get_run(status: Tool) -> Tool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Annotated
 from urllib.parse import urlsplit
 
@@ -10,13 +11,9 @@ from mcp.server.mcpserver.tools import Tool
 from mcp.types import CallToolResult
 from pydantic import Field
 
-from docs_index import DocsIndex
-from mcp_server.backend import EngineBackend
 from mcp_server.clean import one_line
-from mcp_server.config import ServerConfig
-from mcp_server.doctor import examine
+from mcp_server.doctor import Check
 from mcp_server.errors import as_tool_errors
-from mcp_server.examining import Examiner
 from mcp_server.kinds import ASKS
 from mcp_server.render.doctor import doctor_answer
 from mcp_server.results.doctor import DoctorResult
@@ -32,9 +29,12 @@ AppUrl = Annotated[
 ]
 
 
-def make(backend: EngineBackend, docs: DocsIndex, config: ServerConfig) -> Tool:
+Examine = Callable[[str | None], Awaitable[Sequence[Check]]]
+"""Looks at everything, first at the app whose address is given, and returns the checks, the worst first."""
+
+
+def make(examined: Examine) -> Tool:
     """Build the tool."""
-    examiner = Examiner(backend, docs, config)
 
     async def doctor(app_url: AppUrl | None = None) -> Annotated[CallToolResult, DoctorResult]:
         """Check why an app is not synced or its calls fail: address, dev mode, signing key, Docker, SDK
@@ -42,8 +42,8 @@ def make(backend: EngineBackend, docs: DocsIndex, config: ServerConfig) -> Tool:
         and the fix, problems first. For one run or event use explain.
         """
         with as_tool_errors():
-            facts = await examiner.facts(None if app_url is None else _complete(app_url))
-        return doctor_answer(examine(facts))
+            checks = await examined(None if app_url is None else _complete(app_url))
+        return doctor_answer(checks)
 
     return define_tool(doctor, title="Check setup", annotations=ASKS)
 

@@ -10,7 +10,7 @@ from mcp.types import CallToolResult
 from pydantic import Field
 
 from mcp_server.arguments import RunId
-from mcp_server.backend import EngineBackend
+from mcp_server.backend import Backend
 from mcp_server.config import ServerConfig
 from mcp_server.errors import as_tool_errors
 from mcp_server.kinds import READ_ONLY
@@ -28,7 +28,7 @@ EventId = Annotated[
 ]
 
 
-def make(backend: EngineBackend, config: ServerConfig) -> Tool:
+def make(backend: Backend, config: ServerConfig) -> Tool:
     """Build the tool."""
 
     async def explain(

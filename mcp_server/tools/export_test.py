@@ -12,7 +12,7 @@ from pydantic import Field
 from durable_engine.exporting.repeating import repeat
 from durable_engine.exporting.writing import Format, write
 from mcp_server.arguments import RunId
-from mcp_server.backend import EngineBackend
+from mcp_server.backend import Backend
 from mcp_server.errors import as_tool_errors
 from mcp_server.kinds import WRITES
 from mcp_server.render.exports import export_answer
@@ -38,7 +38,7 @@ Mock = Annotated[
 ]
 
 
-def make(backend: EngineBackend) -> Tool:
+def make(backend: Backend) -> Tool:
     """Build the tool."""
 
     async def export_test(

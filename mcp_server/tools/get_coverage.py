@@ -9,7 +9,8 @@ from mcp.types import CallToolResult
 from pydantic import Field
 
 from mcp_server.arguments import FunctionId
-from mcp_server.backend import EngineBackend
+from mcp_server.backend import Backend
+from mcp_server.config import ServerConfig
 from mcp_server.errors import as_tool_errors
 from mcp_server.kinds import READ_ONLY
 from mcp_server.render.coverage import coverage_answer
@@ -21,7 +22,7 @@ Since = Annotated[
 ]
 
 
-def make(backend: EngineBackend) -> Tool:
+def make(backend: Backend, config: ServerConfig) -> Tool:
     """Build the tool."""
 
     async def get_coverage(
@@ -33,6 +34,7 @@ def make(backend: EngineBackend) -> Tool:
         Returns counts per step, branches, neverSeen, and suggestions for the next tests. Next: test_function.
         """
         with as_tool_errors():
-            return coverage_answer(await backend.coverage.of(function_id, since=since))
+            found = await backend.coverage.of(function_id, since=since)
+        return coverage_answer(found, is_remote=config.is_remote)
 
     return define_tool(get_coverage, title="Get coverage", annotations=READ_ONLY)

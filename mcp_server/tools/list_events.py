@@ -11,8 +11,9 @@ from pydantic import Field
 from durable_engine import EventFilter
 from durable_engine.model.event import INTERNAL_PREFIX
 from mcp_server.arguments import MAX_NAME, Since
-from mcp_server.backend import EngineBackend
+from mcp_server.backend import Backend
 from mcp_server.clean import as_json, in_json, one_line
+from mcp_server.config import ServerConfig
 from mcp_server.errors import as_tool_errors
 from mcp_server.kinds import READ_ONLY
 from mcp_server.nearest import nearest_names
@@ -22,6 +23,10 @@ from mcp_server.results.lists import EventListResult
 from mcp_server.strict import define_tool
 
 _RECENT = 100
+_NO_INTERNAL = (
+    "This server lists no internal events (inngest/…).",
+    "list_events without includeInternal shows the events that were sent.",
+)
 _AT_THE_END = ("No more events after this cursor.", "list_events without cursor begins with the newest.")
 
 EventName = Annotated[
@@ -32,7 +37,7 @@ Limit = Annotated[int, Field(ge=1, le=100, description="Events a page, e.g. 50."
 Internal = Annotated[bool, Field(description="Also the engine's own inngest/… events, e.g. true.")]
 
 
-def make(backend: EngineBackend) -> Tool:
+def make(backend: Backend, config: ServerConfig) -> Tool:
     """Build the tool."""
 
     async def list_events(
@@ -53,10 +58,11 @@ def make(backend: EngineBackend) -> Tool:
             wanted = EventFilter(name=name, from_ms=past_ms(since, backend), with_internal=is_internal)
             page = await backend.records.event_records(wanted, cursor=cursor, limit=limit)
             if not page.events:
-                return no_events_answer(*(_AT_THE_END if cursor else await _why_none(backend, wanted)))
+                why = _AT_THE_END if cursor else await _why_none(backend, wanted)
+                return no_events_answer(*(_NO_INTERNAL if config.is_remote and is_internal else why))
         given = {"name": name, "since": since, "includeInternal": include_internal or None}
         filters = "".join(f"{key}={_shown(value)} " for key, value in given.items() if value)
-        return event_list_answer(page, filters=filters)
+        return event_list_answer(page, filters=filters, is_remote=config.is_remote)
 
     return define_tool(list_events, title="List events", annotations=READ_ONLY)
 
@@ -65,7 +71,7 @@ def _shown(value: object) -> str:
     return in_json(value, MAX_NAME) if isinstance(value, str) else as_json(value)
 
 
-async def _why_none(backend: EngineBackend, wanted: EventFilter) -> tuple[str, str]:
+async def _why_none(backend: Backend, wanted: EventFilter) -> tuple[str, str]:
     """Say what there is instead of the events that were asked for, and what can be called now."""
     recent = (await backend.records.events(EventFilter(with_internal=True), limit=_RECENT)).events
     sent = [event for event in recent if not event.name.startswith(INTERNAL_PREFIX)]

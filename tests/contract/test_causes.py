@@ -22,7 +22,11 @@ from mcp_server.server import build_server
 TESTS = Path(__file__).resolve().parents[1]
 ASSERTED = "\n".join(
     path.read_text(encoding="utf-8")
-    for path in (*TESTS.glob("stories/test_explain_*.py"), *TESTS.glob("unit/engine/test_explain_*.py"))
+    for path in (
+        *TESTS.glob("stories/test_explain_*.py"),
+        *TESTS.glob("unit/engine/test_explain_*.py"),
+        *TESTS.glob("remote/test_understanding_*.py"),
+    )
 )
 SCENARIOS: dict[str, Scenario] = {**WAITING, **FAILING, **EVENTS}
 SECTIONS = ["How it shows", "Usual reasons", "What to do"]

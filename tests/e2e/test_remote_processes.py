@@ -50,6 +50,7 @@ async def test_the_tools_work_on_a_server_elsewhere_over_http_and_stdio(tmp_path
             sent = await call(client, "send_event", name="shop/order.created", data=ORDER, wait=30)
             run_id = sent["runIds"][0]
             refused = await client.call_tool("advance_time", {"by": "1d"})
+            found = await call(client, "doctor")
         async with httpx.AsyncClient(base_url=ours, trust_env=False) as http:
             answers = [
                 (await http.post("/e/key", json={"name": "a/b"})).status_code,
@@ -67,10 +68,15 @@ async def test_the_tools_work_on_a_server_elsewhere_over_http_and_stdio(tmp_path
         )
         async with Client(stdio) as client:
             seen = await call(client, "get_run_status", runId=run_id)
+            written = await call(client, "export_test", runId=run_id)
+            prompt = (await client.get_prompt("debug_run", {"runId": run_id})).messages[0].content.text
 
     said = "\n".join(serving.lines)
     assert sent["runs"][0]["status"] == "COMPLETED"
     assert sent["environment"] == f"Stepcue at {origin}"
+    assert {check["id"] for check in found["checks"] if check["status"] == "warning"} == {"signing-key"}
+    assert "stepcue.test(" in written["code"]
+    assert f"Environment: Stepcue at {origin}." in prompt
     assert "embedded engine" in refused.content[0].text
     assert [step["status"] for step in seen["steps"]] == ["COMPLETED"] * 4
     assert seen["output"]["charged"] == 3

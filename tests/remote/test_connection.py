@@ -16,6 +16,7 @@ from mcp_server.remote.errors import (
     AbsentError,
     FaultyAnswerError,
     KeyRefusedError,
+    NotAllowedError,
     NotOfferedError,
     RateLimitedError,
     RejectedError,
@@ -129,7 +130,7 @@ async def test_a_writing_request_that_the_server_did_not_look_at_is_made_again()
     [
         (
             refusal(403, "forbidden", "not yours"),
-            KeyRefusedError,
+            NotAllowedError,
             "does not allow GET /x with this key: not yours",
         ),
         (refusal(404, "not_found", "no run"), AbsentError, "knows nothing by that id: no run"),

@@ -14,7 +14,8 @@ from mcp_server.remote_server import build_remote_server
 
 pytestmark = pytest.mark.anyio
 
-READING = ["list_functions", "poll_run_status", "get_run_status", "list_runs"]
+READING = ["list_functions", "poll_run_status", "get_run_status", "list_runs", "list_events", "doctor"]
+UNDERSTANDING = ["compare_runs", "get_coverage", "export_test", "explain"]
 DOCS = ["search_docs", "grep_docs", "read_doc", "list_docs"]
 
 
@@ -40,7 +41,8 @@ async def test_tools_of_the_embedded_engine_are_not_listed_and_say_where_they_ar
         dev_server(), ("mock_step", {"functionId": "a", "stepId": "b"}), ("advanceTime", {})
     )
 
-    assert set(names(tools)) >= {"send_event", "invoke_function", "cancel_run", "rerun", *READING, *DOCS}
+    acting = {"send_event", "invoke_function", "cancel_run", "rerun"}
+    assert set(names(tools)) == {*READING, *acting, *UNDERSTANDING, *DOCS}
     assert mocked.is_error
     assert "mock_step needs the embedded engine" in mocked.content[0].text
     assert "`stepcue dev` without --engine" in mocked.content[0].text
@@ -91,7 +93,11 @@ async def test_every_answer_about_workflows_names_its_environment_in_both_channe
     assert f"environment: {where}" in listed.content[0].text
     assert f"(Environment: {where}.)" in unknown.content[0].text
     assert "environment" not in pages.structured_content
-    assert all("environment" in tool.output_schema["properties"] for tool in tools if tool.name in READING)
+    assert all(
+        "environment" in tool.output_schema["properties"]
+        for tool in tools
+        if tool.name in READING + UNDERSTANDING
+    )
 
 
 async def test_fields_words_and_shapes_that_nobody_knows_break_nothing():

@@ -12,7 +12,8 @@ from durable_engine import NewEvent
 from durable_engine.errors import InvalidEventError
 from mcp_server.remote.backend import RemoteBackend
 from mcp_server.remote.errors import KeyRefusedError, WritesRefusedError
-from mcp_server.remote.sending import FIND_S, UNREPORTED
+from mcp_server.remote.sending import FIND_S
+from mcp_server.remote.unstarted import UNREPORTED
 
 pytestmark = pytest.mark.anyio
 

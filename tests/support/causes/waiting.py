@@ -22,6 +22,8 @@ from support.causes.asking import (
 )
 from support.open_calls import OpenCalls
 from support.sdk_app import APP_URL, lab, new_client
+from support.shipped_docs import shipped_docs
+from support.two_backends import tools_over
 
 from durable_engine.ids import new_ulid
 from durable_engine.slots import MAX_OPEN_CALLS
@@ -202,7 +204,20 @@ async def function_archived() -> Shown:
         return await about_run(it, run_id)
 
 
+async def unreported() -> Shown:
+    """A run that was cancelled, asked for through the HTTP API alone."""
+    async with shop(nap) as it:
+        run_id = await it.start("shop/order.placed", {"orderId": "o-1"})
+        await it.settle(run_id)
+        await it.engine.control.cancel(run_id)
+        async with tools_over("remote", it.engine, shipped_docs()) as client:
+            result = await client.call_tool("explain", {"runId": run_id})
+        text, facts = result.content[0].text, result.structured_content or {}  # type: ignore[union-attr]
+        return Shown(text, facts["cause"], await it.engine.get_run(run_id))
+
+
 WAITING: dict[str, Scenario] = {
+    "unreported": unreported,
     "sleeping": sleeping,
     "event-never-seen": event_never_seen,
     "event-not-matched": event_not_matched,

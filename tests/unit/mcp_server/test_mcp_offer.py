@@ -16,6 +16,7 @@ from mcp_server.attach import AttachError, build_bridge, connect
 from mcp_server.cli import main
 from mcp_server.config import ServerConfig
 from mcp_server.offer import offered_names
+from mcp_server.render.outline import outline
 from mcp_server.toolsets import TOOLSETS
 
 pytestmark = pytest.mark.anyio
@@ -126,6 +127,27 @@ def test_advice_is_left_out_piece_by_piece(advice, left):
 
     assert fitting.structured_content.get("next") == left
     assert fitting.content[0].text == ("m" if left is None else f"m\nnext: {left}")
+
+
+def test_how_and_lists_of_advice_are_kept_to_what_is_offered_and_data_is_left_alone():
+    how = "Nothing to do: it ends by itself; advance_time skips it. explain says more."
+    facts = {
+        "message": "m",
+        "steps": [{"output": {"how": "advance_time"}, "waitingFor": {"how": how}}],
+        "whatToDo": ['advance_time by="1d"', 'explain runId="1"'],
+        "suggestions": ["advance_time shows it."],
+    }
+    answer = CallToolResult(content=[TextContent(type="text", text=outline(facts))], structured_content=facts)
+
+    fitting = without_hidden(answer, {"advance_time"})
+    kept = fitting.structured_content
+
+    (step,) = kept["steps"]
+    assert step["waitingFor"]["how"] == "Nothing to do: it ends by itself. explain says more."
+    assert step["output"] == {"how": "advance_time"}
+    assert kept["whatToDo"] == ['explain runId="1"']
+    assert "suggestions" not in kept
+    assert fitting.content[0].text == outline(kept)
 
 
 NARROWED = ServerConfig(toolsets=frozenset({"core"}), read_only=True)
