@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+from operator import attrgetter
 from typing import Final
 
-from durable_engine.errors import FunctionNotFoundError
+from durable_engine.errors import AppNotFoundError, FunctionNotFoundError, NotFoundError
 from durable_engine.model.function import DEFAULT_RETRIES, CancelOn, Function, Trigger
 from durable_engine.model.json_value import JSONObject, JSONValue
 from durable_engine.model.views import AppView, Inventory
@@ -21,6 +22,8 @@ _AT_ONCE: Final = 4
 _KEPT_MS: Final = 30_000
 _PAGE: Final = 100
 _LONGEST_ERROR: Final = 1_000
+_LONGEST: Final = 100
+"""Characters of a name that a sentence repeats."""
 
 
 class Functions:
@@ -55,28 +58,26 @@ class Functions:
             return None
 
     async def find(self, reference: str, *, app: str | None = None) -> Function:
-        """Return a function by its slug, its id without that of the app, or its name.
+        """Return the function with this slug, slug without the app, or name, in this order.
+
+        Where the server lists no functions, whatever is asked for of an app is taken to be there.
 
         Raises:
-            FunctionNotFoundError: nothing fits, or a short form fits functions of several apps.
-            NotOfferedError: the server does not list functions.
+            AppNotFoundError: no app named `app` is synced.
+            FunctionNotFoundError: nothing fits, or a short form fits several functions.
+            RemoteError: the server cannot be asked.
         """
-        inventory = await self.recent() or await self.inventory()
-        known = [one for one in inventory.functions if app in {None, one.app_name}]
-        for form in (0, 1, 2):
-            fitting = [one for one in known if reference == (one.slug, short_id(one), one.name)[form]]
-            if len(fitting) == 1:
-                return fitting[0]
-            if fitting:
-                raise FunctionNotFoundError(
-                    f"{reference[:100]!r} fits several functions.",
-                    nearest=[one.slug for one in fitting],
-                    hint="Give the whole id of one of them.",
-                )
-        raise FunctionNotFoundError(
-            f"No function {reference[:100]!r}{'' if app is None else f' of app {app[:100]!r}'}.",
-            nearest=nearest_names(reference, [one.slug for one in known]),
-        )
+        inventory = await self.recent()
+        if inventory is None:
+            return _unlisted(reference.strip(), app)
+        try:
+            return function_named(inventory, reference, app)
+        except NotFoundError:  # it may have been synced since the last look
+            return function_named(await self.inventory(), reference, app)
+
+    def forget(self) -> None:
+        """Let the next question be answered by the server, not by what was read before."""
+        self._read = None
 
     async def _functions_of(self, app: JSONObject) -> list[Function]:
         app_id = text(app, "id", "name")
@@ -89,12 +90,7 @@ class Functions:
                 return []
         url = text(an_object(app.get("latestSync")), "url") or ""
         now_ms = self._api.now_ms()
-        return [_function(entry, app_id, redacted_url(url), now_ms) for entry in page.entries]
-
-
-def short_id(function: Function) -> str:
-    """Return a function's id without that of its app, as paths of API v2 have it."""
-    return function.slug.removeprefix(f"{function.app_name}-")
+        return [function_of(entry, app_id, redacted_url(url), now_ms) for entry in page.entries]
 
 
 def whole_slug(app_id: str, function_id: str) -> str:
@@ -104,7 +100,53 @@ def whole_slug(app_id: str, function_id: str) -> str:
     return f"{app_id}-{function_id}"
 
 
-def _function(entry: JSONObject, app_id: str, url: str, now_ms: int) -> Function:
+def short_id(function: Function) -> str:
+    """Return the id of a function without that of its app, as paths of API v2 have it."""
+    return function.slug.removeprefix(f"{function.app_name}-")
+
+
+def function_named(inventory: Inventory, reference: str, app: str | None) -> Function:
+    """Return the function that is meant; raises `NotFoundError` as `Functions.find`."""
+    wanted, apps = reference.strip(), [view.name or view.url for view in inventory.apps]
+    apps += [one.app_name for one in inventory.functions]
+    if app is not None and app not in {*apps, *(view.url for view in inventory.apps)}:
+        raise AppNotFoundError(
+            f"No app named {app[:_LONGEST]!r} is synced.",
+            nearest=nearest_names(app, dict.fromkeys(apps)),
+            hint="Leave the app out, or use one of the synced apps.",
+        )
+    functions = [one for one in inventory.functions if app in {None, one.app_name, one.url}]
+    for form in (attrgetter("slug"), short_id, attrgetter("name")):
+        fitting = [one for one in functions if form(one) == wanted]
+        fitting = [one for one in fitting if not one.is_archived] or fitting
+        if len(fitting) > 1:
+            slugs = [one.slug for one in fitting]
+            raise FunctionNotFoundError(
+                f"{wanted[:_LONGEST]!r} fits several functions: {', '.join(slugs)[:500]}.",
+                nearest=slugs,
+                hint="Use one of these full ids.",
+            )
+        if fitting:
+            return fitting[0]
+    raise FunctionNotFoundError(
+        f"No function {wanted[:_LONGEST]!r}{'' if app is None else f' of app {app[:_LONGEST]!r}'}.",
+        nearest=nearest_names(wanted, [one.slug for one in functions]),
+        hint="Use an id from list_functions.",
+    )
+
+
+def _unlisted(reference: str, app: str | None) -> Function:
+    if app is None:
+        raise FunctionNotFoundError(
+            f"This server does not list its functions, so that nothing is known of {reference[:_LONGEST]!r}.",
+            hint="Name its app, too, as appId.",
+        )
+    slug = whole_slug(app, reference)
+    return Function(id=slug, slug=slug, name=slug, app_name=app, url="", triggers=())
+
+
+def function_of(entry: JSONObject, app_id: str, url: str, now_ms: int) -> Function:
+    """Return a function of API v2; `url` is that of its app, `now_ms` the time there."""
     configuration = an_object(entry.get("configuration"))
     slug = text(entry, "slug") or whole_slug(app_id, text(entry, "id") or "")
     retries = whole(an_object(configuration.get("retries")), "value")
@@ -122,8 +164,8 @@ def _function(entry: JSONObject, app_id: str, url: str, now_ms: int) -> Function
         triggers=tuple(filter(None, map(_trigger, objects(entry.get("triggers"))))),
         retries=DEFAULT_RETRIES if retries is None else retries,
         cancels=cancels,
-        # Nobody says since when; it is so at the time of this answer.
-        paused_ms=now_ms if has(entry, "isPaused") else None,
+        # Inngest does not say since when; it is so at the time of this answer.
+        paused_ms=(moment(entry, "pausedAt") or now_ms) if has(entry, "isPaused") else None,
         config=_config(configuration),
         is_archived=has(entry, "isArchived"),
     )
