@@ -165,6 +165,8 @@ class RunView:
     """Ids of the first few runs below it, invoked by it or by those, in which doubles applied."""
     unused_doubles: tuple[Double, ...] = ()
     """Doubles that were given to this run and have not applied to anything."""
+    is_elsewhere: bool = False
+    """It is a run of another server, as far as that tells of it: what is not here may be so all the same."""
     are_steps_known: bool = True
     """False for a run of another server, which has no trace of it."""
 

@@ -56,6 +56,8 @@ class Coverages:
         """
         now_ms = self._api.now_ms()
         from_ms = None if since is None else parse_since_ms(since, now_ms=now_ms)
+        if await self._functions.recent() is None:
+            await self._functions.inventory()  # says why there is no list of functions
         found = await self._functions.find(function, app=app)
         wanted = RunFilter(function=found.slug, app=found.app_name, from_ms=from_ms)
         runs, has_more = await self._newest(wanted)

@@ -13,7 +13,7 @@ from durable_engine.model.event import SCHEDULED_TIMER, Event
 from durable_engine.model.json_value import JSONObject
 from durable_engine.model.records import EventFilter, EventPage
 from mcp_server.remote.api import Api, in_path
-from mcp_server.remote.errors import AbsentError, FaultyAnswerError, NotOfferedError, RejectedError
+from mcp_server.remote.errors import AbsentError, RejectedError, RemoteError
 from mcp_server.remote.reading import an_object, moment, objects, text, whole
 
 _MOST_LISTED: Final = 50
@@ -48,12 +48,12 @@ class Events:
         return self._keep(_event(data))
 
     async def of_run(self, event_id: str, name: str, root: JSONObject, at_ms: int) -> Event:
-        """Return the event that started a run; without API v1, as the run and its trace tell of it."""
+        """Return the event that started a run; if it cannot be read, as the run and its trace tell of it."""
         try:
             if event_id:
                 return await self.get(event_id)
             raise _no_event(event_id)
-        except (EventNotFoundError, NotOfferedError, FaultyAnswerError):
+        except (EventNotFoundError, RemoteError):
             given = an_object(root.get("input"))
             return Event(
                 id=event_id,

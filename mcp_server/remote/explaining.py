@@ -11,6 +11,7 @@ from durable_engine.model.status import StepKind, StepStatus
 from durable_engine.model.views import Inventory, RunView, StepView
 from mcp_server.nearest import nearest_names
 from mcp_server.remote.api import Api
+from mcp_server.remote.errors import RemoteError
 from mcp_server.remote.event_reasons import ToldOfEvent, explain_event
 from mcp_server.remote.events import Events
 from mcp_server.remote.functions import Functions
@@ -44,11 +45,18 @@ class Explaining:
         view = await self._runs.get(run_id)
         told = Told(
             view=view,
-            function=_function_of(view, await self._functions.recent()),
+            function=_function_of(view, await self._known_functions()),
             is_stepcue=(await self._api.known()).kind is ServerKind.STEPCUE,
             below=await self._below(view, depth=depth),
         )
         return ended(told) if view.status.is_terminal else explain_open(told)
+
+    async def _known_functions(self) -> Inventory | None:
+        """Return all functions; None where they cannot be read: a run is explained without them."""
+        try:
+            return await self._functions.recent()
+        except RemoteError:
+            return None
 
     async def _below(self, view: RunView, *, depth: int) -> dict[str, Explanation]:
         """Return why the runs are where they are on which this one hangs, as far as they can be read."""

@@ -24,6 +24,8 @@ _PAGE: Final = 100
 _LONGEST: Final = 100
 """Characters of a name that a sentence repeats."""
 _LONGEST_ERROR: Final = 1_000
+_LONGEST: Final = 100
+"""Characters of a name that a sentence repeats."""
 
 
 class Functions:

@@ -127,6 +127,7 @@ def view_of(
         cancelled=record.cancelled,
         notes=_notes(record, root, word),
         event_ids=record.event_ids,
+        is_elsewhere=True,
         are_steps_known=bool(root),
     )
 

@@ -131,7 +131,7 @@ def _where(run: RunView) -> str:
 
 def _steps(run: RunView) -> str:
     if not run.steps:
-        return "without steps"
+        return "without steps" if run.are_steps_known else "of its steps nothing is known"
     done = sum(step.status is StepStatus.COMPLETED for step in run.steps)
     taken = sum(step.is_taken_over for step in run.steps)
     over = f" ({taken} taken over)" if taken else ""
@@ -161,10 +161,12 @@ def activity(run: RunView) -> str:
         busy = _busy([step for step in run.steps if step.status is StepStatus.RUNNING], run.now_ms)
         return f"waits for {' and for '.join(words)}{more}{f'; {busy}' if busy else ''}"
     if run.status is RunStatus.QUEUED:
-        return "its first call is due"
+        return "its first call has not been made" if run.is_elsewhere else "its first call is due"
     busy = _busy([step for step in run.steps if not step.status.is_terminal], run.now_ms)
     if busy:
         return busy
+    if run.is_elsewhere:
+        return "what it is doing now, the server does not say"
     ended = [step.ended_ms for step in run.steps if step.ended_ms is not None]
     since = f", {_span(max(ended), run.now_ms)} after its last step ended" if ended else ""
     return f"the app is being called{since}"

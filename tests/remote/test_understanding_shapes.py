@@ -200,6 +200,16 @@ async def test_after_the_last_attempt_no_other_is_announced():
     assert found["happensNext"]["what"].startswith("that was the last attempt")
 
 
+async def test_a_run_is_shown_without_a_word_about_what_nobody_told():
+    done = await told(a_server(a_run("COMPLETED", endedAt=LONG_AGO)), "get_run_status", runId=RUN)
+    between = await told(a_server(a_run(), [a_step("done")]), "get_run_status", runId=RUN)
+    queued = await told(a_server({**a_run("QUEUED"), "startedAt": None}), "get_run_status", runId=RUN)
+
+    assert "of its steps nothing is known" in done["message"]
+    assert "what it is doing now, the server does not say" in between["message"]
+    assert "its first call has not been made" in queued["message"]
+
+
 async def test_spans_without_times_are_steps_all_the_same():
     span = {"name": "charge", "stepId": "x", "status": "WAITING", "stepOp": "SLEEP"}
     scripted = a_server(a_run(), [span])
