@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 import httpx
 import pytest
 from mcp import Client
@@ -10,6 +12,7 @@ from support.shipped_docs import shipped_docs
 
 from mcp_server.config import ServerConfig
 from mcp_server.remote.backend import RemoteBackend
+from mcp_server.remote.errors import RemoteError
 from mcp_server.remote_server import build_remote_server
 
 pytestmark = pytest.mark.anyio
@@ -31,6 +34,8 @@ async def examined(scripted, engine=ORIGIN, app_url=None, config=None, **options
     """Return the answer of the doctor, and its checks by id."""
     opened = RemoteBackend.open(target(engine, **options), clock=PassingClock(), transport=scripted)
     async with opened as backend:
+        with suppress(RemoteError):  # the server is asked once at the start of a session
+            await backend.api.known()
         given = ServerConfig(is_remote=True, engine_url=engine, **(config or {}))
         async with Client(build_remote_server(backend, shipped_docs(), config=given)) as client:
             result = await client.call_tool("doctor", {"appUrl": app_url} if app_url else {})
