@@ -70,8 +70,9 @@ class Functions:
             RemoteError: the server cannot be asked.
         """
         inventory = await self.recent()
-        if inventory is None:
+        if inventory is None and app is not None:
             return _unlisted(reference.strip(), app)
+        inventory = inventory or await self.inventory()  # which says why there is none
         try:
             return function_named(inventory, reference, app)
         except NotFoundError:  # it may have been synced since the last look
@@ -137,12 +138,7 @@ def function_named(inventory: Inventory, reference: str, app: str | None) -> Fun
     )
 
 
-def _unlisted(reference: str, app: str | None) -> Function:
-    if app is None:
-        raise FunctionNotFoundError(
-            f"This server does not list its functions, so that nothing is known of {reference[:_LONGEST]!r}.",
-            hint="Name its app, too, as appId.",
-        )
+def _unlisted(reference: str, app: str) -> Function:
     slug = whole_slug(app, reference)
     return Function(id=slug, slug=slug, name=slug, app_name=app, url="", triggers=())
 

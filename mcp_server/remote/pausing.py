@@ -14,13 +14,13 @@ from mcp_server.remote.functions import Functions, function_of, short_id
 from mcp_server.remote.probing import Capabilities, ServerKind
 from mcp_server.remote.writes import check_write
 
-NO_PAUSES: Final = "Inngest lets functions be paused in its dashboard only, not by its API."
-WHERE: Final = "Pause or resume it in the dashboard of that server; nothing was changed."
+NO_PAUSES: Final = "Only a Stepcue pauses functions over its API; Inngest has that in its dashboard only."
+WHERE: Final = "Pause or resume it there; nothing was changed."
 
 
 def can_pause(known: Capabilities | None) -> bool:
-    """Whether a server can pause functions; one that has not answered yet may be able to."""
-    return known is None or known.kind is ServerKind.STEPCUE
+    """Whether a server can pause functions, as far as is known."""
+    return known is not None and known.kind is ServerKind.STEPCUE
 
 
 class Pausing:
