@@ -17,6 +17,7 @@ from durable_engine.model.double import (
     MockResult,
     MockTimeout,
     Outcome,
+    Withheld,
     word_for,
 )
 from durable_engine.model.json_value import JSONObject, JSONValue, parse_stored, to_json
@@ -52,6 +53,8 @@ _REPLY_KEYS: Final = frozenset({"status_code", "headers", "body", "url"})
 
 def reply_for(double: Double, outcome: Outcome, step: Step) -> Ops | Failed:
     """Return what a mock answers instead of the call that carries `step` out."""
+    if isinstance(outcome, Withheld):
+        return failed_step(step, _withheld(outcome, step.ref))
     if isinstance(outcome, MockError):
         return failed_step(step, outcome)
     if isinstance(outcome, MockResult):
@@ -133,6 +136,8 @@ def misfit(double: Double, outcome: Outcome, step: StepRef, kind: StepKind) -> F
 def _end_invoke(op: Invoke, outcome: Outcome) -> StepEnded | None:
     if isinstance(outcome, MockResult):
         return _end(op, {"data": outcome.data})
+    if isinstance(outcome, Withheld):
+        outcome = _withheld(outcome, op.step)
     if isinstance(outcome, MockError):
         message = outcome.message
         error: JSONObject = {"error": message, "name": outcome.name or "Error", "message": message}
@@ -141,6 +146,11 @@ def _end_invoke(op: Invoke, outcome: Outcome) -> StepEnded | None:
         error = invoke_timeout_error()
         return replace(_end(op, {"error": error}, has_timed_out=True), error=error)
     return None
+
+
+def _withheld(outcome: Withheld, step: StepRef) -> MockError:
+    message = outcome.message.replace("{step}", repr(step.label))
+    return MockError(message=message, name=outcome.name, is_retriable=False)
 
 
 def _end(op: Waiting, memo: JSONValue, *, has_timed_out: bool = False) -> StepEnded:

@@ -18,7 +18,7 @@ from durable_engine.connecting import trusted_authorities
 from durable_engine.decoding import decoded
 from durable_engine.model.json_value import JSONValue
 from durable_engine.redaction import hide, redacted_text
-from mcp_server.remote.errors import FaultyAnswerError
+from mcp_server.remote.errors import FaultyAnswerError, WritesRefusedError
 from mcp_server.remote.faults import Answer, checked, unreachable
 from mcp_server.remote.keys import SigningKey
 from mcp_server.remote.retries import pause_ms
@@ -81,7 +81,10 @@ class Connection:
 
         Raises:
             RemoteError: one of its kinds says what went wrong and what to do.
+            WritesRefusedError: this is not a GET, and nothing else may be sent there.
         """
+        if method != "GET":
+            self._check_may_write(f"{method} {path}")
         url = f"{self.target.api_url}{path}"
         request = _Request(method, url, self._api_headers(self._key), query, body, is_safe=method == "GET")
         answer = await self._tried(request)
@@ -99,7 +102,9 @@ class Connection:
 
         Raises:
             UnreachableError: no answer came.
+            WritesRefusedError: nothing may be sent there.
         """
+        self._check_may_write("Sending an event")
         key = self.target.event_key
         part = quote_part(key.get_secret_value() if key else NO_EVENT_KEY, safe="")
         headers = {**self._env_header(), **headers}
@@ -110,6 +115,10 @@ class Connection:
     def say(self, text: str) -> str:
         """Return text from the server without anything that is a secret of ours."""
         return hide(redacted_text(text), self._secrets)
+
+    def _check_may_write(self, what: str) -> None:
+        if self.target.only_reads:
+            raise WritesRefusedError(f"{what} would change {self.target.shown_url}, which is only read.")
 
     def _other_key(self) -> SigningKey | None:
         first, second = self.target.signing_key, self.target.fallback_key

@@ -13,12 +13,14 @@ from durable_engine.model.event import SCHEDULED_TIMER, Event
 from durable_engine.model.json_value import JSONObject
 from durable_engine.model.records import EventFilter, EventPage
 from mcp_server.remote.api import Api, in_path
-from mcp_server.remote.errors import AbsentError, NotOfferedError, RejectedError
+from mcp_server.remote.errors import AbsentError, RejectedError, RemoteError
 from mcp_server.remote.reading import an_object, moment, objects, text, whole
 
 _MOST_LISTED: Final = 50
 _KEPT: Final = 300
 _UNNAMED: Final = "(unknown event)"
+UNTOLD: Final = "unknown"
+"""The source of an event of which no data could be read."""
 
 
 class Events:
@@ -47,10 +49,10 @@ class Events:
         return self._keep(_event(data))
 
     async def of_run(self, event_id: str, name: str, root: JSONObject, at_ms: int) -> Event:
-        """Return the event that started a run; without API v1, as the run and its trace tell of it."""
+        """Return the event that started a run; if it cannot be read, as the run and its trace tell of it."""
         try:
             return await self.get(event_id)
-        except (EventNotFoundError, NotOfferedError):
+        except (EventNotFoundError, RemoteError):
             given = an_object(root.get("input"))
             return Event(
                 id=event_id,
@@ -60,6 +62,7 @@ class Events:
                 user=an_object(given.get("user")),
                 ts_ms=whole(given, "ts") or at_ms,
                 received_ms=ulid_ms(event_id) if is_ulid(event_id) else at_ms,
+                source="api" if given else UNTOLD,
             )
 
     async def page(self, wanted: EventFilter, *, cursor: str | None, limit: int) -> EventPage:

@@ -9,12 +9,18 @@ from durable_engine.errors import FunctionNotFoundError, RunNotFoundError
 from durable_engine.http_api.times import rfc3339
 from durable_engine.model.json_value import JSONObject
 from durable_engine.model.records import RunFilter, RunPage, RunRecord
-from durable_engine.model.views import RunView
+from durable_engine.model.views import Inventory, RunView
 from mcp_server.nearest import nearest_names
 from mcp_server.remote.api import Api, in_path
 from mcp_server.remote.connection import Query
 from mcp_server.remote.cursors import Cursors, Place
-from mcp_server.remote.errors import AbsentError, FaultyAnswerError, NotOfferedError, RejectedError
+from mcp_server.remote.errors import (
+    AbsentError,
+    FaultyAnswerError,
+    NotOfferedError,
+    RejectedError,
+    RemoteError,
+)
 from mcp_server.remote.events import Events
 from mcp_server.remote.functions import Functions
 from mcp_server.remote.pages import Page, read_page
@@ -48,7 +54,7 @@ class Runs:
         """
         if (await self._api.known()).v2 is None:
             return await self._get_v1(run_id)
-        (run, root), functions = await asyncio.gather(self._run_and_trace(run_id), self._functions.recent())
+        (run, root), functions = await asyncio.gather(self._run_and_trace(run_id), self._recent())
         record = record_of(run)
         event = await self._events.of_run(record.event_id, record.event_name, root, record.queued_ms)
         known = {function.slug: function for function in functions.functions} if functions else {}
@@ -61,6 +67,13 @@ class Runs:
             now_ms=self._api.now_ms(),
             max_attempts=None if function is None else function.max_attempts,
         )
+
+    async def _recent(self) -> Inventory | None:
+        """Return all functions; None where they cannot be read: a run is shown without them."""
+        try:
+            return await self._functions.recent()
+        except RemoteError:
+            return None
 
     async def look(self, run_id: str) -> RunRecord:
         """Return one run without its steps; raises as `get`."""

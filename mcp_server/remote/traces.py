@@ -23,6 +23,8 @@ _WAITS: Final = {
     StepKind.WAIT_FOR_SIGNAL: "signal",
 }
 
+_FROM_OUTSIDE: Final = frozenset({StepKind.WAIT_FOR_EVENT, StepKind.WAIT_FOR_SIGNAL})
+
 
 def steps_of(root: JSONObject) -> tuple[StepView, ...]:
     """Return the steps of a run, in the order of its trace."""
@@ -73,6 +75,8 @@ def _step(span: JSONObject, name: str, index: int) -> StepView:
         input=unwrapped(span.get("input")),
         output=unwrapped(output) if status is StepStatus.COMPLETED else None,
         error=None if status is StepStatus.COMPLETED else error,
+        # An event or a signal is an object.
+        has_timed_out=status is StepStatus.COMPLETED and kind in _FROM_OUTSIDE and unwrapped(output) is None,
         failures=failures,
         waiting_for=_wait(kind, step_id, name, children, has_failed=bool(failures))
         if status is StepStatus.WAITING

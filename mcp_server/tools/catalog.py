@@ -9,7 +9,7 @@ from typing import cast
 from mcp.server.mcpserver.tools import Tool
 
 from docs_index import DocsIndex
-from mcp_server.backend import Backend, EngineBackend
+from mcp_server.backend import Backend, EngineBackend, RunSource
 from mcp_server.config import ServerConfig
 from mcp_server.nearest import did_you_mean
 from mcp_server.tools import (
@@ -30,6 +30,7 @@ from mcp_server.tools import (
     list_events,
     list_functions,
     list_runs,
+    mirror_run,
     mock_step,
     pause_function,
     poll_run_status,
@@ -48,8 +49,13 @@ from mcp_server.toolsets import TOOLSETS, Toolset
 _DOCS = (search_docs.make, grep_docs.make, read_doc.make, list_docs.make)
 
 
-def all_tools(backend: EngineBackend, docs: DocsIndex, config: ServerConfig) -> dict[Toolset, list[Tool]]:
-    """Return every tool by toolset, in the order in which a test uses them; those of `compat` if wanted."""
+def all_tools(
+    backend: EngineBackend, docs: DocsIndex, config: ServerConfig, mirror: RunSource | None = None
+) -> dict[Toolset, list[Tool]]:
+    """Return every tool by toolset, in the order in which a test uses them; those of `compat` if wanted.
+
+    `mirror` is where `mirror_run` takes runs from; without one there is no such tool.
+    """
     by_set: dict[Toolset, list[Tool]] = {
         "core": [
             list_functions.make(backend, config),
@@ -81,6 +87,8 @@ def all_tools(backend: EngineBackend, docs: DocsIndex, config: ServerConfig) -> 
         ],
         "docs": [make(docs) for make in _DOCS],
     }
+    if mirror is not None:
+        by_set["testing"].append(mirror_run.make(backend, mirror, config))
     if "compat" in config.toolsets:
         by_set["compat"] = compat.make({tool.name: tool for tools in by_set.values() for tool in tools})
     return by_set
