@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
-import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
-import uvicorn
 from mcp import Client
+from support.serving import served
 
 from docs_index import DocsIndex
 from durable_engine import Engine, build_app
@@ -24,14 +22,8 @@ from mcp_server.strict import StrictServer
 @asynccontextmanager
 async def on_a_socket(engine: Engine) -> AsyncIterator[str]:
     """Serve the HTTP API of an engine while entered; yields its origin."""
-    bound = socket.create_server(("127.0.0.1", 0))
-    running = uvicorn.Server(uvicorn.Config(build_app(engine), log_config=None, lifespan="on", ws="none"))
-    serving = asyncio.create_task(running.serve(sockets=[bound]))
-    try:
-        yield f"http://127.0.0.1:{bound.getsockname()[1]}"
-    finally:
-        running.should_exit = True
-        await serving
+    async with served(build_app(engine)) as origin:
+        yield origin
 
 
 @asynccontextmanager
