@@ -31,7 +31,8 @@ MAX_RECORDED: Final = 1_000
 class Mirrored:
     """What a run is to begin with. `doubles` stand in for its steps, `note` says in its history what it is.
 
-    `event` becomes a new one with this name, data, user and time, and starts nothing else.
+    `event` becomes a new one with this name, data, user and time, and starts nothing else. Time is skipped up
+    to `until_ms` milliseconds after the start, None for as long as there is any to skip.
     """
 
     function: str
@@ -39,6 +40,7 @@ class Mirrored:
     doubles: Sequence[NewDouble]
     note: str
     app: str | None = None
+    until_ms: int | None = None
 
 
 class Mirroring:
@@ -64,7 +66,8 @@ class Mirroring:
         def change(tables: Tables, registry: Registry, now_ms: int) -> Settled:
             function = _startable(registry.find(wanted.function, app=wanted.app))
             changes = Changes(events=[event])
-            timeline = Timeline(id=run_id_for(event, function, now_ms=now_ms))
+            until_ms = None if wanted.until_ms is None else now_ms + wanted.until_ms
+            timeline = Timeline(id=run_id_for(event, function, now_ms=now_ms), until_ms=until_ms)
             changes.timelines.append(timeline)
             run = start_run(changes, function, event, now_ms=now_ms, timeline=timeline)
             note = HistoryEntry(

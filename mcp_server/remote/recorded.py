@@ -164,7 +164,10 @@ def _address(step: StepView) -> tuple[str, int | None]:
 def _notes(run: RunView, real: Sequence[str]) -> Iterator[str]:
     yield from run.notes
     if not run.status.is_terminal:
-        yield f"Run {run.id} has not ended: what it has still to do is not on record."
+        yield (
+            f"Run {run.id} has not ended: the run here is brought as far as it is, with time skipped up to "
+            "the time that it has taken."
+        )
     if run.status is RunStatus.CANCELLED:
         yield f"Run {run.id} was cancelled, which is not repeated: the run here goes on to its own end."
     known = {name for step in run.steps for name in (step.name, step.label, step.id)}

@@ -101,7 +101,8 @@ def _message(mirror: Mirror, held_back: list[StepView]) -> str:
     whose = f"run {remote.id} of {one_line(mirror.environment, _MOST_NOTE)}"
     ends = f"that one is {remote.status.value}, the run here, {local.id}, is {local.status.value}"
     if found.is_same:
-        return f"Reproduced: the present code took the way of {whose} and ended as it did: {ends}."
+        end = "ended as it did" if remote.status.is_terminal else "is where it is"
+        return f"Reproduced: the present code took the way of {whose} and {end}: {ends}."
     first = found.first
     if first is None:
         return f"The steps are those of {whose}, the result is another one: {ends}."
@@ -113,7 +114,7 @@ def _message(mirror: Mirror, held_back: list[StepView]) -> str:
     }[first.kind]
     words = f"Not the way of {whose} from step {first.place + 1} on: {where}; {ends}."
     if held_back:
-        words += f" {_name(held_back[0].label)} is not on record and was held back."
+        words += f" Step {one_line(held_back[0].label, 80)!r} is not on record and was held back."
     return words
 
 
@@ -126,16 +127,17 @@ def _next(mirror: Mirror, held_back: list[StepView]) -> str:
         )
     if not local.status.is_terminal:
         ends = f'cancel_run runId="{local.id}" ends it.'
-        return f'get_run_status runId="{local.id}" says what it waits for; {ends}'
+        return f'advance_time runId="{local.id}" to="end" lets it go on from there; {ends}'
     failed = next((step for step in local.steps if step.status is StepStatus.FAILED and step.doubled), None)
     if mirror.found.is_same and failed is not None:
         real = [*mirror.real, failed.label]
         return f'mirror_run runId="{remote.id}" real={as_json(real)} runs the failing step on the code here.'
-    if mirror.found.is_same:
-        return (
-            f'export_test runId="{local.id}" keeps it as a test; explain runId="{local.id}" names the cause.'
-        )
-    return f'get_run_status runId="{local.id}" detail=full shows the run here step by step.'
+    if not mirror.found.is_same:
+        return f'get_run_status runId="{local.id}" detail=full shows the run here step by step.'
+    keeps = f'export_test runId="{local.id}" keeps it as a test'
+    if local.status is RunStatus.FAILED:
+        return f'explain runId="{local.id}" names the cause; {keeps}.'
+    return f"{keeps}."
 
 
 def _name(label: str | None) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import cache
-from typing import cast
+from typing import Final, cast
 
 from mcp.server.mcpserver.tools import Tool
 
@@ -46,6 +46,8 @@ from mcp_server.tools import (
 )
 from mcp_server.toolsets import TOOLSETS, Toolset
 
+ONLY_WITH_MIRROR: Final = "mirror_run"
+"""May be asked for where it is not offered."""
 _DOCS = (search_docs.make, grep_docs.make, read_doc.make, list_docs.make)
 
 
@@ -116,7 +118,7 @@ def offered_tools(by_set: Mapping[Toolset, Sequence[Tool]], config: ServerConfig
     """
     known = [tool.name for tools in by_set.values() for tool in tools]
     for name in sorted(config.tools or ()):
-        if name not in known:
+        if name not in known and name != ONLY_WITH_MIRROR:
             raise ValueError(
                 f"There is no tool {name!r}{did_you_mean(name, known)} Tools: {', '.join(known)}."
             )

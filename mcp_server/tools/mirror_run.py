@@ -13,7 +13,7 @@ from mcp.types import CallToolResult
 from pydantic import Field
 
 from durable_engine import RunView
-from durable_engine.errors import FunctionNotFoundError
+from durable_engine.errors import FunctionNotFoundError, RunNotFoundError
 from durable_engine.mirroring import Mirrored
 from mcp_server.arguments import EventData, FunctionId, Timeout
 from mcp_server.backend import EngineBackend, RunSource
@@ -59,7 +59,7 @@ def make(backend: EngineBackend, source: RunSource, config: ServerConfig) -> Too
         ran or was held back, and the run here. Next: explain, rerun, export_test.
         """
         with as_tool_errors():
-            remote = await source.get_run(run_id)
+            remote = await _run_of(source, run_id)
             if data is None and remote.event.source == UNTOLD:
                 raise ToolError(f"{source.environment} does not tell the event of this run: give its data.")
             recorded = stand_ins(remote, tuple(real or ()))
@@ -67,6 +67,8 @@ def make(backend: EngineBackend, source: RunSource, config: ServerConfig) -> Too
                 function=function_id or remote.function_slug,
                 event=event_of(remote, data),
                 doubles=recorded.doubles,
+                # What it waits for there it waits for here, instead of its time-out being skipped to.
+                until_ms=None if remote.status.is_terminal else max(0, remote.now_ms - remote.queued_ms),
                 note=f"It repeats run {remote.id} of {one_line(source.environment, 300)}.",
             )
             local_id = await _start(backend, wanted, remote)
@@ -92,6 +94,16 @@ def make(backend: EngineBackend, source: RunSource, config: ServerConfig) -> Too
     return define_tool(mirror_run, title="Mirror run", annotations=ACTS)
 
 
+async def _run_of(source: RunSource, run_id: str) -> RunView:
+    try:
+        return await source.get_run(run_id)
+    except RunNotFoundError as error:
+        raise RunNotFoundError(
+            f"No run {run_id[:64]!r} in {source.environment}.",
+            hint="Take the id from that server: its dashboard, or a Stepcue with --engine, lists runs.",
+        ) from error
+
+
 async def _start(backend: EngineBackend, wanted: Mirrored, remote: RunView) -> str:
     """Start the run here; an app may have another name here than there."""
     try:
@@ -114,7 +126,3 @@ def _notes(run: RunView) -> Iterator[str]:
             f"Of step {presumed[0]!r} nothing is on record: the error that ended the run there is taken for "
             "its own, as SDKs may report no step for such an error."
         )
-    if not run.status.is_terminal:
-        waits = ", ".join(repr(wait.step_name) for wait in run.waiting_for if wait.step_name)
-        where = f": it waits in {waits}, whose end is not on record" if waits else ""
-        yield f"The run here has not ended{where}."

@@ -16,8 +16,9 @@ from support.sdk_app import Lab, lab, new_client
 from support.shipped_docs import shipped_docs
 from support.two_backends import ask, on_a_socket, refused
 
-from durable_engine import EventFilter, NewEvent, RealClock
+from durable_engine import Engine, EngineConfig, EventFilter, NewEvent, RealClock
 from mcp_server.config import ServerConfig
+from mcp_server.offer import check_offer
 from mcp_server.remote.backend import RemoteBackend
 from mcp_server.remote.errors import WritesRefusedError
 from mcp_server.remote.target import read_target
@@ -203,7 +204,7 @@ async def test_a_step_takes_as_many_attempts_as_there_and_an_error_between_steps
     assert same["error"]["message"] == "no stock for o-7"
     assert [step["attemptsA"] for step in same["steps"]] == [1, 1, 2, 1]
     assert same["mocked"] == ["load", "charge", "tell"]
-    assert same["next"].startswith("export_test")
+    assert same["next"].startswith("explain runId=")
     assert mended["same"] is False
     assert mended["message"].startswith("The steps are those of")
     assert mended["output"]["told"] == 1
@@ -222,8 +223,9 @@ async def test_waits_end_as_they_did_with_the_event_or_at_their_time() -> None:
 
     assert (ended["same"], ended["mocked"]) == (True, ["answer", "second"])
     assert ended["output"] == {"answer": {"is": "yes"}, "late": True}
-    assert open_yet["local"]["status"] == "COMPLETED"  # its time-out is skipped to
-    assert any("has not ended" in note for note in open_yet["notes"])
+    assert (open_yet["same"], open_yet["local"]["status"]) == (True, "RUNNING")
+    assert "has not ended" in open_yet["notes"][0]
+    assert open_yet["next"].startswith("advance_time runId=")
 
 
 async def test_parallel_repeated_and_invoked_steps_are_all_taken_from_the_record() -> None:
@@ -244,7 +246,8 @@ async def test_what_cannot_be_mirrored_is_said_with_what_to_do() -> None:
         absent = await refused(it.tools, "mirror_run", runId=run_id, functionId="nope")
         edited = await it.mirror(run_id, data={"x": 1}, real=["child", "typo"])
 
-    assert "No run '01KAM000000000000000000000'" in unknown
+    assert "No run '01KAM000000000000000000000' in Stepcue at" in unknown
+    assert "Take the id from that server" in unknown
     assert "No function 'nope'" in absent
     assert "with functionId" in absent
     assert edited["differences"]["event"] == [{"what": "$.data.x", "now": 1}]
@@ -262,6 +265,26 @@ async def test_without_a_server_to_mirror_the_tool_is_not_listed_and_says_what_i
 
     assert "mirror_run" not in listed
     assert "--mirror (STEPCUE_MIRROR)" in text
+
+
+async def test_with_one_it_is_one_more_tool_and_can_be_chosen() -> None:
+    async with await Engine.open(EngineConfig()) as engine, RemoteBackend.open(target()) as source:
+        whole = build_server(engine, shipped_docs(), mirror=source)
+        chosen = ServerConfig(tools=frozenset({"mirror_run", "explain"}))
+        few = build_server(engine, shipped_docs(), config=chosen, mirror=source)
+        reading = build_server(engine, shipped_docs(), config=ServerConfig(read_only=True), mirror=source)
+        without = build_server(engine, shipped_docs(), config=chosen)
+        (tool,) = [tool for tool in await whole.list_tools() if tool.name == "mirror_run"]
+        names = [[tool.name for tool in await server.list_tools()] for server in (few, reading, without)]
+
+    check_offer(chosen)
+    assert names[0] == ["explain", "mirror_run"]
+    assert "mirror_run" not in names[1]
+    assert names[2] == ["explain"]
+    assert tool.input_schema["additionalProperties"] is False
+    assert len(tool.model_dump_json(exclude={"output_schema"})) < 1_700
+    assert "mirror_run" in (whole.instructions or "")
+    assert len(whole.instructions or "") < 2_000
 
 
 async def test_nothing_but_a_get_is_ever_sent_to_a_server_that_is_mirrored() -> None:
