@@ -72,6 +72,7 @@ def failed_step(step: Step, error: MockError) -> Ops:
     """Return the reply that a step failed."""
     names = {StepKind.FETCH: "GatewayError", StepKind.AI_GATEWAY: "AIGatewayError"}
     memo: JSONObject = {
+        **error.more,
         "name": error.name or names.get(step.kind, "Error"),
         "message": error.message,
         "data": error.data,  # Go cannot read a memo of a failed step without this key

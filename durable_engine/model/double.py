@@ -30,12 +30,16 @@ class MockResult:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MockError:
-    """The step fails; a retriable error uses up one attempt, another one fails the step at once."""
+    """The step fails; a retriable error uses up one attempt, another one fails the step at once.
+
+    `more` are other fields of the error as an SDK reports it, such as its stack and its cause.
+    """
 
     message: str
     name: str | None = None
     is_retriable: bool = True
     data: JSONValue = None
+    more: JSONObject = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -149,6 +149,7 @@ def _error(error: JSONObject, *, is_retriable: bool = True) -> MockError:
         name=name if isinstance(name, str) else None,
         is_retriable=is_retriable,
         data=error.get("data"),
+        more={name: error[name] for name in ("stack", "cause") if error.get(name) is not None},
     )
 
 

@@ -142,6 +142,7 @@ async def test_a_failure_is_reproduced_without_any_of_its_effects() -> None:
 
         answer = await it.mirror(run_id)
         seen = await ask(it.tools, "get_run_status", runId=answer["local"]["runId"])
+        told = await ask(it.tools, "explain", runId=answer["local"]["runId"])
         events = await it.here.engine.records.events(EventFilter())
         after = await it.there.engine.records.events(EventFilter())
 
@@ -157,6 +158,7 @@ async def test_a_failure_is_reproduced_without_any_of_its_effects() -> None:
     }
     assert answer["next"].startswith(f'mirror_run runId="{run_id}" real=["charge"]')
     assert (seen["eventName"], seen["eventData"]) == ("t/order", ORDER)
+    assert "test_mirror.py" in str(told["evidence"])  # the line that raised there
     assert f"It repeats run {run_id} of Stepcue at" in str(seen["notes"])
     assert it.shop.bodies == {}
     assert [event.name for event in events.events if not event.name.startswith("inngest/")] == ["t/order"]
