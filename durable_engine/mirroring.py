@@ -39,7 +39,6 @@ class Mirrored:
     event: Event
     doubles: Sequence[NewDouble]
     note: str
-    app: str | None = None
     until_ms: int | None = None
 
 
@@ -54,7 +53,7 @@ class Mirroring:
         """Start a run whose time is skipped and return its id; no flow control holds its start back.
 
         Raises:
-            FunctionNotFoundError, AppNotFoundError: as `Registry.find`.
+            FunctionNotFoundError: as `Registry.find`.
             InvalidInputError: a double cannot be used, or the function is one that only a request can start.
             InvalidEventError: the event is too large, or no JSON.
         """
@@ -64,7 +63,7 @@ class Mirroring:
         started: list[str] = []
 
         def change(tables: Tables, registry: Registry, now_ms: int) -> Settled:
-            function = _startable(registry.find(wanted.function, app=wanted.app))
+            function = _startable(registry.find(wanted.function))
             changes = Changes(events=[event])
             until_ms = None if wanted.until_ms is None else now_ms + wanted.until_ms
             timeline = Timeline(id=run_id_for(event, function, now_ms=now_ms), until_ms=until_ms)

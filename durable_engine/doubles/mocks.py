@@ -10,6 +10,7 @@ from durable_engine.gateway.outcome import NULL_BODY_STATUSES
 from durable_engine.ids import derived_ulid
 from durable_engine.lifecycle.resume import invoke_timeout_error
 from durable_engine.model.double import (
+    NOT_ON_RECORD,
     Double,
     FaultKind,
     MockError,
@@ -150,8 +151,9 @@ def _end_invoke(op: Invoke, outcome: Outcome) -> StepEnded | None:
 
 
 def _withheld(outcome: Withheld, step: StepRef) -> MockError:
-    message = outcome.message.replace("{step}", repr(step.label))
-    return MockError(message=message, name=outcome.name, is_retriable=False)
+    is_ours = outcome.name == NOT_ON_RECORD
+    message = outcome.message.replace("{step}", repr(step.label)) if is_ours else outcome.message
+    return MockError(message=message, name=outcome.name, is_retriable=False, more=outcome.more)
 
 
 def _end(op: Waiting, memo: JSONValue, *, has_timed_out: bool = False) -> StepEnded:

@@ -88,12 +88,13 @@ class Fault:
 class Withheld:
     """A step that nothing else stands in for fails at once instead of being carried out.
 
-    Sleeps and waits have no effects and begin as usual. The error has this name, and this message, in which
-    `{step}` is the step. `but` are names and labels of steps that are carried out.
+    Sleeps and waits have no effects and begin as usual. The error has these fields; in a message under our
+    name `{step}` is the step. `but` are names and labels of steps that are carried out.
     """
 
     message: str
     name: str = NOT_ON_RECORD
+    more: JSONObject = field(default_factory=dict)
     but: Sequence[str] = ()
 
 

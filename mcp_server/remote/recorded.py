@@ -27,6 +27,7 @@ from durable_engine.errors import InvalidInputError
 from durable_engine.model.double import NOT_ON_RECORD, word_for
 from durable_engine.model.json_value import JSONObject
 from mcp_server.remote.reading import an_object
+from mcp_server.remote.run_views import NO_TRACE
 
 EVERYTHING: Final = "*"
 """Names whatever is not on record, among steps that are to run for real."""
@@ -74,11 +75,10 @@ def _held_back(run: RunView, real: Sequence[str]) -> Withheld:
 
     An SDK may report no step for an error that ends the run: what the code then comes to is that step.
     """
-    error = run.error or {}
-    if run.status is RunStatus.FAILED and not any(step.status is StepStatus.FAILED for step in run.steps):
-        return Withheld(
-            message=str(error.get("message") or ""), name=str(error.get("name") or "Error"), but=tuple(real)
-        )
+    has_failed_step = any(step.status is StepStatus.FAILED for step in run.steps)
+    if run.status is RunStatus.FAILED and not has_failed_step and NO_TRACE not in run.notes:
+        error = _error(run.error or {})
+        return Withheld(message=error.message, name=error.name or "Error", more=error.more, but=tuple(real))
     message = f"Step {{step}} is not on record in run {run.id}, so that it was held back."
     return Withheld(message=message, but=tuple(real))
 
@@ -110,7 +110,8 @@ def event_of(run: RunView, data: JSONObject | None) -> Event:
 
 def _outcomes(step: StepView, held_back: Withheld) -> Iterator[Outcome]:
     """Yield what a step did, attempt by attempt; nothing for what needs no double."""
-    if step.kind is StepKind.SLEEP:
+    fails_by_itself = step.kind in _WAITS and step.status is StepStatus.FAILED
+    if step.kind is StepKind.SLEEP or fails_by_itself:
         return
     failures = [_error(failure.error) for failure in step.failures[:_MOST_FAILURES]]
     if step.status is StepStatus.COMPLETED:

@@ -15,6 +15,7 @@ from mcp_server.remote.statuses import is_known_run_status, run_status
 from mcp_server.remote.traces import failures_of, steps_of
 from mcp_server.remote.values import error_in, unwrapped
 
+NO_TRACE = "The server gave no trace of this run, so its steps are not known."
 _CANCELLED_BY_SKIP = "before it began: the server skipped it"
 
 
@@ -130,7 +131,7 @@ def _notes(record: RunRecord, root: JSONObject, event: Event, word: object) -> t
         said = str(word)[:40] if word else "nothing"
         notes.append(f"The server's word for the status is {said!r}; {record.status} is read from its times.")
     if not root:
-        notes.append("The server gave no trace of this run, so its steps are not known.")
+        notes.append(NO_TRACE)
     if event.source == UNTOLD:
         notes.append("The server does not tell the data of the event that started this run.")
     return tuple(notes)

@@ -11,7 +11,7 @@ from typing import Any
 import inngest
 import pytest
 from mcp import Client
-from support.remote_server import dev_server, target
+from support.remote_server import dev_server, refusal, target, v1, v2
 from support.sdk_app import Lab, lab, new_client
 from support.shipped_docs import shipped_docs
 from support.two_backends import ask, on_a_socket, refused
@@ -255,6 +255,49 @@ async def test_what_cannot_be_mirrored_is_said_with_what_to_do() -> None:
     assert edited["differences"]["event"] == [{"what": "$.data.x", "now": 1}]
     assert edited["ran"] == ["child"]
     assert "'typo'" in edited["notes"][0]
+
+
+@pytest.mark.parametrize(
+    "trace", [v2({"rootSpan": {"name": "order"}}), refusal(500, "x", "oops")], ids=["known", "none"]
+)
+async def test_an_error_that_no_step_accounts_for_is_taken_for_the_step_the_code_comes_to(trace: Any) -> None:
+    """The Python SDK reports no step for a NonRetriableError; without a trace nothing is known of steps."""
+    failed = {
+        "error": {"name": "NonRetriableError", "message": "no {step}", "stack": 'File "/srv/shop.py", line 7'}
+    }
+    run = {
+        "id": "01KAM000000000000000000000",
+        "status": "FAILED",
+        "app": {"id": "else"},
+        "function": {"id": "order", "name": "order"},
+        "trigger": {"eventIds": ["01KAM000000000000000000001"], "eventName": "t/order"},
+        "endedAt": "2027-01-15T08:00:00Z",
+        "output": failed,
+    }
+    scripted = dev_server(
+        **{
+            f"GET /v2/runs/{run['id']}": v2(run),
+            f"GET /v2/runs/{run['id']}/trace": trace,
+            "GET /v1/events/01KAM000000000000000000001": v1({"name": "t/order", "data": ORDER, "id": "mine"}),
+        }
+    )
+    shop = Shop()
+    client, functions = shop.functions()
+    async with (
+        lab(client, functions, clock=RealClock()) as it,
+        RemoteBackend.open(target(only_reads=True), transport=scripted) as source,
+        Client(build_server(it.engine, shipped_docs(), mirror=source)) as tools,
+    ):
+        answer = await ask(tools, "mirror_run", runId=run["id"])
+
+    is_known = isinstance(trace, dict)
+    assert answer["same"] is is_known
+    assert answer["local"]["functionId"] == "lab-order"  # the app there has another name
+    assert answer.get("mocked" if is_known else "heldBack") == ["load"]
+    assert answer["error"]["name"] == ("NonRetriableError" if is_known else "NotOnRecordError")
+    assert answer["error"]["message"].startswith("no {step}" if is_known else "Step 'load' is not on record")
+    assert ("taken for its own" if is_known else "no trace of this run") in answer["notes"][-1]
+    assert shop.bodies == {}
 
 
 async def test_without_a_server_to_mirror_the_tool_is_not_listed_and_says_what_it_needs() -> None:
