@@ -226,7 +226,7 @@ async def test_requests_of_the_engine_break_like_calls(ts_lab: Lab) -> None:
 
 
 async def test_a_run_is_mirrored_with_all_its_errors_groups_and_invokes_and_no_body_runs(ts_lab: Lab) -> None:
-    functions = ("values", "rollback", "flaky", "race", "invoke-many", "wait", "non-retriable-caught")
+    functions = ("rollback", "race", "invoke-many")
     runs = [await ts_lab.finish(function) for function in functions]
 
     async with (
