@@ -33,6 +33,7 @@ if TYPE_CHECKING:
         MockTimeout,
         NewDouble,
         Outcome,
+        Withheld,
         fits_kind,
     )
     from durable_engine.model.event import (
@@ -201,6 +202,7 @@ __all__ = [
     "UnmetWait",
     "UnsupportedUse",
     "WaitingFor",
+    "Withheld",
     "build_app",
     "compare",
     "fits_kind",
@@ -230,6 +232,7 @@ _HOMES: Final = {
         "MockTimeout",
         "NewDouble",
         "Outcome",
+        "Withheld",
         "fits_kind",
     ),
     "model.event": (

@@ -12,6 +12,7 @@ from durable_engine.errors import InvalidInputError, StaleCallError
 from durable_engine.expressions import compile_expression
 from durable_engine.handles import Handles
 from durable_engine.lifecycle.resume import signal_arrived
+from durable_engine.mirroring import Mirroring
 from durable_engine.model.history import HistoryEntry, HistoryKind
 from durable_engine.model.json_value import JSONValue
 from durable_engine.model.reply import Ops
@@ -37,6 +38,8 @@ class RunControl:
         self._transactions = transactions
         self.repeating = Repeating(clock, transactions)
         """Repeats runs with something edited."""
+        self.mirroring = Mirroring(clock, transactions)
+        """Starts runs in the place of runs elsewhere."""
         self.handles = Handles(database, transactions)
         """Keeps what callers hold on runs that they do not stay for."""
 

@@ -110,7 +110,9 @@ def view_run(
         skipped_ms=run.skipped_ms,
         doubles=uses_in(history),
         doubled_below=tuple(tables.history.doubled_below(run.id)) if known.children and not only_open else (),
-        unused_doubles=tuple(double for double in tables.doubles.of_scope(run.id) if not double.uses),
+        unused_doubles=tuple(
+            double for double in tables.doubles.of_scope(run.id) if not (double.uses or double.withholds)
+        ),
     )
 
 

@@ -146,6 +146,19 @@ class Coverages(Protocol):
         ...
 
 
+class RunSource(Protocol):
+    """A server elsewhere, of which runs are read and nothing else. `mcp_server.remote` satisfies it."""
+
+    @property
+    def environment(self) -> str:
+        """Which environment the runs are of, for people."""
+        ...
+
+    async def get_run(self, run_id: str) -> RunView:
+        """Return one run with all its steps; raises as `Backend.get_run`."""
+        ...
+
+
 class Listing(Protocol):
     """Lists and looks up runs and events."""
 

@@ -35,6 +35,7 @@ Debug:
 After a fix, {check_replay} tells whether the code still fits the run.
 {rerun} repeats a run from a step.
 {compare_runs} shows what changed.
+{mirror_run} repeats a run from elsewhere.
 {snapshot_engine} and {restore_engine} try several fixes from one state.
 {advance_time} ends sleeps, waits and retry delays of open runs.
 

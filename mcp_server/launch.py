@@ -20,7 +20,7 @@ from durable_engine.redaction import redacted_url
 from mcp_server.config import ServerConfig
 from mcp_server.lean_imports import load_mcp_server
 from mcp_server.options import read_offer, read_token, serve_url, show_offer
-from mcp_server.remote_options import REMOTE_PORT, read_remote
+from mcp_server.remote_options import REMOTE_PORT, read_mirror, read_remote
 from mcp_server.serving import ServeOptions, reachable_host, serve, serve_with_stdio
 
 if TYPE_CHECKING:
@@ -57,6 +57,10 @@ def run_mcp(options: Mapping[str, Any]) -> None:
     if options["port"] and _runs_stepcue(origin):
         if options["docs_folders"]:
             logger.warning("--docs says nothing to the Stepcue that runs at %s; give it to that one", origin)
+        if read_mirror(options, _given()) is not None:
+            logger.warning(
+                "--mirror says nothing to the Stepcue that runs at %s; give it to that one", origin
+            )
         _attach(f"{origin}/mcp", options)
     else:
         _run(serve_with_stdio(_serve_options(options)))
@@ -122,6 +126,7 @@ def _serve_options(options: Mapping[str, Any]) -> ServeOptions:
         token=read_token(options),
         docs_folders=options["docs_folders"],
         stop_grace_s=options["stop_grace"],
+        mirror=read_mirror(options, _given()),
     )
 
 
@@ -146,12 +151,14 @@ def _announce(origin: str, options: ServeOptions) -> None:
     tools = "" if is_whole else f"  tools       {show_offer(options.server)}\n"
     folders = ", ".join(map(str, options.docs_folders))
     docs = f"  docs        {folders}, and the shipped pages\n" if folders else ""
+    mirror = f"  mirrors     runs of {options.mirror.shown_url}\n" if options.mirror else ""
     click.echo(
         f"Stepcue listens on {origin}\n"
         f"  apps        {apps} (start them with {start})\n"
         f"  assistant   claude mcp add --transport http stepcue {origin}/mcp{header}\n"
         f"{tools}"
         f"{docs}"
+        f"{mirror}"
         f"  data        {data}\n"
         "  stop with   Ctrl-C",
         err=True,

@@ -22,9 +22,10 @@ from mcp_server.paths import MCP_PATHS
 
 if TYPE_CHECKING:
     from docs_index import DocsIndex
-    from mcp_server.backend import EngineBackend
+    from mcp_server.backend import EngineBackend, RunSource
     from mcp_server.http import MCPMount
     from mcp_server.remote.backend import RemoteBackend
+    from mcp_server.remote.target import Target
     from mcp_server.strict import StrictServer
 
 
@@ -117,13 +118,15 @@ class MCPLater:
         return mount_mcp(server, **self._doors)
 
 
-def over_engine(backend: EngineBackend, config: ServerConfig) -> Callable[[DocsIndex], StrictServer]:
-    """Return what builds the server over the embedded engine."""
+def over_engine(
+    backend: EngineBackend, config: ServerConfig, mirror: RunSource | None = None
+) -> Callable[[DocsIndex], StrictServer]:
+    """Return what builds the server over the embedded engine, as `build_server`."""
 
     def make(docs: DocsIndex) -> StrictServer:
         from mcp_server.server import build_server
 
-        return build_server(backend, docs, config=config)
+        return build_server(backend, docs, config=config, mirror=mirror)
 
     return make
 
@@ -137,3 +140,15 @@ def over_server(backend: RemoteBackend, config: ServerConfig) -> Callable[[DocsI
         return build_remote_server(backend, docs, config=config)
 
     return make
+
+
+@asynccontextmanager
+async def runs_elsewhere(target: Target | None) -> AsyncIterator[RunSource | None]:
+    """Yield what reads runs elsewhere, if a server is named; it is asked nothing at first."""
+    if target is None:
+        yield None
+        return
+    from mcp_server.remote.backend import RemoteBackend
+
+    async with RemoteBackend.open(target) as backend:
+        yield backend

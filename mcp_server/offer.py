@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from mcp_server.config import ServerConfig
 from mcp_server.nearest import did_you_mean
-from mcp_server.tools.catalog import definitions, offered_tools, only_reads
+from mcp_server.tools.catalog import ONLY_WITH_MIRROR, definitions, offered_tools, only_reads
 from mcp_server.toolsets import TOOLSETS
 
 
@@ -30,7 +30,7 @@ def check_offer(config: ServerConfig) -> None:
     """
     tools = {tool.name: tool for members in definitions().values() for tool in members}
     homes = {tool.name: toolset for toolset, members in definitions().items() for tool in members}
-    for name in sorted(config.tools or ()):
+    for name in sorted((config.tools or frozenset()) - {ONLY_WITH_MIRROR}):
         if name not in homes:
             raise OfferError(
                 f"There is no tool {name!r}{did_you_mean(name, homes)} Tools: {', '.join(homes)}."

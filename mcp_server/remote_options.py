@@ -29,13 +29,13 @@ REMOTE_OPTIONS: Final = (
     click.option(
         "--signing-key-fallback",
         envvar="INNGEST_SIGNING_KEY_FALLBACK",
-        help="With --engine: used when --signing-key is refused. Also INNGEST_SIGNING_KEY_FALLBACK.",
+        help="With --engine or --mirror: used when the key is refused. Also INNGEST_SIGNING_KEY_FALLBACK.",
     ),
     click.option(
         "--env",
         envvar="INNGEST_ENV",
         metavar="NAME",
-        help="With --engine: branch environment to work on. Also INNGEST_ENV.",
+        help="With --engine or --mirror: branch environment there. Also INNGEST_ENV.",
     ),
     click.option(
         "--allow-writes",
@@ -44,15 +44,27 @@ REMOTE_OPTIONS: Final = (
         show_envvar=True,
         help="With --engine: offer tools that change something on a server that is no local Dev Server.",
     ),
+    click.option(
+        "--mirror",
+        envvar="STEPCUE_MIRROR",
+        show_envvar=True,
+        metavar="URL",
+        help="Inngest server whose runs can be repeated here (mirror_run), an address or cloud; only read.",
+    ),
+    click.option(
+        "--mirror-signing-key",
+        envvar="STEPCUE_MIRROR_SIGNING_KEY",
+        show_envvar=True,
+        help="With --mirror: the signing key of that server; otherwise --signing-key.",
+    ),
 )
 """Which server, as whom, and what may be done there."""
 
 _ONLY_REMOTE: Final = {
     "event_key": "--event-key",
-    "signing_key_fallback": "--signing-key-fallback",
-    "env": "--env",
     "allow_writes": "--allow-writes",
 }
+_ELSEWHERE: Final = {"signing_key_fallback": "--signing-key-fallback", "env": "--env"}
 _ONLY_EMBEDDED: Final = {
     "urls": "--sdk-url",
     "data": "--data",
@@ -64,6 +76,8 @@ _ONLY_EMBEDDED: Final = {
     "poll_interval": "--poll-interval",
     "max_event_size": "--max-event-size",
     "stop_grace": "--stop-grace",
+    "mirror": "--mirror",
+    "mirror_signing_key": "--mirror-signing-key",
 }
 
 
@@ -83,17 +97,41 @@ def read_remote(options: Mapping[str, Any], given: Collection[str]) -> Target | 
             raise click.UsageError(f"{flag} {why}.")
     if not engine:
         return None
+    return _read(
+        engine,
+        option="--engine",
+        signing_key=options["signing_key"],
+        fallback_key=options["signing_key_fallback"],
+        event_key=options["event_key"],
+        env=options["env"],
+        allows_writes=options["allow_writes"],
+    )
+
+
+def read_mirror(options: Mapping[str, Any], given: Collection[str]) -> Target | None:
+    """Return the server whose runs can be repeated on the engine in here; raises as `read_remote`."""
+    mirror = (options["mirror"] or "").strip()
+    if not mirror:
+        for name, flag in {**_ELSEWHERE, "mirror_signing_key": "--mirror-signing-key"}.items():
+            if name in given:
+                needed = "--mirror" if name.startswith("mirror") else "--engine or --mirror"
+                raise click.UsageError(f"{flag} needs {needed}.")
+        return None
+    return _read(
+        mirror,
+        option="--mirror",
+        signing_key=options["mirror_signing_key"] or options["signing_key"],
+        fallback_key=options["signing_key_fallback"],
+        env=options["env"],
+        only_reads=True,
+    )
+
+
+def _read(server: str, **settings: Any) -> Target:
     from durable_engine.errors import ConfigError
     from mcp_server.remote.target import read_target
 
     try:
-        return read_target(
-            engine,
-            signing_key=options["signing_key"],
-            fallback_key=options["signing_key_fallback"],
-            event_key=options["event_key"],
-            env=options["env"],
-            allows_writes=options["allow_writes"],
-        )
+        return read_target(server, **settings)
     except ConfigError as fault:
         raise click.UsageError(f"{fault} {fault.hint}") from None

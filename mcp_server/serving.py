@@ -12,7 +12,7 @@ from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from ipaddress import ip_address
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import uvicorn
 from pydantic import SecretStr
@@ -26,10 +26,13 @@ from durable_engine.http_api.token import AccessToken
 from durable_engine.patience import first_of
 from mcp_server.config import ServerConfig
 from mcp_server.connections import BoundedProtocol, allow_many_files
-from mcp_server.mcp_later import MCPLater, over_engine
+from mcp_server.mcp_later import MCPLater, over_engine, runs_elsewhere
 from mcp_server.options import STOP_GRACE_S
 from mcp_server.paths import MCP_PATH, MCP_PATHS
 from mcp_server.stopping import Stop, leave_stdin, taking_signals
+
+if TYPE_CHECKING:
+    from mcp_server.remote.target import Target
 
 _GRACE_S: Final = 1
 """For requests that are open when the server stops."""
@@ -57,6 +60,8 @@ class ServeOptions:
     token: SecretStr | None = None
     docs_folders: tuple[Path, ...] = ()
     stop_grace_s: float = STOP_GRACE_S
+    mirror: Target | None = None
+    """A server elsewhere of which runs can be repeated here."""
 
 
 async def serve(options: ServeOptions, *, on_ready: Callable[[str], None]) -> None:
@@ -99,14 +104,14 @@ async def _running(options: ServeOptions) -> AsyncIterator[tuple[Engine, HTTPSer
         port = int(sockets[0].getsockname()[1])
         origin = f"http://{reachable_host(options.host)}:{port}"
         _prepare_folder(options.engine.data_file)
-        async with await Engine.open(options.engine) as engine:
+        async with await Engine.open(options.engine) as engine, runs_elsewhere(options.mirror) as mirror:
             config = options.server.model_copy(update={"engine_url": origin, "host": options.host})
             doors: Mapping[str, Any] = {
                 "allowed_hosts": [*options.allowed_hosts, reachable_host(options.host)],
                 "allowed_origins": options.allowed_origins,
                 "token": token,
             }
-            mcp = MCPLater(over_engine(engine, config), options.docs_folders, doors)
+            mcp = MCPLater(over_engine(engine, config, mirror), options.docs_folders, doors)
             app = build_app(
                 engine,
                 more_routes=[*mcp.routes, Route("/", to_setup_page)],

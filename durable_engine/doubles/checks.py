@@ -19,14 +19,14 @@ MAX_DELAY_MS: Final = 366 * 86_400_000
 _MAX_NAME: Final = 1_000
 
 
-def check(doubles: Sequence[NewDouble]) -> None:
-    """Look whether doubles are well-formed.
+def check(doubles: Sequence[NewDouble], *, most: int = MAX_DOUBLES) -> None:
+    """Look whether doubles are well-formed, and at most so many.
 
     Raises:
         InvalidInputError: one is not; the message names it and what is allowed.
     """
-    if len(doubles) > MAX_DOUBLES:
-        raise InvalidInputError(f"{len(doubles)} doubles at once; at most {MAX_DOUBLES} are allowed.")
+    if len(doubles) > most:
+        raise InvalidInputError(f"{len(doubles)} doubles at once; at most {most} are allowed.")
     for double in doubles:
         fault = _fault(double)
         if fault is not None:

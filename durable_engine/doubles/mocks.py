@@ -10,6 +10,7 @@ from durable_engine.gateway.outcome import NULL_BODY_STATUSES
 from durable_engine.ids import derived_ulid
 from durable_engine.lifecycle.resume import invoke_timeout_error
 from durable_engine.model.double import (
+    NOT_ON_RECORD,
     Double,
     FaultKind,
     MockError,
@@ -17,6 +18,7 @@ from durable_engine.model.double import (
     MockResult,
     MockTimeout,
     Outcome,
+    Withheld,
     word_for,
 )
 from durable_engine.model.json_value import JSONObject, JSONValue, parse_stored, to_json
@@ -52,6 +54,8 @@ _REPLY_KEYS: Final = frozenset({"status_code", "headers", "body", "url"})
 
 def reply_for(double: Double, outcome: Outcome, step: Step) -> Ops | Failed:
     """Return what a mock answers instead of the call that carries `step` out."""
+    if isinstance(outcome, Withheld):
+        return failed_step(step, _withheld(outcome, step.ref))
     if isinstance(outcome, MockError):
         return failed_step(step, outcome)
     if isinstance(outcome, MockResult):
@@ -69,6 +73,7 @@ def failed_step(step: Step, error: MockError) -> Ops:
     """Return the reply that a step failed."""
     names = {StepKind.FETCH: "GatewayError", StepKind.AI_GATEWAY: "AIGatewayError"}
     memo: JSONObject = {
+        **error.more,
         "name": error.name or names.get(step.kind, "Error"),
         "message": error.message,
         "data": error.data,  # Go cannot read a memo of a failed step without this key
@@ -133,6 +138,8 @@ def misfit(double: Double, outcome: Outcome, step: StepRef, kind: StepKind) -> F
 def _end_invoke(op: Invoke, outcome: Outcome) -> StepEnded | None:
     if isinstance(outcome, MockResult):
         return _end(op, {"data": outcome.data})
+    if isinstance(outcome, Withheld):
+        outcome = _withheld(outcome, op.step)
     if isinstance(outcome, MockError):
         message = outcome.message
         error: JSONObject = {"error": message, "name": outcome.name or "Error", "message": message}
@@ -141,6 +148,12 @@ def _end_invoke(op: Invoke, outcome: Outcome) -> StepEnded | None:
         error = invoke_timeout_error()
         return replace(_end(op, {"error": error}, has_timed_out=True), error=error)
     return None
+
+
+def _withheld(outcome: Withheld, step: StepRef) -> MockError:
+    is_ours = outcome.name == NOT_ON_RECORD
+    message = outcome.message.replace("{step}", repr(step.label)) if is_ours else outcome.message
+    return MockError(message=message, name=outcome.name, is_retriable=False, more=outcome.more)
 
 
 def _end(op: Waiting, memo: JSONValue, *, has_timed_out: bool = False) -> StepEnded:

@@ -38,7 +38,7 @@ def stand_in(tables: Tables, facts: CallFacts, reply: Reply) -> Reply:
         end: Op | Failed = op
         if isinstance(op, _MEANT) and op.step.id in new:
             new.remove(op.step.id)
-            place = _place(found, op.step.name, op.step.id, op.step.index)
+            place = _place(found, op)
             if isinstance(op, StepRan):
                 if place is not None:
                     text = f"Step {op.step.name!r} ran for real before a double could stand in."
@@ -57,9 +57,12 @@ def _is_new(facts: CallFacts, step_id: str) -> bool:
     return not (has_ended or step_id in facts.at_work or step_id == facts.item.step_id)
 
 
-def _place(found: list[Double], name: str, step_id: str, index: int) -> int | None:
+def _place(found: list[Double], op: Sleep | WaitForEvent | WaitForSignal | Invoke | StepRan) -> int | None:
+    step = op.step
     for place, double in enumerate(found):
-        if double.step is not None and double.outcome is not None and double.fits(name, step_id, index):
+        if double.step is None or double.outcome is None or not double.fits(step.name, step.id, step.index):
+            continue
+        if not double.withholds or isinstance(op, Invoke | StepRan):
             return place
     return None
 

@@ -16,6 +16,7 @@ from durable_engine.model.double import (
     MockResult,
     MockTimeout,
     Outcome,
+    Withheld,
 )
 from durable_engine.model.json_value import JSONObject, to_json
 from durable_engine.model.recording import Recording
@@ -33,7 +34,9 @@ def doubles_of(recording: Recording) -> tuple[list[JSONObject], list[JSONObject]
     mocks: list[JSONObject] = []
     faults: list[JSONObject] = []
     unused = {double.id for double in run.unused_doubles}
-    used = [(slug, double) for slug, double in recording.doubles if double.id not in unused]
+    used = [
+        (slug, double) for slug, double in recording.doubles if not (double.id in unused or double.withholds)
+    ]
     for slug, double in used:
         into = faults if _is_plain_fault(double) else mocks
         into.append(_document(double, None if slug == run.function_slug else slug))
@@ -180,6 +183,8 @@ def _outcome(outcome: Outcome) -> JSONObject:
         case MockEvent():
             given = {"data": outcome.data, "name": outcome.name, "id": outcome.id, "ts": outcome.ts_ms}
             return {"event": {name: value for name, value in given.items() if value is not None}}
+        case Withheld():
+            return {"error": {"message": outcome.message, "retriable": False}}
         case MockError():
             error: JSONObject = {"message": outcome.message}
             if outcome.name is not None:

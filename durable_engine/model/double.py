@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final, TypeAlias
 
 from durable_engine.model.json_value import JSONObject, JSONValue
+from durable_engine.model.op import step_label
 from durable_engine.model.status import StepKind
 
 HOUR_MS: Final = 3_600_000
 DEFAULT_LIFE_MS: Final = HOUR_MS
 MAX_LIFE_MS: Final = 24 * HOUR_MS
+NOT_ON_RECORD: Final = "NotOnRecordError"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,12 +30,16 @@ class MockResult:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MockError:
-    """The step fails; a retriable error uses up one attempt, another one fails the step at once."""
+    """The step fails; a retriable error uses up one attempt, another one fails the step at once.
+
+    `more` are other fields of the error as an SDK reports it, such as its stack and its cause.
+    """
 
     message: str
     name: str | None = None
     is_retriable: bool = True
     data: JSONValue = None
+    more: JSONObject = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,13 +84,28 @@ class Fault:
     delay_ms: int = 60_000
 
 
-Outcome: TypeAlias = MockResult | MockError | MockEvent | MockTimeout | Fault
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Withheld:
+    """A step that nothing else stands in for fails at once instead of being carried out.
 
-_WORDS: Final[dict[str, type[MockResult | MockError | MockEvent | MockTimeout]]] = {
+    Sleeps and waits have no effects and begin as usual. The error has these fields; in a message under our
+    name `{step}` is the step. `but` are names and labels of steps that are carried out.
+    """
+
+    message: str
+    name: str = NOT_ON_RECORD
+    more: JSONObject = field(default_factory=dict)
+    but: Sequence[str] = ()
+
+
+Outcome: TypeAlias = MockResult | MockError | MockEvent | MockTimeout | Withheld | Fault
+
+_WORDS: Final[dict[str, type[MockResult | MockError | MockEvent | MockTimeout | Withheld]]] = {
     "result": MockResult,
     "error": MockError,
     "event": MockEvent,
     "timeout": MockTimeout,
+    "withheld": Withheld,
 }
 
 
@@ -134,8 +156,16 @@ class Double:
             return None
         return self.outcomes[min(place, len(self.outcomes) - 1)]
 
+    @property
+    def withholds(self) -> bool:
+        """Whether it is for all steps for which there is no other double."""
+        return isinstance(self.outcomes[0], Withheld)
+
     def fits(self, name: str, step_id: str, index: int) -> bool:
         """Whether it is meant for this step; the SDK's hash serves as well as the name."""
+        first = self.outcomes[0]
+        if isinstance(first, Withheld):
+            return not {name, step_id, step_label(name, index)} & {*first.but}
         return self.step in {name, step_id} and self.index in {None, index}
 
     @property

@@ -96,7 +96,8 @@ class DoubleTable:
         A call that is open as `item_id` is not counted as taken.
         """
         named = {"run_id": run_id, "function_id": function_id, "item_id": item_id, "now_ms": now_ms}
-        return [_read(row) for row in self._connection.execute(_FOR_RUN, named)]
+        found = (_read(row) for row in self._connection.execute(_FOR_RUN, named))
+        return sorted(found, key=lambda double: double.withholds)
 
     def of_scope(self, scope: str) -> list[Double]:
         """Return what was given to a run, or for the run of an event."""

@@ -50,6 +50,23 @@ def _url(_: click.Context, __: click.Parameter, value: str) -> str:
     return value
 
 
+def _engine(_: click.Context, __: click.Parameter, value: str | None) -> str | None:
+    if value is None or value.strip().lower() == "cloud":
+        return value and "cloud"
+    try:
+        parts = urlsplit(value if "://" in value else f"http://{value}")
+        is_address = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        is_address = False
+    if not is_address or any(character.isspace() for character in value):
+        raise click.BadParameter("it is neither 'cloud' nor the http(s) address of an Inngest server.")
+    if "@" in parts.netloc or parts.query or parts.fragment:
+        raise click.BadParameter(
+            "an address alone goes into the file, without a user, a query or a fragment; keys are variables."
+        )
+    return value
+
+
 def _name(_: click.Context, __: click.Parameter, value: str) -> str:
     if not value or not value.replace("-", "").replace("_", "").isalnum() or not value.isascii():
         raise click.BadParameter("a name has letters, digits, '-' and '_' only.")
@@ -73,6 +90,12 @@ def _name(_: click.Context, __: click.Parameter, value: str) -> str:
     help="http: use the Stepcue that runs (default). stdio: let the client start it, as Claude Desktop must.",
 )
 @click.option("--url", default=DEFAULT_URL, show_default=True, callback=_url, help="Where Stepcue listens.")
+@click.option(
+    "--engine",
+    callback=_engine,
+    metavar="URL",
+    help="Let the client start one that works on that Inngest server, an address or cloud; writes no key.",
+)
 @click.option("--name", default=SERVER_NAME, show_default=True, callback=_name, help="Name of the entry.")
 @click.option(
     "--scope",
@@ -82,11 +105,12 @@ def _name(_: click.Context, __: click.Parameter, value: str) -> str:
 @click.option("--replace", is_flag=True, help="Replace another entry of that name; a copy of the file stays.")
 @click.option("--dry-run", is_flag=True, help="Show what would change, and change nothing.")
 @click.option("--print", "only_print", is_flag=True, help="Print what to add where, and look at no file.")
-def install(
+def install(  # noqa: PLR0913 - its options
     *,
     clients: tuple[Client, ...],
     transport: str | None,
     url: str,
+    engine: str | None,
     name: str,
     scope: str | None,
     replace: bool,
@@ -101,7 +125,10 @@ def install(
     wishes = []
     for client in clients:
         chosen = _scope(client, scope)
-        target = _target(client, transport, chosen, url, machine)
+        if engine is None:
+            target = _target(client, transport, chosen, url, machine)
+        else:
+            target = _on_a_server(client, transport, engine)
         wishes.append(
             Wish(client=client, scope=chosen, target=target, name=name, replace=replace, dry_run=dry_run)
         )
@@ -114,6 +141,10 @@ def install(
     if not dry_run and any(report.done for report in reports):
         for line in _remarks(wishes):
             click.echo(line)
+        if engine is not None:
+            click.echo(
+                "No key was written: set INNGEST_SIGNING_KEY where the assistant starts, if it needs one."
+            )
     sys.exit(0 if all(report.done for report in reports) else 1)
 
 
@@ -130,6 +161,17 @@ def _scope(client: Client, scope: str | None) -> Scope:
     if scope is not None and scope not in client.scopes:
         raise click.UsageError(f"{client.title} has no configuration for a {scope}; leave --scope out.")
     return client.scopes[0] if scope is None else scope
+
+
+def _on_a_server(client: Client, transport: str | None, engine: str) -> Target:
+    """Return how the client starts a Stepcue that works on an Inngest server elsewhere."""
+    if transport == "http" or "stdio" not in client.transports:
+        raise click.UsageError(
+            f"With --engine {client.title} starts the server itself, over stdio. Over http, start "
+            "`stepcue dev --engine` and give its address with --url, such as http://127.0.0.1:8290/mcp."
+        )
+    program, *arguments = this_program()
+    return Command(program, (*arguments, "mcp", "--engine", engine))
 
 
 def _target(client: Client, transport: str | None, scope: Scope, url: str, machine: Machine) -> Target:

@@ -21,7 +21,7 @@ from durable_engine.decoding import decoded
 from durable_engine.model.json_value import JSONValue
 from durable_engine.redaction import hide, redacted_text
 from mcp_server.clean import clean_text
-from mcp_server.remote.errors import FaultyAnswerError
+from mcp_server.remote.errors import FaultyAnswerError, WritesRefusedError
 from mcp_server.remote.faults import Answer, checked, is_apart, unreachable
 from mcp_server.remote.keys import SigningKey
 from mcp_server.remote.retries import pause_ms
@@ -113,8 +113,11 @@ class Connection:
 
         Raises:
             RemoteError: one of its kinds says what went wrong and what to do.
+            WritesRefusedError: this is not a GET, and nothing else may be sent there.
         """
         is_read, used = method == "GET", self._key
+        if not is_read:
+            self._check_may_write(f"{method} {path}")
         request = _Request(
             *(method, f"{self.target.api_url}{path}", self._api_headers(used), query, body),
             is_safe=is_safe or is_read,
@@ -135,7 +138,9 @@ class Connection:
 
         Raises:
             UnreachableError: no answer came.
+            WritesRefusedError: nothing may be sent there.
         """
+        self._check_may_write("Sending an event")
         key = self.target.event_key
         part = quote_part(key.get_secret_value() if key else NO_EVENT_KEY, safe="")
         headers = {**self._env_header(), **headers}
@@ -145,6 +150,10 @@ class Connection:
     def say(self, text: str) -> str:
         """Return text from the server without anything that is a secret of ours."""
         return hide(redacted_text(text), self._secrets)
+
+    def _check_may_write(self, what: str) -> None:
+        if self.target.only_reads:
+            raise WritesRefusedError(f"{what} would change {self.target.shown_url}, which is only read.")
 
     def _other_key(self, used: SigningKey | None) -> SigningKey | None:
         """Return the key besides the one that was used, whatever other requests have found out meanwhile."""

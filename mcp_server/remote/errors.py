@@ -10,7 +10,7 @@ class RemoteError(DurableEngineError):
     """The server did not do what it was asked."""
 
     def __init__(self, message: str, *, hint: str = "") -> None:
-        super().__init__(message, hint=hint or "Look at the server that --engine names, then call again.")
+        super().__init__(message, hint=hint or "Look at that server, then call again.")
 
 
 class UnreachableError(RemoteError):

@@ -20,6 +20,9 @@ _MOST_LISTED: Final = 50
 _KEPT: Final = 300
 _UNNAMED: Final = "(unknown event)"
 UNTOLD_SOURCE: Final = "not told"
+"""The source of an event that was read, where the server does not name it."""
+UNTOLD: Final = "unknown"
+"""The source of an event of which no data could be read."""
 
 
 class Events:
@@ -63,6 +66,7 @@ class Events:
                 user=an_object(given.get("user")),
                 ts_ms=whole(given, "ts") or at_ms,
                 received_ms=ulid_ms(event_id) if is_ulid(event_id) else at_ms,
+                source="api" if given else UNTOLD,
             )
 
     async def page(self, wanted: EventFilter, *, cursor: str | None, limit: int) -> EventPage:

@@ -96,7 +96,7 @@ def unreachable(fault: httpx.HTTPError, *, target: Target, doubt: str, timeout_s
     start = "; a Dev Server is started with `npx inngest-cli@latest dev`" if target.is_loopback else ""
     return UnreachableError(
         message,
-        hint=f"Check that the server runs, and the address given as --engine{start}. Then call again.",
+        hint=f"Check that the server runs, and the address given as {target.option}{start}. Then call again.",
     )
 
 
@@ -118,11 +118,14 @@ def _error(fault: _Fault, what: str, answer: Answer, target: Target, doubt: str)
     said = f": {fault.words}" if fault.words else ""
     is_no_api = answer.body is None and status in {200, 404, 405}
     if status == 501 or is_no_api or (status in {404, 405} and not fault.code):
-        hint = "Check that --engine names an Inngest server; a newer one may offer it. Nothing was changed."
+        hint = (
+            f"Check that {target.option} names an Inngest server; a newer one may offer it. "
+            "Nothing was changed."
+        )
         return NotOfferedError(f"{where} does not offer {what}.", hint=hint)
     if 300 <= status < 400:
         to = redacted_url(answer.headers.get("location", "somewhere else"))[:200]
-        hint = "Give the address that it leads to as --engine, if you trust it with the keys."
+        hint = f"Give the address that it leads to as {target.option}, if you trust it with the keys."
         return FaultyAnswerError(
             f"{where} answers {what} by leading to {to}, which is not followed.", hint=hint
         )
@@ -144,10 +147,10 @@ def _error(fault: _Fault, what: str, answer: Answer, target: Target, doubt: str)
 
 def _key_hint(target: Target) -> str:
     if target.signing_key is None:
-        return "Start Stepcue with the signing key of that server, as INNGEST_SIGNING_KEY."
+        return f"Start Stepcue with the signing key of that server, as {target.key_variable}."
     return (
-        "Check that INNGEST_SIGNING_KEY is the key of that server and environment; while keys are rotated, "
-        "give the other one as INNGEST_SIGNING_KEY_FALLBACK."
+        f"Check that {target.key_variable} is the key of that server and environment; while keys are "
+        "rotated, give the other one as INNGEST_SIGNING_KEY_FALLBACK."
     )
 
 

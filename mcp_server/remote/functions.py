@@ -21,8 +21,6 @@ from mcp_server.remote.values import error_in
 _AT_ONCE: Final = 4
 _KEPT_MS: Final = 30_000
 _PAGE: Final = 100
-_LONGEST: Final = 100
-"""Characters of a name that a sentence repeats."""
 _LONGEST_ERROR: Final = 1_000
 _LONGEST: Final = 100
 """Characters of a name that a sentence repeats."""

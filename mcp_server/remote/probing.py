@@ -76,7 +76,8 @@ async def probe(connection: Connection) -> Capabilities:
     if not (runs or events):
         raise FaultyAnswerError(
             f"{connection.target.shown_url} answers, but knows neither API v1 nor API v2 of Inngest.",
-            hint="Check that --engine names an Inngest server, and nothing that stands before it.",
+            hint=f"Check that {connection.target.option} names an Inngest server, and nothing that stands "
+            "before it.",
         )
     return Capabilities(
         kind=kind,

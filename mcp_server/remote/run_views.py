@@ -10,7 +10,7 @@ from durable_engine.model.json_value import JSONObject
 from durable_engine.model.records import RunRecord
 from durable_engine.model.status import RunStatus, StepStatus
 from durable_engine.model.views import RunView, StepView
-from mcp_server.remote.events import name_of
+from mcp_server.remote.events import UNTOLD, name_of
 from mcp_server.remote.functions import whole_slug
 from mcp_server.remote.reading import an_object, moment, text, texts
 from mcp_server.remote.statuses import is_known_run_status, run_status
@@ -125,7 +125,7 @@ def view_of(
         child_run_ids=tuple(filter(None, (step.child_run_id for step in steps))),
         original_run_id=record.original_run_id,
         cancelled=record.cancelled,
-        notes=_notes(record, root, word),
+        notes=_notes(record, root, event, word),
         event_ids=record.event_ids,
         is_elsewhere=True,
         are_steps_known=bool(root),
@@ -147,13 +147,15 @@ def _as_of_the_end(step: StepView, record: RunRecord) -> StepView:
     return replace(step, status=status, waiting_for=None)
 
 
-def _notes(record: RunRecord, root: JSONObject, word: object) -> tuple[str, ...]:
+def _notes(record: RunRecord, root: JSONObject, event: Event, word: object) -> tuple[str, ...]:
     notes = []
     if not is_known_run_status(word if isinstance(word, str) else None):
         said = str(word)[:40] if word else "nothing"
         notes.append(f"The server's word for the status is {said!r}; {record.status} is read from its times.")
     if not root:
         notes.append("The server gave no trace of this run, so its steps are not known.")
+    if event.source == UNTOLD:
+        notes.append("The server does not tell the data of the event that started this run.")
     return tuple(notes)
 
 

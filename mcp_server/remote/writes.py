@@ -10,6 +10,8 @@ from mcp_server.remote.target import Target
 
 def may_write(target: Target, known: Capabilities | None) -> bool:
     """Whether the server may be changed; `known` is None while it has not answered."""
+    if target.only_reads:
+        return False
     if target.allows_writes:
         return True
     return target.is_loopback and (known is None or known.is_for_development)

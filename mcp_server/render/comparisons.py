@@ -16,33 +16,26 @@ from mcp_server.render.runs import elapsed_ms
 from mcp_server.results.comparisons import ComparedRun, ComparedStep, CompareResult, Differences, Parting
 from mcp_server.results.replays import Changed
 
-_SHAPES: Final = ((100, 1_000), (50, 300), (30, 100), (10, 60))
+SHAPES: Final = ((100, 1_000), (50, 300), (30, 100), (10, 60))
+"""Steps, and characters of a value, that are shown."""
 
 
 def compare_answer(found: RunComparison) -> CallToolResult:
     """Build the answer."""
-    return first_fit(partial(_answer, found, rows, limit) for rows, limit in _SHAPES)
+    return first_fit(partial(_answer, found, rows, limit) for rows, limit in SHAPES)
 
 
 def _answer(found: RunComparison, rows: int, limit: int) -> CallToolResult:
     cut = Cutter(limit)
-    steps = _shown(found.steps, rows)
-    first = found.first
+    steps = shown_steps(found.steps, rows)
     result = CompareResult(
         message=_message(found),
         same=found.is_same,
-        run_a=_run(found.run_a),
-        run_b=_run(found.run_b),
-        first_difference=None
-        if first is None
-        else Parting(
-            kind=first.kind,
-            step_number=first.place + 1,
-            step_a=None if first.step_a is None else cut.text(first.step_a),
-            step_b=None if first.step_b is None else cut.text(first.step_b),
-        ),
-        differences=_differences(found, rows, cut),
-        steps=[_step(step, cut) for step in steps],
+        run_a=compared_run(found.run_a),
+        run_b=compared_run(found.run_b),
+        first_difference=parting(found, cut),
+        differences=differences_of(found, rows, cut),
+        steps=[compared_step(step, cut) for step in steps],
         notes=_notes(found),
         next=_next(found),
     )
@@ -55,7 +48,21 @@ def _answer(found: RunComparison, rows: int, limit: int) -> CallToolResult:
     return reply(result)
 
 
-def _differences(found: RunComparison, rows: int, cut: Cutter) -> Differences | None:
+def parting(found: RunComparison, cut: Cutter) -> Parting | None:
+    """Return where the runs part."""
+    first = found.first
+    if first is None:
+        return None
+    return Parting(
+        kind=first.kind,
+        step_number=first.place + 1,
+        step_a=None if first.step_a is None else cut.text(first.step_a),
+        step_b=None if first.step_b is None else cut.text(first.step_b),
+    )
+
+
+def differences_of(found: RunComparison, rows: int, cut: Cutter) -> Differences | None:
+    """Return what differs besides the steps of both; at most `rows` names of steps."""
     if not (found.only_a or found.only_b or found.event or found.result):
         return None
     return Differences(
@@ -66,13 +73,14 @@ def _differences(found: RunComparison, rows: int, cut: Cutter) -> Differences | 
     )
 
 
-def _shown(steps: Sequence[StepComparison], rows: int) -> list[StepComparison]:
+def shown_steps(steps: Sequence[StepComparison], rows: int) -> list[StepComparison]:
     """Return at most `rows` steps in their order; those that differ go before the others."""
     chosen = sorted(steps, key=lambda step: not step.differs)[:rows]
     return sorted(chosen, key=lambda step: step.place_a)
 
 
-def _run(run: RunView) -> ComparedRun:
+def compared_run(run: RunView) -> ComparedRun:
+    """Return one of the two runs."""
     return ComparedRun(
         run_id=run.id,
         function_id=run.function_slug,
@@ -83,7 +91,8 @@ def _run(run: RunView) -> ComparedRun:
     )
 
 
-def _step(step: StepComparison, cut: Cutter) -> ComparedStep:
+def compared_step(step: StepComparison, cut: Cutter) -> ComparedStep:
+    """Return a step of both runs."""
     return ComparedStep(
         step_name=cut.text(step.label),
         status_a=step.status_a.value,

@@ -16,7 +16,6 @@ from durable_engine import (
     MockError,
     MockEvent,
     MockResult,
-    MockTimeout,
     Outcome,
     RunView,
     StepKind,
@@ -24,6 +23,7 @@ from durable_engine import (
     fits_kind,
 )
 from durable_engine.durations import format_duration
+from durable_engine.model.double import word_for
 from mcp_server.clean import as_json, in_json, one_line, quoted_step
 from mcp_server.nearest import nearest_names
 from mcp_server.render.budget import first_fit, reply
@@ -223,11 +223,9 @@ def _shown(outcome: Outcome) -> str:
             return f"event {_json(outcome.data)}"
         case MockError():
             return f"error {_json(outcome.message)}" + ("" if outcome.is_retriable else ", not retriable")
-        case MockTimeout():
-            return "timeout"
         case Fault(kind=FaultKind.SLOW_REPLY):
             return f"slow_reply by {format_duration(outcome.delay_ms)}"
-    return outcome.kind.value
+    return word_for(outcome)
 
 
 def _json(value: Any) -> str:

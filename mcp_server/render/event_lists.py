@@ -23,6 +23,7 @@ _SENT_BY: Final = {
     "direct": "tool or test of Stepcue",
     "invoke": "direct invocation",
     "rerun": "rerun",
+    "mirror": "copy of an event elsewhere",
     "endpoint": "request to a durable endpoint",
     "test": "test, while a run waited",
     "engine": "engine",

@@ -63,6 +63,8 @@ ENGINE_ERRORS: Final[Mapping[str, str]] = {
     # Doubles.
     "DoubleMismatchError": "A mock or fault was given to a step that it does not fit (the message says what "
     "does): call mock_step again for it, or clear_mocks.",
+    "NotOnRecordError": "A mirrored run came to a step that is not on record, and it was not carried out: "
+    "name it in real of mirror_run to run its code.",
     # Stepcue itself.
     "StalledRunError": _OUR_FAULT,
     "InternalEngineError": _OUR_FAULT,

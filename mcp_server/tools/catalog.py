@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import cache
-from typing import cast
+from typing import Final, cast
 
 from mcp.server.mcpserver.tools import Tool
 
 from docs_index import DocsIndex
-from mcp_server.backend import Backend, EngineBackend
+from mcp_server.backend import Backend, EngineBackend, RunSource
 from mcp_server.config import ServerConfig
 from mcp_server.examining import Examiner
 from mcp_server.nearest import did_you_mean
@@ -46,11 +46,18 @@ from mcp_server.tools import (
 )
 from mcp_server.toolsets import TOOLSETS, Toolset
 
+ONLY_WITH_MIRROR: Final = "mirror_run"
+"""May be asked for where it is not offered."""
 _DOCS = (search_docs.make, grep_docs.make, read_doc.make, list_docs.make)
 
 
-def all_tools(backend: EngineBackend, docs: DocsIndex, config: ServerConfig) -> dict[Toolset, list[Tool]]:
-    """Return every tool by toolset, in the order in which a test uses them; those of `compat` if wanted."""
+def all_tools(
+    backend: EngineBackend, docs: DocsIndex, config: ServerConfig, mirror: RunSource | None = None
+) -> dict[Toolset, list[Tool]]:
+    """Return every tool by toolset, in the order in which a test uses them; those of `compat` if wanted.
+
+    `mirror` is where `mirror_run` takes runs from; without one there is no such tool.
+    """
     by_set: dict[Toolset, list[Tool]] = {
         "core": [
             list_functions.make(backend, config),
@@ -82,6 +89,10 @@ def all_tools(backend: EngineBackend, docs: DocsIndex, config: ServerConfig) -> 
         ],
         "docs": [make(docs) for make in _DOCS],
     }
+    if mirror is not None:
+        from mcp_server.tools import mirror_run  # noqa: PLC0415 - what reads servers elsewhere comes with it
+
+        by_set["testing"].append(mirror_run.make(backend, mirror, config))
     if "compat" in config.toolsets:
         by_set["compat"] = compat.make({tool.name: tool for tools in by_set.values() for tool in tools})
     return by_set
@@ -129,7 +140,7 @@ def offered_tools(by_set: Mapping[Toolset, Sequence[Tool]], config: ServerConfig
     """
     known = [tool.name for tools in by_set.values() for tool in tools]
     for name in sorted(config.tools or ()):
-        if name not in known:
+        if name not in known and name != ONLY_WITH_MIRROR:
             raise ValueError(
                 f"There is no tool {name!r}{did_you_mean(name, known)} Tools: {', '.join(known)}."
             )

@@ -18,6 +18,7 @@ from durable_engine import (
     config,
     endpoints,
     intake,
+    mirroring,
     pacing,
     retry_after,
     settle,
@@ -41,6 +42,7 @@ from durable_engine.schedules import schedule
 from durable_engine.sdk import client, flow_config, function_config, registration
 from durable_engine.storage import units
 from mcp_server import arguments, connections, options, session_routing, strict
+from mcp_server.remote import connection, retries, sending
 from mcp_server.render import budget, run_detail
 from mcp_server.testing import files
 from mcp_server.tools import poll_run_status
@@ -175,6 +177,12 @@ LIMITS = {
     "text of an error of a tool": f"{strict.MAX_ERROR_CHARS:,} characters",
     "text of one `read_doc`": f"about {reader.BUDGET_CHARS:,} characters",
     "pattern of `grep_docs`": f"{grep._MAX_PATTERN_CHARS:,} characters",
+    "answer of a server elsewhere": mib(connection.MAX_BODY_BYTES),
+    "time for an answer of it": span(connection.READ_S * SECOND),
+    "tries of a request that changes nothing": str(retries.MAX_TRIES),
+    "`Retry-After` of it that is kept to": span(retries.MAX_PAUSE_MS),
+    "looking for the runs of an event that was sent": span(sending.FIND_S * SECOND),
+    "steps of a run that is mirrored": f"{mirroring.MAX_RECORDED:,}",
     "entries of one page of the REST API": (
         f"{events_v1._MOST_EVENTS} events (v1), {run_fields.MOST_RUNS} runs (v2)"
     ),

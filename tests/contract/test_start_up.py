@@ -80,6 +80,7 @@ NEVER_ASKED_FOR = (
     "lark",  # no expression
     "re2",  # no pattern
     "whoosh",  # no search
+    "mcp_server.remote",  # no server elsewhere
     "durable_engine.http_api.openapi.document",
 )
 

@@ -5,6 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from mcp import Client
+from support.shipped_docs import shipped_docs
+from support.two_backends import ask, on_a_socket
 from support.typescript import Lab
 
 from durable_engine import (
@@ -20,6 +23,9 @@ from durable_engine import (
     RunStatus,
     RunView,
 )
+from mcp_server.remote.backend import RemoteBackend
+from mcp_server.remote.target import read_target
+from mcp_server.server import build_server
 
 pytestmark = [pytest.mark.anyio, pytest.mark.timeout(300)]
 
@@ -217,3 +223,20 @@ async def test_requests_of_the_engine_break_like_calls(ts_lab: Lab) -> None:
     assert run.output == [200, "after"]
     assert run.steps[0].body_runs == 2
     assert run.doubles[0].deliveries[0].outcome == "ran"
+
+
+async def test_a_run_is_mirrored_with_all_its_errors_groups_and_invokes_and_no_body_runs(ts_lab: Lab) -> None:
+    functions = ("rollback", "race", "invoke-many")
+    runs = [await ts_lab.finish(function) for function in functions]
+
+    async with (
+        on_a_socket(ts_lab.engine) as origin,
+        RemoteBackend.open(read_target(origin, only_reads=True)) as source,
+        Client(build_server(ts_lab.engine, shipped_docs(), mirror=source)) as tools,
+    ):
+        answers = [await ask(tools, "mirror_run", runId=run.id) for run in runs]
+
+    for run, answer in zip(runs, answers, strict=True):
+        assert answer["same"], answer
+        assert answer["local"]["status"] == run.status.value
+        assert (await ts_lab.journal(answer["local"]["runId"])).ran == []

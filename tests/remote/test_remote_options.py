@@ -6,6 +6,7 @@ import pytest
 from click.testing import CliRunner
 
 from mcp_server.cli import main
+from mcp_server.remote_options import read_mirror
 
 KEY = "signkey-prod-" + "c0ffee11" * 8
 
@@ -17,7 +18,16 @@ KEY = "signkey-prod-" + "c0ffee11" * 8
         (["--engine", "http://x", "-u", "http://y"], "--sdk-url is about the engine in here"),
         (["--engine", "http://x", "--in-memory"], "--in-memory is about the engine in here"),
         (["--allow-writes"], "--allow-writes needs --engine"),
-        (["--env", "feature/x"], "--env needs --engine"),
+        (["--env", "feature/x"], "--env needs --engine or --mirror"),
+        (["--mirror-signing-key", KEY], "--mirror-signing-key needs --mirror"),
+        (["--engine", "http://x", "--mirror", "http://y"], "--mirror is about the engine in here"),
+        (["--mirror", "http://x", "--allow-writes"], "--allow-writes needs --engine"),
+        (["--mirror", "cloud"], "Give it as STEPCUE_MIRROR_SIGNING_KEY"),
+        (["--mirror", "ftp://planted:x@y"], "--mirror 'ftp://[redacted]@y' is neither 'cloud' nor"),
+        (
+            ["--mirror", "x", "--mirror-signing-key", "planted"],
+            "(STEPCUE_MIRROR_SIGNING_KEY) or --signing-key",
+        ),
         (["--engine", "cloud"], "Inngest Cloud asks for a signing key"),
         (
             ["--engine", "http://x", "--signing-key", "planted"],
@@ -43,3 +53,20 @@ def test_variables_for_a_server_elsewhere_say_nothing_without_one():
     said = CliRunner(env=environment).invoke(main, ["dev", "--data", "/dev/null/no/file", "--port", "0"])
 
     assert "needs --engine" not in said.output
+
+
+@pytest.mark.parametrize(
+    ("given", "bearer"),
+    [
+        ({"mirror_signing_key": KEY, "signing_key": "signkey-test-ab"}, "signkey-prod-"),
+        ({"mirror_signing_key": None, "signing_key": "signkey-test-ab"}, "signkey-test-"),
+    ],
+)
+def test_a_server_to_mirror_has_a_key_of_its_own_and_is_only_read(given, bearer):
+    options = {"mirror": " https://x/ ", "signing_key_fallback": None, "env": "feature/x", **given}
+
+    target = read_mirror(options, frozenset({"mirror"}))
+
+    assert target.signing_key.bearer.get_secret_value().startswith(bearer)
+    assert (target.api_url, target.env, target.only_reads) == ("https://x", "feature/x", True)
+    assert not target.allows_writes

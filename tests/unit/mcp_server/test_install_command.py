@@ -411,3 +411,32 @@ def test_a_program_in_the_cache_of_uv_is_started_by_uvx(tmp_path, monkeypatch):
     monkeypatch.setattr("sys.argv", [str(program)])
 
     assert this_program() == ("uvx", "stepcue")
+
+
+@pytest.mark.parametrize("engine", ["cloud", "https://inngest.example.com"])
+def test_a_client_starts_one_that_works_on_a_server_elsewhere_and_no_key_is_written(project, engine):
+    done = install("--client", "claude-code,claude-desktop", "--engine", engine)
+    entry = json.loads((project / ".mcp.json").read_text())["mcpServers"]["stepcue"]
+
+    assert done.exit_code == 0
+    assert entry["args"][-3:] == ["mcp", "--engine", engine]
+    assert (entry["type"], "env" in entry) == ("stdio", False)
+    assert "INNGEST_SIGNING_KEY" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("--engine", "ftp://x"), "neither 'cloud' nor the http(s) address"),
+        (("--engine", "https://me:planted@x"), "without a user"),
+        (("--engine", "https://x?key=planted"), "without a user"),
+        (("--engine", "cloud", "--transport", "http"), "give its address with --url"),
+    ],
+)
+def test_a_server_elsewhere_that_cannot_be_used_is_refused_without_its_secrets(project, words, said):
+    done = install("--client", "claude-code", *words)
+
+    assert done.exit_code == 2
+    assert said in " ".join(done.output.split())
+    assert "planted" not in done.output
+    assert not (project / ".mcp.json").exists()
