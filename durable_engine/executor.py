@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import defaultdict
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import zip_longest
@@ -160,27 +160,28 @@ class Executor:
         item = work.item
         if work.fault is not None:
             return await self.abandon(item, work.fault)
-        started_ms = self._clock.now_ms()
-        ask: Callable[[], Awaitable[Reply]]
         if work.gateway is not None:
-            step = work.gateway
+            step, started_ms = work.gateway, self._clock.now_ms()
             request = parse_json(step.detail or "{}")
             ask = partial(self._gateway.perform, step.ref, step.kind, request, now=self._clock.wall_ms)
-        elif work.call is not None:
-            ask = partial(self._call, work.call, line=self._lines[item.share], offset_ms=work.offset_ms)
-        else:
+            answer = await self._stand_ins.answer(item, work.double, ask)
+            return await self._commit_answer(item, answer, started_ms=started_ms)
+        if work.call is None:
             return await self._commit(item, partial(fire_timer, item=item))
-        sent = None if work.call is None or work.call.endpoint is not None else work.call.memos
-        answer = await self._stand_ins.answer(item, work.double, ask)
-        return await self._commit_answer(item, answer, started_ms=started_ms, sent=sent)
-
-    async def _call(self, call: Call, *, line: Line, offset_ms: int) -> Reply:
+        line = self._lines[item.share]
         turn = await line.enter()
         try:
-            sent_ms = self._clock.wall_ms()
-            reply = await self._client.call(call, now=self._clock.wall_ms)
+            started_ms = self._clock.now_ms()  # what waits has not begun
+            ask = partial(self._call, work.call, offset_ms=work.offset_ms)
+            answer = await self._stand_ins.answer(item, work.double, ask)
         finally:
             line.leave(turn)
+        sent = None if work.call.endpoint is not None else work.call.memos
+        return await self._commit_answer(item, answer, started_ms=started_ms, sent=sent)
+
+    async def _call(self, call: Call, *, offset_ms: int) -> Reply:
+        sent_ms = self._clock.wall_ms()
+        reply = await self._client.call(call, now=self._clock.wall_ms)
         answered_ms = self._clock.wall_ms()
         lead_ms = self._clock.now_ms() - answered_ms + offset_ms
         return in_run_time(reply, AppTime(sent_ms=sent_ms, answered_ms=answered_ms, lead_ms=lead_ms))

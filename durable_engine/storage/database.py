@@ -32,7 +32,8 @@ from durable_engine.storage.units import Unit, UnitQueue
 T = TypeVar("T")
 Sequel: TypeAlias = Callable[[Tables, list[Any]], None]
 """What follows work in its transaction, once for all of a group that has the same: it gets their results.
-What it tells them it tells last, when all it wrote is stored (`Tables.store`): before, it may be undone."""
+What it tells them it tells last, with all that it wrote stored (`Tables.store`): until then it may be undone.
+"""
 logger = logging.getLogger(__name__)
 
 _READERS: Final = 2
@@ -99,7 +100,7 @@ class _Worker:
                 return
             for then, part in groupby(group, key=lambda unit: unit.then):
                 done = [unit.result for unit in part if self._run_unit(unit)]
-                if then is not None:
+                if then is not None and done:
                     self._follow(then, done)
             self._commit()
         except Exception as error:  # noqa: BLE001 - handed to all: this thread must go on
@@ -183,6 +184,8 @@ class _Worker:
             then(self._tables, results)
             self._tables.store()
         except Exception:
+            if not self._connection.in_transaction:
+                raise  # SQLite has ended it: nothing of the group is kept, and this is why
             logger.exception("what follows a transaction failed; it is left out")
             self._tables.slots.undo(mark)
             self._tables.forget()

@@ -112,3 +112,17 @@ async def test_what_is_removed_in_a_transaction_that_fails_is_there_again() -> N
         assert await database.transact(look) == (1, 1, True)
     finally:
         await database.close()
+
+
+async def test_a_sequel_in_which_the_disk_is_full_says_so_when_sqlite_ends_the_transaction() -> None:
+    def follow(tables: Tables, _: list[Any]) -> None:
+        tables.runs._connection.execute("ROLLBACK")  # as SQLite does when it cannot go on
+        raise _disk_full()
+
+    database = await Database.open(None)
+    try:
+        with pytest.raises(DiskFullError):
+            await database.transact(lambda _: None, then=follow, may_repeat=True)
+        assert isinstance(database.outage.fault, DiskFullError)
+    finally:
+        await database.close()

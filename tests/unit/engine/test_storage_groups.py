@@ -83,6 +83,20 @@ async def test_a_sequel_follows_once_and_gets_the_results_of_those_that_did_not_
     assert seen[0][0] is one
 
 
+async def test_no_sequel_follows_work_of_which_all_failed(
+    database: Database, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail(_: Tables) -> None:
+        raise ValueError("no")
+
+    seen: list[list[Any]] = []
+    group = Group(database)
+    for _ in range(2):
+        group.add(fail, then=lambda _, results: seen.append(results), may_repeat=True)
+    await group.done()
+    assert (seen, caplog.text) == ([], "")
+
+
 async def test_a_sequel_comes_before_the_other_work_of_its_group(database: Database) -> None:
     order: list[str] = []
     group = Group(database)
