@@ -44,7 +44,7 @@ from durable_engine.settle import Settled, repair_stalled
 from durable_engine.skipping import skip_ahead
 from durable_engine.slots import Slots, some_wait
 from durable_engine.standing import note_held
-from durable_engine.storage.database import Database, Sequel
+from durable_engine.storage.database import Database, Sequel, Tell
 from durable_engine.storage.file_faults import is_damage, is_file_fault
 from durable_engine.storage.tables import Tables
 from durable_engine.timers import fire_timer
@@ -243,7 +243,7 @@ class Executor:
 
         return await self._store(commit, then=self._go_on)
 
-    def _go_on(self, tables: Tables, dones: list[Done]) -> None:
+    def _go_on(self, tables: Tables, dones: list[Done]) -> Tell:
         """Take as much as a group of commits has ended, and let nothing hang that they touched."""
         registry, now_ms = self._registry(), self._clock.now_ms()
         # With all slots taken, calls with lanes and those without have every other one that becomes free.
@@ -258,9 +258,12 @@ class Executor:
         idle = [run_id for run_id in touched if run_id not in going]
         repair_stalled(tables, registry, idle, dones[-1].settled, now_ms=now_ms)
         due_ms = next_due_ms(tables, registry, now_ms=now_ms)
-        tables.store()  # after this nothing fails, or all of the group does: no call is made without a lease
-        for done, work in zip_longest(dones, taken):
-            done.taken, done.next_due_ms = work, due_ms
+
+        def tell() -> None:  # not before: no call is made whose lease may be undone
+            for done, work in zip_longest(dones, taken):
+                done.taken, done.next_due_ms = work, due_ms
+
+        return tell
 
     async def _store(self, work: Callable[[Tables], T], *, then: Sequel | None = None) -> T:
         """Run `work` in a transaction, again and again as long as the data file fails.
