@@ -125,9 +125,10 @@ def next_due_ms(tables: Tables, registry: Registry, *, now_ms: int) -> int | Non
 
 @dataclass(slots=True, kw_only=True)
 class Done:
-    """What the commit of an item brought: its effects, the work taken next, and when the one after is due."""
+    """What the commit of an item at `at_ms` brought: its effects, the work taken next, and when more is due."""
 
     item: QueueItem
+    at_ms: int
     settled: Settled
     taken: Work | None = None
     next_due_ms: int | None = None
@@ -220,7 +221,7 @@ class Executor:
                 leave(tables, item, now_ms=self._clock.now_ms())
 
             await self._store(put_back)
-            return Done(item=item, settled=Settled())
+            return Done(item=item, at_ms=started_ms, settled=Settled())
 
     async def _commit_answer(
         self, item: QueueItem, answer: Answer, *, started_ms: int, sent: Iterable[str] | None = None
@@ -239,13 +240,13 @@ class Executor:
             settled = work(tables, registry, now_ms=now_ms)
             leave(tables, item, now_ms=now_ms)
             settled.add(skip_ahead(tables, registry, now_ms=now_ms, of_run=item.run_id))
-            return Done(item=item, settled=settled)
+            return Done(item=item, at_ms=now_ms, settled=settled)
 
         return await self._store(commit, then=self._go_on)
 
     def _go_on(self, tables: Tables, dones: list[Done]) -> Tell:
         """Take as much as a group of commits has ended, and let nothing hang that they touched."""
-        registry, now_ms = self._registry(), self._clock.now_ms()
+        registry, now_ms = self._registry(), max(done.at_ms for done in dones)
         # With all slots taken, calls with lanes and those without have every other one that becomes free.
         from_lanes = sum(done.item.lane_id is None for done in dones)
         taken: list[Work] = []
