@@ -125,7 +125,7 @@ def next_due_ms(tables: Tables, registry: Registry, *, now_ms: int) -> int | Non
 
 @dataclass(slots=True, kw_only=True)
 class Done:
-    """What the commit of an item at `at_ms` brought: its effects, the work taken next, and when more is due."""
+    """What the commit of an item at `at_ms` brought: effects, the work taken next, and when more is due."""
 
     item: QueueItem
     at_ms: int
