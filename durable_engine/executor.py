@@ -44,7 +44,7 @@ from durable_engine.settle import Settled, repair_stalled
 from durable_engine.skipping import skip_ahead
 from durable_engine.slots import Slots, some_wait
 from durable_engine.standing import note_held
-from durable_engine.storage.database import Database, Sequel
+from durable_engine.storage.database import Database, Sequel, Tell
 from durable_engine.storage.file_faults import is_damage, is_file_fault
 from durable_engine.storage.tables import Tables
 from durable_engine.timers import fire_timer
@@ -125,9 +125,10 @@ def next_due_ms(tables: Tables, registry: Registry, *, now_ms: int) -> int | Non
 
 @dataclass(slots=True, kw_only=True)
 class Done:
-    """What the commit of an item brought: its effects, the work taken next, and when the one after is due."""
+    """What the commit of an item at `at_ms` brought: effects, the work taken next, and when more is due."""
 
     item: QueueItem
+    at_ms: int
     settled: Settled
     taken: Work | None = None
     next_due_ms: int | None = None
@@ -220,7 +221,7 @@ class Executor:
                 leave(tables, item, now_ms=self._clock.now_ms())
 
             await self._store(put_back)
-            return Done(item=item, settled=Settled())
+            return Done(item=item, at_ms=started_ms, settled=Settled())
 
     async def _commit_answer(
         self, item: QueueItem, answer: Answer, *, started_ms: int, sent: Iterable[str] | None = None
@@ -239,13 +240,13 @@ class Executor:
             settled = work(tables, registry, now_ms=now_ms)
             leave(tables, item, now_ms=now_ms)
             settled.add(skip_ahead(tables, registry, now_ms=now_ms, of_run=item.run_id))
-            return Done(item=item, settled=settled)
+            return Done(item=item, at_ms=now_ms, settled=settled)
 
         return await self._store(commit, then=self._go_on)
 
-    def _go_on(self, tables: Tables, dones: list[Done]) -> None:
+    def _go_on(self, tables: Tables, dones: list[Done]) -> Tell:
         """Take as much as a group of commits has ended, and let nothing hang that they touched."""
-        registry, now_ms = self._registry(), self._clock.now_ms()
+        registry, now_ms = self._registry(), max(done.at_ms for done in dones)
         # With all slots taken, calls with lanes and those without have every other one that becomes free.
         from_lanes = sum(done.item.lane_id is None for done in dones)
         taken: list[Work] = []
@@ -258,9 +259,12 @@ class Executor:
         idle = [run_id for run_id in touched if run_id not in going]
         repair_stalled(tables, registry, idle, dones[-1].settled, now_ms=now_ms)
         due_ms = next_due_ms(tables, registry, now_ms=now_ms)
-        tables.store()  # after this nothing fails, or all of the group does: no call is made without a lease
-        for done, work in zip_longest(dones, taken):
-            done.taken, done.next_due_ms = work, due_ms
+
+        def tell() -> None:  # not before: no call is made whose lease may be undone
+            for done, work in zip_longest(dones, taken):
+                done.taken, done.next_due_ms = work, due_ms
+
+        return tell
 
     async def _store(self, work: Callable[[Tables], T], *, then: Sequel | None = None) -> T:
         """Run `work` in a transaction, again and again as long as the data file fails.

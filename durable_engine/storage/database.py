@@ -30,9 +30,10 @@ from durable_engine.storage.tables import Tables
 from durable_engine.storage.units import Unit, UnitQueue
 
 T = TypeVar("T")
-Sequel: TypeAlias = Callable[[Tables, list[Any]], None]
+Tell: TypeAlias = Callable[[], None]
+Sequel: TypeAlias = Callable[[Tables, list[Any]], Tell | None]
 """What follows work in its transaction, once for all of a group that has the same: it gets their results.
-What it tells them it tells last, with all that it wrote stored (`Tables.store`): until then it may be undone.
+It returns what tells them of it, which is called when all is committed: until then it may be undone.
 """
 logger = logging.getLogger(__name__)
 
@@ -98,10 +99,11 @@ class _Worker:
             if len(group) == 1 and group[0].then is None:
                 self._run_whole(group[0])
                 return
+            tells: list[Tell | None] = []
             for then, part in groupby(group, key=lambda unit: unit.then):
                 done = [unit.result for unit in part if self._run_unit(unit)]
                 if then is not None and done:
-                    self._follow(then, done)
+                    tells.append(self._follow(then, done))
             self._commit()
         except Exception as error:  # noqa: BLE001 - handed to all: this thread must go on
             self._undo()
@@ -111,22 +113,26 @@ class _Worker:
                 if unit.error is None:
                     unit.fault = copy(fault)
                     unit.error = unit.fault or error
+        else:
+            _call(tells)
 
     def _work_boldly(self, group: list[Unit]) -> bool:
         """Run units without savepoints; False when that failed, and all is undone."""
         try:
             self._begin()
+            tells: list[Tell | None] = []
             for then, part in groupby(group, key=lambda unit: unit.then):
                 done = []
                 for unit in part:
                     unit.result = unit.work(self._tables)
                     done.append(unit.result)
                 if then is not None:
-                    then(self._tables, done)
+                    tells.append(then(self._tables, done))
             self._commit()
         except Exception:  # noqa: BLE001 - it will fail again, and is handed to whoever asked
             self._undo()
             return False
+        _call(tells)
         return True
 
     def _begin(self) -> None:
@@ -177,12 +183,13 @@ class _Worker:
         self._connection.execute("RELEASE unit")
         return unit.error is None
 
-    def _follow(self, then: Sequel, results: list[Any]) -> None:
+    def _follow(self, then: Sequel, results: list[Any]) -> Tell | None:
         """Let what follows a group fail alone: what the group did is kept."""
-        mark = self._savepoint()
+        mark, tell = self._savepoint(), None
         try:
-            then(self._tables, results)
+            done = then(self._tables, results)
             self._tables.store()
+            tell = done
         except Exception:
             if not self._connection.in_transaction:
                 raise  # SQLite has ended it: nothing of the group is kept, and this is why
@@ -191,6 +198,7 @@ class _Worker:
             self._tables.forget()
             self._connection.execute("ROLLBACK TO unit")
         self._connection.execute("RELEASE unit")
+        return tell
 
     def _work_alone(self, unit: Unit) -> None:
         try:
@@ -343,6 +351,11 @@ class Database:
         await asyncio.sleep(0)  # lets the results that the workers handed over reach their callers
         if self._file is not None:
             self._file.release()
+
+
+def _call(tells: list[Tell | None]) -> None:
+    for tell in filter(None, tells):
+        tell()
 
 
 def _nothing(_: object) -> None:
