@@ -114,7 +114,9 @@ def _run_in(refusal: RejectedError) -> str | None:
     told = text(refusal.data, "runId", "run_id") or ""
     if is_ulid(told):
         return told
-    found = _ULID.search(refusal.said)
+    # A run that is named for another reason is not ours.
+    is_about_keys = "idempoten" in f"{refusal.code} {refusal.said}".lower()
+    found = _ULID.search(refusal.said) if is_about_keys else None
     return found[0] if found else None
 
 

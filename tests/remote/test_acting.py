@@ -114,6 +114,7 @@ _DOUBT = 'list_runs functionId="shop-pay" would show'
             f"refuses {INVOKE}: data is odd. Nothing was ch",
         ),
         (refusal(409, "conflict", "not now"), f"refuses {INVOKE}: not now."),
+        (refusal(409, "busy", f"run {NEW} is at work"), f"refuses {INVOKE}: run {NEW} is at work."),
         (
             refusal(422, "rate_limited", "1 per hour."),
             "The function was not started: 1 per hour. list_runs f",
