@@ -155,7 +155,7 @@ def _withheld(outcome: Withheld, step: StepRef) -> MockError:
         return MockError(message=outcome.message, name=outcome.name, is_retriable=False, more=outcome.more)
     message = outcome.message.replace("{step}", repr(step.label))
     ours = {"name": NOT_ON_RECORD, "message": message}
-    return MockError(**ours, is_retriable=False)
+    return MockError(name=ours["name"], message=ours["message"], is_retriable=False)
 
 
 def _end(op: Waiting, memo: JSONValue, *, has_timed_out: bool = False) -> StepEnded:
