@@ -10,7 +10,6 @@ from durable_engine.gateway.outcome import NULL_BODY_STATUSES
 from durable_engine.ids import derived_ulid
 from durable_engine.lifecycle.resume import invoke_timeout_error
 from durable_engine.model.double import (
-    NOT_ON_RECORD,
     Double,
     FaultKind,
     MockError,
@@ -39,6 +38,7 @@ from durable_engine.model.step import Step
 Waiting: TypeAlias = Sleep | WaitForEvent | WaitForSignal | Invoke
 
 MISFIT: Final = "DoubleMismatchError"
+NOT_ON_RECORD: Final = "NotOnRecordError"
 _FAULTS: Final = f"or a fault ({', '.join(FaultKind)})"
 _ALLOWED: Final[Mapping[StepKind, str]] = {
     StepKind.SLEEP: "the result null, which skips the sleep",
@@ -151,9 +151,11 @@ def _end_invoke(op: Invoke, outcome: Outcome) -> StepEnded | None:
 
 
 def _withheld(outcome: Withheld, step: StepRef) -> MockError:
-    is_ours = outcome.name == NOT_ON_RECORD
-    message = outcome.message.replace("{step}", repr(step.label)) if is_ours else outcome.message
-    return MockError(message=message, name=outcome.name, is_retriable=False, more=outcome.more)
+    if outcome.name is not None:
+        return MockError(message=outcome.message, name=outcome.name, is_retriable=False, more=outcome.more)
+    message = outcome.message.replace("{step}", repr(step.label))
+    ours = {"name": NOT_ON_RECORD, "message": message}
+    return MockError(name=ours["name"], message=ours["message"], is_retriable=False)
 
 
 def _end(op: Waiting, memo: JSONValue, *, has_timed_out: bool = False) -> StepEnded:

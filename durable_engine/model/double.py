@@ -14,7 +14,6 @@ from durable_engine.model.status import StepKind
 HOUR_MS: Final = 3_600_000
 DEFAULT_LIFE_MS: Final = HOUR_MS
 MAX_LIFE_MS: Final = 24 * HOUR_MS
-NOT_ON_RECORD: Final = "NotOnRecordError"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,12 +87,13 @@ class Fault:
 class Withheld:
     """A step that nothing else stands in for fails at once instead of being carried out.
 
-    Sleeps and waits have no effects and begin as usual. The error has these fields; in a message under our
-    name `{step}` is the step. `but` are names and labels of steps that are carried out.
+    Sleeps and waits have no effects and begin as usual. The error has these fields; without a `name` it has
+    our own, and in its message `{step}` is the step. `but` are names and labels of steps that are carried
+    out.
     """
 
     message: str
-    name: str = NOT_ON_RECORD
+    name: str | None = None
     more: JSONObject = field(default_factory=dict)
     but: Sequence[str] = ()
 

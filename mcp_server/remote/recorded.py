@@ -23,8 +23,9 @@ from durable_engine import (
     StepView,
     Withheld,
 )
+from durable_engine.doubles.mocks import NOT_ON_RECORD
 from durable_engine.errors import InvalidInputError
-from durable_engine.model.double import NOT_ON_RECORD, word_for
+from durable_engine.model.double import word_for
 from durable_engine.model.json_value import JSONObject
 from mcp_server.remote.reading import an_object
 

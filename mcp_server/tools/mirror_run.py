@@ -67,8 +67,7 @@ def make(backend: EngineBackend, source: RunSource, config: ServerConfig) -> Too
                 function=function_id or remote.function_slug,
                 event=event_of(remote, data),
                 doubles=recorded.doubles,
-                # What it waits for there it waits for here, instead of its time-out being skipped to.
-                until_ms=None if remote.status.is_terminal else max(0, remote.now_ms - remote.queued_ms),
+                until_ms=_until_ms(remote),
                 note=f"It repeats run {remote.id} of {one_line(source.environment, 300)}.",
             )
             local_id = await _start(backend, wanted, remote)
@@ -80,11 +79,10 @@ def make(backend: EngineBackend, source: RunSource, config: ServerConfig) -> Too
                 context=context,
             )
             local = runs.get(local_id) or await backend.get_run(local_id)
-        found = compare_across(remote, local)
         return mirror_answer(
             Mirror(
                 local=local,
-                found=found,
+                found=compare_across(remote, local),
                 environment=source.environment,
                 real=tuple(real or ()),
                 notes=(*recorded.notes, *_notes(local)),
@@ -92,6 +90,11 @@ def make(backend: EngineBackend, source: RunSource, config: ServerConfig) -> Too
         )
 
     return define_tool(mirror_run, title="Mirror run", annotations=ACTS)
+
+
+def _until_ms(remote: RunView) -> int | None:
+    """Return how far time is skipped: what a run waits for there it waits for here, too."""
+    return None if remote.status.is_terminal else max(0, remote.now_ms - remote.queued_ms)
 
 
 async def _run_of(source: RunSource, run_id: str) -> RunView:

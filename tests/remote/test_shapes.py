@@ -11,7 +11,18 @@ import httpx
 import pytest
 from support.remote_server import FAR, PassingClock, Turns, dev_server, refusal, target, v1, v2
 
-from durable_engine import EventFilter, RunFilter, RunStatus, StepKind, StepStatus
+from durable_engine import (
+    Event,
+    EventFilter,
+    MockEvent,
+    MockTimeout,
+    RunFilter,
+    RunStatus,
+    RunView,
+    StepKind,
+    StepStatus,
+    StepView,
+)
 from durable_engine.errors import DurableEngineError, EventNotFoundError, RunNotFoundError
 from mcp_server.remote.backend import RemoteBackend
 from mcp_server.remote.errors import (
@@ -23,6 +34,7 @@ from mcp_server.remote.errors import (
     RejectedError,
     UnreachableError,
 )
+from mcp_server.remote.recorded import stand_ins
 
 pytestmark = pytest.mark.anyio
 
@@ -215,3 +227,26 @@ async def test_waiting_outlives_refusals_in_between_and_gives_up_in_time():
             await backend.wait_for_runs([RUN_ID], timeout_s=5)
 
     assert (ended[RUN_ID].status, ended[RUN_ID].output) == (RunStatus.COMPLETED, 1)
+
+
+def test_a_wait_of_which_no_end_is_told_is_not_taken_for_an_event_without_data():
+    def wait(name, **more):
+        kind, done = StepKind.WAIT_FOR_EVENT, StepStatus.COMPLETED
+        return StepView(
+            id=name, name=name, index=0, kind=kind, status=done, queued_ms=0, started_ms=0, **more
+        )
+
+    event = Event(id=EVENT_ID, public_id=EVENT_ID, name="a/b", data={}, user={}, ts_ms=0, received_ms=0)
+    given = {"id": RUN_ID, "status": RunStatus.COMPLETED, "app_name": "app", "event": event}
+    names = {"function_slug": "app-f", "function_name": "f"}
+    steps = (wait("came", output={"name": "a/c", "data": {"n": 1}}), wait("untold"))
+
+    recorded = stand_ins(RunView(**given, **names, steps=steps, queued_ms=0, now_ms=0), ())
+
+    assert [double.outcomes[0] for double in recorded.doubles[:2]] == [
+        MockEvent(name="a/c", data={"n": 1}),
+        MockTimeout(),
+    ]
+    assert recorded.notes == (
+        "What ended the wait of step 'untold' the server does not tell: here its time is up.",
+    )

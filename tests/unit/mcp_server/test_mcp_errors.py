@@ -14,7 +14,7 @@ def family(kind: type[Exception]) -> Iterator[type[Exception]]:
     """Yield the errors of the engine, or of the index; those of servers elsewhere always bring a hint."""
     yield kind
     for child in kind.__subclasses__():
-        if not child.__module__.startswith("mcp_server."):
+        if not child.__module__.startswith("mcp_server.remote"):
             yield from family(child)
 
 
