@@ -231,10 +231,8 @@ async def test_waiting_outlives_refusals_in_between_and_gives_up_in_time():
 
 def test_a_wait_of_which_no_end_is_told_is_not_taken_for_an_event_without_data():
     def wait(name, **more):
-        kind, done = StepKind.WAIT_FOR_EVENT, StepStatus.COMPLETED
-        return StepView(
-            id=name, name=name, index=0, kind=kind, status=done, queued_ms=0, started_ms=0, **more
-        )
+        told = {"kind": StepKind.WAIT_FOR_EVENT, "status": StepStatus.COMPLETED, **more}
+        return StepView(id=name, name=name, index=0, queued_ms=0, started_ms=0, **told)
 
     event = Event(id=EVENT_ID, public_id=EVENT_ID, name="a/b", data={}, user={}, ts_ms=0, received_ms=0)
     given = {"id": RUN_ID, "status": RunStatus.COMPLETED, "app_name": "app", "event": event}
