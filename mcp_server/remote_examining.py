@@ -62,7 +62,8 @@ class RemoteExaminer:
 
 def _unusable(fault: RemoteError) -> list[Check]:
     check_id = "signing-key" if isinstance(fault, KeyRefusedError) else "server"
-    return [problem(check_id, one_line(str(fault), 400), one_line(fault.hint, 400))]
+    fix = fault.hint.removesuffix(" Then call again.")
+    return [problem(check_id, one_line(str(fault), 400), one_line(fix, 400))]
 
 
 def _server(known: Capabilities, target: Target, environment: str) -> Check:

@@ -27,7 +27,7 @@ from mcp_server.remote.backend import RemoteBackend
 from mcp_server.remote.pausing import NO_PAUSES, WHERE
 from mcp_server.remote_examining import RemoteExaminer
 from mcp_server.server import SERVER_NAME
-from mcp_server.tools.catalog import definitions, offered_tools, only_reads, remote_tools
+from mcp_server.tools.catalog import ONLY_WITH_MIRROR, definitions, offered_tools, only_reads, remote_tools
 from mcp_server.toolsets import Toolset
 
 _SCHEMA = {"type": "string"}
@@ -146,6 +146,11 @@ def _elsewhere(
         f"start `stepcue dev` without --engine (STEPCUE_ENGINE), connect the app to it, and call it there."
         for tool in foreign
     }
+    said[ONLY_WITH_MIRROR] = (
+        f"{ONLY_WITH_MIRROR} needs the embedded engine, and this session is on {backend.environment}: start "
+        "`stepcue dev` with that server as --mirror instead of --engine, connect the app to it, and call it "
+        "there."
+    )
     if not backend.can_pause:
         said["pause_function"] = f"{NO_PAUSES} {WHERE}"
     if config.read_only:

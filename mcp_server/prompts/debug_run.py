@@ -130,7 +130,8 @@ def _steps(
         Line("check_replay", f'check_replay runId="{run_id}": whether the new code still fits this run.'),
         Line(
             "rerun",
-            f'rerun runId="{run_id}"{begin}: what ran before that is not repeated, the rest runs for real. '
+            f'rerun runId="{run_id}"{begin}: '
+            f"{'what ran before that is not repeated, the rest' if begin else 'all of it'} runs for real. "
             "Ask first if that moves money or sends mail"
             f"{'; test_function with mocks does not' if 'test_function' in offered else ''}.",
         ),

@@ -48,7 +48,7 @@ class RemoteBackend:
         """Cancels and repeats runs."""
         self._watcher = Watcher(self._runs, self._started, connection.clock)
         self._listing = Listing(self.api, self._runs, self._events, self._functions)
-        self.explainer = Explaining(self.api, self._runs, self._events, self._functions)
+        self.explainer = Explaining(self.api, self._runs, self._started, self._events, self._functions)
         self.coverage = Coverages(self.api, self._runs, self._functions)
         self.lookups = RemoteLookups(self._runs, self._functions)
         self.recordings = Recordings(self._runs, self._events)

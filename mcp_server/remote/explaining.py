@@ -20,6 +20,7 @@ from mcp_server.remote.probing import ServerKind
 from mcp_server.remote.reasons import Told, ended
 from mcp_server.remote.run_views import view_of
 from mcp_server.remote.runs import Runs
+from mcp_server.remote.started import Started
 from mcp_server.remote.unstarted import decisions, listeners_of, unreported
 
 _DEEPEST: Final = 3
@@ -31,18 +32,19 @@ _NEAREST: Final = 3
 class Explaining:
     """Satisfies `mcp_server.backend.Explainer`, with causes that the API makes certain."""
 
-    def __init__(self, api: Api, runs: Runs, events: Events, functions: Functions) -> None:
+    def __init__(self, api: Api, runs: Runs, started: Started, events: Events, functions: Functions) -> None:
         self._api = api
         self._runs = runs
+        self._started = started
         self._events = events
         self._functions = functions
 
     async def run(self, run_id: str) -> Explanation:
-        """Explain a run; raises as `Runs.get`."""
+        """Explain a run; raises as `Started.get`."""
         return await self._run(run_id, depth=0)
 
     async def _run(self, run_id: str, *, depth: int) -> Explanation:
-        view = await self._runs.get(run_id)
+        view = await self._started.get(run_id)
         told = Told(
             view=view,
             function=_function_of(view, await self._known_functions()),

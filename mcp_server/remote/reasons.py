@@ -86,7 +86,7 @@ def _cancelled(told: Told) -> Explanation:
     return _explanation(
         view,
         Cause.UNREPORTED,
-        f"It was cancelled{when}; {view.cancelled or 'the server does not say why'}.",
+        f"It was cancelled{when}{f', {view.cancelled}' if view.cancelled else ''}.",
         evidence=(
             *(Evidence(kind="step", text=f"step {label(step)} was open then") for step in reached[:_SHOWN]),
             *perhaps,

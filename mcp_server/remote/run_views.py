@@ -18,7 +18,7 @@ from mcp_server.remote.traces import UNTOLD_ERROR, failures_of, steps_of
 from mcp_server.remote.values import error_in, unwrapped
 
 _SKIPPED = "before it began: the server skipped it"
-CANCELLED_UNTOLD = "by whom or what, the server does not say"
+_BY_SOMEBODY = "by somebody or something that the server does not name"
 
 
 def record_of(run: JSONObject) -> RunRecord:
@@ -136,7 +136,7 @@ def _why_cancelled(status: RunStatus, word: object) -> str | None:
     """Return why a run was cancelled, as the end of a sentence; None for one that was not."""
     if status is not RunStatus.CANCELLED:
         return None
-    return _SKIPPED if str(word).upper().endswith("SKIPPED") else CANCELLED_UNTOLD
+    return _SKIPPED if str(word).upper().endswith("SKIPPED") else _BY_SOMEBODY
 
 
 def _as_of_the_end(step: StepView, record: RunRecord) -> StepView:

@@ -45,6 +45,7 @@ class Started:
             max_attempts=function.max_attempts,
             original_run_id=original_run_id,
             notes=(_NOTE,),
+            is_elsewhere=True,
         )
         self._young[run_id] = (wall_ms, view)
         if len(self._young) > _KEPT:

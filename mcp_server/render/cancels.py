@@ -37,6 +37,8 @@ def cancel_answer(
     names = {step.id: one_line(step.label, 100) for step in run.steps}
     open_calls = [_WHOLE if call is None else names.get(call, call) for call in calls or ()]
     elapsed = elapsed_ms(run)
+    # Who has just cancelled it, a server elsewhere does not name; who asked knows.
+    is_told = run.cancelled is not None and (was_cancelled or not run.is_elsewhere)
     return reply(
         CancelRunResult(
             message=" ".join(
@@ -49,7 +51,7 @@ def cancel_answer(
             run_id=run.id,
             function_id=run.function_slug,
             status=run.status.value,
-            cancelled=None if run.cancelled is None else one_line(f"Cancelled {run.cancelled}.", 500),
+            cancelled=one_line(f"Cancelled {run.cancelled}.", 500) if is_told else None,
             ended_at=iso(run.ended_ms),
             duration=None if elapsed is None else format_duration(elapsed),
             already_cancelled=was_cancelled or None,

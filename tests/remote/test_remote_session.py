@@ -37,8 +37,11 @@ def names(tools):
 
 
 async def test_tools_of_the_embedded_engine_are_not_listed_and_say_where_they_are():
-    tools, (mocked, sent), said = await names_and_answers(
-        dev_server(), ("mock_step", {"functionId": "a", "stepId": "b"}), ("advanceTime", {})
+    tools, (mocked, sent, mirrored), said = await names_and_answers(
+        dev_server(),
+        ("mock_step", {"functionId": "a", "stepId": "b"}),
+        ("advanceTime", {}),
+        ("mirror_run", {"runId": "x"}),
     )
 
     acting = {"send_event", "invoke_function", "cancel_run", "rerun"}
@@ -47,6 +50,7 @@ async def test_tools_of_the_embedded_engine_are_not_listed_and_say_where_they_ar
     assert "mock_step needs the embedded engine" in mocked.content[0].text
     assert "`stepcue dev` without --engine" in mocked.content[0].text
     assert sent.is_error
+    assert "that server as --mirror instead of --engine" in mirrored.content[0].text
     assert "Inngest Dev Server at http://127.0.0.1:8288" in said
     assert len(said) < 2_000
     assert "mock_step" not in said

@@ -230,7 +230,7 @@ async def test_a_trace_that_is_behind_does_not_make_an_ended_run_wait():
     seen = await told(scripted, "get_run_status", runId=RUN)
 
     assert found["cause"] == "unreported"
-    assert "by whom or what, the server does not say" in found["message"]
+    assert "by somebody or something that the server does not name" in found["message"]
     assert "an event 'shop/stop' cancels runs of this function" in texts(found)
     assert seen["steps"][0]["status"] == "CANCELLED"
     assert "waitingFor" not in seen
