@@ -222,17 +222,19 @@ async def test_a_function_synced_a_moment_ago_is_found():
 
 
 async def test_a_run_that_the_server_shows_late_counts_as_started():
-    late = Turns(*[refusal(404, "not_found", "x")] * 9, run("COMPLETED", NEW))
+    late = Turns(*[refusal(404, "not_found", "x")] * 10, run("COMPLETED", NEW))
     scripted = server(**{f"GET /v2/runs/{NEW}": late})
 
-    (started, polled), _, clock = await call(
+    (started, explained, polled), _, clock = await call(
         scripted,
         ("invoke_function", {"functionId": "pay", "timeout": 0}),
+        ("explain", {"runId": NEW}),
         ("poll_run_status", {"runIds": [NEW], "timeout": 55}),
     )
 
     assert not started.is_error
     assert (started.structured_content["runId"], started.structured_content["status"]) == (NEW, "QUEUED")
+    assert "has not made its first call" in text_of(explained)
     assert polled.structured_content["runs"][0]["status"] == "COMPLETED"
     assert sum(clock.waited) > SHOWN_S
 
