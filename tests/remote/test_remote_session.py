@@ -16,6 +16,9 @@ pytestmark = pytest.mark.anyio
 
 READING = ["list_functions", "poll_run_status", "get_run_status", "list_runs", "list_events", "doctor"]
 UNDERSTANDING = ["compare_runs", "get_coverage", "export_test", "explain"]
+SINGLE_NODE = httpx.Response(
+    200, json={"isSingleNodeService": True}, headers={"x-inngest-server-kind": "dev"}
+)
 DOCS = ["search_docs", "grep_docs", "read_doc", "list_docs"]
 
 
@@ -71,6 +74,8 @@ async def test_a_tool_of_the_embedded_engine_is_listed_when_it_is_asked_for():
         (dev_server(), FAR, {}, False),
         (dev_server(), FAR, {"allows_writes": True}, True),
         (dev_server(**{"GET /dev": None}), "http://127.0.0.1:8288", {}, False),
+        (dev_server(**{"GET /dev": {"version": "1.12.0"}}), "http://127.0.0.1:8288", {}, False),
+        (dev_server(**{"GET /dev": SINGLE_NODE}), "http://127.0.0.1:8288", {}, False),
         (dev_server(**{"GET /dev": None}), "http://127.0.0.1:8288", {"allows_writes": True}, True),
     ],
 )
