@@ -120,10 +120,9 @@ def _error(
     said = f": {fault.words}" if fault.words else ""
     is_no_api = answer.body is None and status in {200, 404, 405}
     if status == 501 or is_no_api or (status in {404, 405} and not fault.code):
-        hint = (
-            f"Check that {target.option} names an Inngest server; a newer one may offer it. "
-            "Nothing was changed."
-        )
+        hint = f"Check that {target.option} names an Inngest server; a newer one may offer it."
+        # A look that fails after an order says nothing about the order.
+        hint += "" if what.startswith("GET ") else " Nothing was changed."
         return NotOfferedError(f"{where} does not offer {what}.", hint=hint)
     if 300 <= status < 400:
         to = say(redacted_url(answer.headers.get("location", "somewhere else")))[:200]
