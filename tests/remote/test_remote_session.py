@@ -80,12 +80,13 @@ async def test_a_tool_of_the_embedded_engine_is_listed_when_it_is_asked_for():
     ],
 )
 async def test_only_a_dev_server_of_this_machine_is_written_to_unasked(scripted, engine, options, writes):
-    tools, (sent,), said = await names_and_answers(
-        scripted, ("send_event", {"name": "a/b"}), engine=engine, **options
+    tools, (sent, alias), said = await names_and_answers(
+        scripted, ("send_event", {"name": "a/b"}), ("sendEvent", {"name": "a/b"}), engine=engine, **options
     )
 
     assert ("send_event" in names(tools)) is writes
     if not writes:
+        assert alias.content == sent.content
         assert "--allow-writes" in sent.content[0].text
         assert "read-only" in said
         assert not any("/e/" in path for path in scripted.paths())
