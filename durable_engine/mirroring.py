@@ -14,7 +14,7 @@ from durable_engine.intake import accept
 from durable_engine.lifecycle.start import run_id_for, start_run
 from durable_engine.model.changes import Changes
 from durable_engine.model.double import NewDouble
-from durable_engine.model.event import Event, NewEvent
+from durable_engine.model.event import MIRROR, Event, NewEvent
 from durable_engine.model.function import Function
 from durable_engine.model.history import HistoryEntry, HistoryKind
 from durable_engine.model.run import Timeline
@@ -31,8 +31,9 @@ MAX_RECORDED: Final = 1_000
 class Mirrored:
     """What a run is to begin with. `doubles` stand in for its steps, `note` says in its history what it is.
 
-    `event` becomes a new one with this name, data, user and time, and starts nothing else. Time is skipped up
-    to `until_ms` milliseconds after the start, None for as long as there is any to skip.
+    `event` becomes a new one with this name, data, user and time, and starts nothing else. Nor does the end
+    of the run: no failure handler hears of it. Time is skipped up to `until_ms` milliseconds after the start,
+    None for as long as there is any to skip.
     """
 
     function: str
@@ -97,5 +98,5 @@ def _as_new(event: Event, *, now_ms: int) -> Event:
     """Return an event like one that a server elsewhere has; names of the engine's own are allowed."""
     given = NewEvent(name="checked", data=event.data, user=event.user)
     return replace(
-        accept(given, now_ms=now_ms), name=event.name, ts_ms=event.ts_ms or now_ms, v=event.v, source="mirror"
+        accept(given, now_ms=now_ms), name=event.name, ts_ms=event.ts_ms or now_ms, v=event.v, source=MIRROR
     )

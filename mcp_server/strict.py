@@ -184,7 +184,8 @@ class StrictServer(MCPServer[Any]):
 
     def meant(self, name: str) -> str:
         """Return the name of the tool that a name means here; the name itself where that is none."""
-        return name if name in self._strict_tools else tool_meant(name, self._strict_tools) or name
+        names = {**self._strict_tools, **self._elsewhere}
+        return name if name in names else tool_meant(name, names) or name
 
     async def call_tool(
         self, name: str, arguments: dict[str, Any], context: Context[Any, Any] | None = None

@@ -17,6 +17,7 @@ from durable_engine.model.event import (
     FUNCTION_FAILED,
     FUNCTION_FINISHED,
     LIFECYCLE_EVENTS,
+    MIRROR,
     Event,
 )
 from durable_engine.model.history import HistoryEntry, HistoryKind
@@ -82,7 +83,7 @@ def _end(
     says: str | None = None,
     detail: JSONObject | None = None,
 ) -> None:
-    """End the run and emit `function.finished`, and the event `says` besides."""
+    """End the run and emit `function.finished`, and the event `says` besides; nothing for a mirrored run."""
     run, now_ms = facts.run, facts.now_ms
     check_run_transition(run.status, status)
     changes.ends.append(RunEnd(run=run, status=status, ended_ms=now_ms, output=output, error=error))
@@ -90,6 +91,9 @@ def _end(
         HistoryEntry(run_id=run.id, at_ms=now_ms, kind=_HISTORY[status], detail=detail or {})
     )
     events = facts.load_events()
+    # Whoever heard of its end, such as its failure handler, would do for real what it did elsewhere already.
+    if events[0].source == MIRROR and run.original_run_id is None:
+        return
     changes.emitted.append(_event(facts, events, FUNCTION_FINISHED, status, outcome))
     # A failure handler that fails must not start itself again.
     if says is not None and events[0].name not in LIFECYCLE_EVENTS:

@@ -16,6 +16,7 @@ FUNCTION_FAILED = "inngest/function.failed"
 HTTP_REQUEST = "inngest/http.request"
 FUNCTION_CANCELLED = "inngest/function.cancelled"
 SCHEDULED_TIMER = "inngest/scheduled.timer"
+MIRROR = "mirror"
 LIFECYCLE_EVENTS = frozenset({FUNCTION_FINISHED, FUNCTION_FAILED, FUNCTION_CANCELLED})
 
 
@@ -53,7 +54,7 @@ class Event:
     v: str | None = None
     source: str = "api"
     """`api` (a request), `direct` (a call within this process: a tool or a test), `invoke`, `rerun`, `cron`,
-    `endpoint`, `test` (planned by a test), or `engine`."""
+    `endpoint`, `test` (planned by a test), `mirror` (the copy of one elsewhere), or `engine`."""
 
     def as_payload(self) -> JSONObject:
         """Return the event in the shape that functions and expressions see."""

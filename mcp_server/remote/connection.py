@@ -19,7 +19,7 @@ from durable_engine.clock import Clock
 from durable_engine.connecting import trusted_authorities
 from durable_engine.decoding import decoded
 from durable_engine.model.json_value import JSONValue
-from durable_engine.redaction import hide, redacted_text
+from durable_engine.redaction import REDACTED, hide, redacted_text
 from mcp_server.clean import clean_text
 from mcp_server.remote.errors import FaultyAnswerError, WritesRefusedError
 from mcp_server.remote.faults import Answer, checked, is_apart, unreachable
@@ -77,6 +77,8 @@ class Connection:
         )
         self._key: SigningKey | None = target.signing_key
         self._secrets = _secrets(target)
+        # Event keys may be words that data has as well; these are nothing but keys.
+        self._bearers = [secret.encode() for secret in _bearers(target)]
 
     async def aclose(self) -> None:
         """Close all connections."""
@@ -208,6 +210,8 @@ class Connection:
                 raw = await read_bounded(chunks, most=MAX_BODY_BYTES, too_large=too_large)
         except httpx.HTTPError as fault:
             return None, fault
+        for secret in self._bearers:
+            raw = raw.replace(secret, REDACTED.encode())
         return Answer(response.status_code, response.headers, _parsed(raw), self.say(quote(raw))), None
 
 
@@ -232,7 +236,12 @@ def _number(digits: str) -> float | None:
 
 def _secrets(target: Target) -> frozenset[str]:
     """Return what must never be shown, should a server repeat it."""
-    keys = [key.bearer.get_secret_value() for key in (target.signing_key, target.fallback_key) if key]
-    bare = [bearer.rpartition("-")[2] for bearer in keys]
     events = [target.event_key.get_secret_value()] if target.event_key else []
-    return frozenset(secret for secret in [*keys, *bare, *events] if len(secret) >= 4)
+    spelled = [*events, *(quote_part(key, safe="") for key in events)]
+    return frozenset(secret for secret in [*_bearers(target), *spelled] if len(secret) >= 4)
+
+
+def _bearers(target: Target) -> list[str]:
+    """Return what stands for the signing keys, with its prefix and without, longest first."""
+    keys = [key.bearer.get_secret_value() for key in (target.signing_key, target.fallback_key) if key]
+    return [*keys, *(bearer.rpartition("-")[2] for bearer in keys)]

@@ -72,7 +72,7 @@ def checked(
     if fault.status in {401, 403, 429}:
         raise _refusal(fault.status, f": {words}" if words else "", what, answer, target)
     hint = say(fault.hint)[:_MOST_SAID]
-    raise _error(replace(fault, words=words, hint=hint), what, answer, target, doubt)
+    raise _error(replace(fault, words=words, hint=hint), what, answer, target, say, doubt)
 
 
 def is_apart(fault: httpx.HTTPError | None) -> bool:
@@ -113,18 +113,19 @@ def _refusal(status: int, said: str, what: str, answer: Answer, target: Target) 
     return RateLimitedError(f"{where} limits how often it may be asked{asks}{said}.", hint=hint)
 
 
-def _error(fault: _Fault, what: str, answer: Answer, target: Target, doubt: str) -> RemoteError:
+def _error(
+    fault: _Fault, what: str, answer: Answer, target: Target, say: Callable[[str], str], doubt: str
+) -> RemoteError:
     where, status = target.shown_url, fault.status
     said = f": {fault.words}" if fault.words else ""
     is_no_api = answer.body is None and status in {200, 404, 405}
     if status == 501 or is_no_api or (status in {404, 405} and not fault.code):
-        hint = (
-            f"Check that {target.option} names an Inngest server; a newer one may offer it. "
-            "Nothing was changed."
-        )
+        hint = f"Check that {target.option} names an Inngest server; a newer one may offer it."
+        # A look that fails after an order says nothing about the order.
+        hint += "" if what.startswith("GET ") else " Nothing was changed."
         return NotOfferedError(f"{where} does not offer {what}.", hint=hint)
     if 300 <= status < 400:
-        to = redacted_url(answer.headers.get("location", "somewhere else"))[:200]
+        to = say(redacted_url(answer.headers.get("location", "somewhere else")))[:200]
         hint = f"Give the address that it leads to as {target.option}, if you trust it with the keys."
         return FaultyAnswerError(
             f"{where} answers {what} by leading to {to}, which is not followed.", hint=hint

@@ -36,8 +36,9 @@ class Functions:
 
     async def inventory(self) -> Inventory:
         """Return all functions of all apps, as they are now; raises as `Api.v2`."""
-        apps = (await read_all(self._api, "/apps", {"limit": _PAGE})).entries
-        lists = await asyncio.gather(*map(self._functions_of, apps))
+        began_ms = self._api.connection.clock.wall_ms()
+        apps = (await read_all(self._api, "/apps", {"limit": _PAGE}, since_ms=began_ms)).entries
+        lists = await asyncio.gather(*(self._functions_of(app, began_ms) for app in apps))
         inventory = Inventory(
             functions=tuple(
                 sorted((function for found in lists for function in found), key=lambda one: one.slug)
@@ -80,13 +81,14 @@ class Functions:
         """Let the next question be answered by the server, not by what was read before."""
         self._read = None
 
-    async def _functions_of(self, app: JSONObject) -> list[Function]:
+    async def _functions_of(self, app: JSONObject, since_ms: int) -> list[Function]:
         app_id = text(app, "id", "name")
         if app_id is None:
             return []
         async with self._free:
             try:
-                page = await read_all(self._api, f"/apps/{in_path(app_id)}/functions", {"limit": _PAGE})
+                path = f"/apps/{in_path(app_id)}/functions"
+                page = await read_all(self._api, path, {"limit": _PAGE}, since_ms=since_ms)
             except AbsentError:  # removed since the list of apps was read
                 return []
         url = text(an_object(app.get("latestSync")), "url") or ""

@@ -75,9 +75,16 @@ class Listing:
         Who sent an event, and which waiting runs it woke or cancelled, no server says.
         """
         page = await self.events(wanted, cursor=cursor, limit=min(limit, _MOST_EVENTS))
-        inventory = await self._functions.recent() if page.events else None
+        inventory = await self._recent() if page.events else None
         records = await asyncio.gather(*(self._record(event, inventory) for event in page.events))
         return EventRecordPage(events=tuple(records), next_cursor=page.next_cursor)
+
+    async def _recent(self) -> Inventory | None:
+        """Return all functions; None where they cannot be read: events are shown without who listens."""
+        try:
+            return await self._functions.recent()
+        except RemoteError:
+            return None
 
     async def _record(self, event: Event, inventory: Inventory | None) -> EventRecord:
         listeners = listeners_of(inventory, event.name)

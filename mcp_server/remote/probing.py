@@ -19,7 +19,7 @@ from mcp_server.remote.errors import (
     UnreachableError,
 )
 from mcp_server.remote.faults import Answer
-from mcp_server.remote.reading import an_object, text
+from mcp_server.remote.reading import an_object, has, text
 from mcp_server.remote.target import Target
 
 _PREFIXES: Final = ("/v2", "/api/v2")
@@ -125,8 +125,10 @@ def _kind(target: Target, about: Answer | None) -> ServerKind:
         return ServerKind.SELF_HOSTED
     if about.body.get("server") == "stepcue":
         return ServerKind.STEPCUE
-    # A self-hosted server that shows this page too would say of itself that it is none for development.
-    is_dev = about.headers.get("x-inngest-server-kind", "dev").lower() == "dev"
+    # Writes are free on a Dev Server, so that it must say that it is one: a self-hosted server may show this
+    # page too, and whoever stands before one answers any path with JSON of its own.
+    is_dev = about.headers.get("x-inngest-server-kind", "").lower() == "dev"
+    is_dev = is_dev and not has(about.body, "isSingleNodeService")
     return ServerKind.DEV if is_dev else ServerKind.SELF_HOSTED
 
 

@@ -56,7 +56,7 @@ def make(backend: EngineBackend, source: RunSource, config: ServerConfig) -> Too
         event, time skipped, each step does what is on record and none runs, unless real names it.
 
         That server is only read. Returns whether both runs are the same, where they part, what was mocked,
-        ran or was held back, and the run here. Next: explain, rerun, export_test.
+        ran or was held back, and the run here. Next: explain, export_test.
         """
         with as_tool_errors():
             remote = await _run_of(source, run_id)

@@ -42,7 +42,7 @@ from durable_engine.schedules import schedule
 from durable_engine.sdk import client, flow_config, function_config, registration
 from durable_engine.storage import units
 from mcp_server import arguments, connections, options, session_routing, strict
-from mcp_server.remote import connection, retries, sending
+from mcp_server.remote import connection, pages, retries, sending
 from mcp_server.render import budget, run_detail
 from mcp_server.testing import files
 from mcp_server.tools import poll_run_status
@@ -182,6 +182,7 @@ LIMITS = {
     "tries of a request that changes nothing": str(retries.MAX_TRIES),
     "`Retry-After` of it that is kept to": span(retries.MAX_PAUSE_MS),
     "looking for the runs of an event that was sent": span(sending.FIND_S * SECOND),
+    "listing the apps and functions of a server elsewhere": span(pages.MOST_S * SECOND),
     "steps of a run that is mirrored": f"{mirroring.MAX_RECORDED:,}",
     "entries of one page of the REST API": (
         f"{events_v1._MOST_EVENTS} events (v1), {run_fields.MOST_RUNS} runs (v2)"

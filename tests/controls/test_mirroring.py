@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+from dataclasses import replace
 
 import inngest
 import pytest
@@ -134,3 +135,31 @@ async def test_what_cannot_be_begun_leaves_nothing_behind(it, doubles, function,
 
     assert (await it.engine.records.runs()).runs == ()
     assert (await it.engine.records.events()).events == ()
+
+
+async def test_no_failure_handler_and_no_other_function_hears_of_the_end_of_the_run():
+    client, bodies = new_client(), []
+
+    async def mail(_):
+        bodies.append("mail")
+
+    paid = inngest.TriggerEvent(event="t/paid")
+
+    @client.create_function(fn_id="pay", trigger=paid, retries=0, on_failure=mail)
+    async def pay(ctx):
+        await ctx.step.run("charge", lambda: bodies.append("charge"))
+
+    @client.create_function(fn_id="alert", trigger=inngest.TriggerEvent(event="inngest/function.failed"))
+    async def alert(_):
+        bodies.append("alert")
+
+    async with lab(client, [pay, alert]) as it:
+        mirrored = await start(it, GUARD, event=replace(EVENT, name="t/paid"), function="pay")
+        # A run after it that is not mirrored: by its end, all that the first one started has started, too.
+        again = await it.engine.control.repeating.repeat(mirrored.id)
+        await it.settle(again.run_id)
+        runs = (await it.engine.records.runs()).runs
+
+    assert mirrored.status is RunStatus.FAILED
+    assert bodies == ["charge"]
+    assert {run.id for run in runs} == {mirrored.id, again.run_id}

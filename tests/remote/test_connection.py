@@ -274,3 +274,18 @@ async def test_a_name_of_dots_leads_nowhere_else():
 
     assert server.asked[0].url.raw_path == b"/v2/runs/%2E%2E"
     assert in_path("a.b/../c") == "a.b%2F..%2Fc"
+
+
+async def test_what_a_server_repeats_of_our_keys_is_shown_nowhere():
+    echo = {"data": {"headers": f"Bearer {BEARER}", "to": "planted/key"}}
+    away = httpx.Response(307, headers={"location": f"https://x/{BEARER}/e/planted%2Fkey"})
+    server = ScriptedServer({"GET /v2/runs": echo, "GET /v2/apps": away})
+    connection = connect(server, signing_key=KEY, event_key="planted/key")
+
+    shown = await connection.get("/v2/runs")
+    with pytest.raises(FaultyAnswerError) as led:
+        await connection.get("/v2/apps")
+
+    # An event key may be any word: data keeps it.
+    assert shown == {"data": {"headers": "Bearer [redacted]", "to": "planted/key"}}
+    assert str(led.value).endswith("leading to https://x/[redacted]/e/[redacted], which is not followed.")

@@ -16,6 +16,9 @@ pytestmark = pytest.mark.anyio
 
 READING = ["list_functions", "poll_run_status", "get_run_status", "list_runs", "list_events", "doctor"]
 UNDERSTANDING = ["compare_runs", "get_coverage", "export_test", "explain"]
+SINGLE_NODE = httpx.Response(
+    200, json={"isSingleNodeService": True}, headers={"x-inngest-server-kind": "dev"}
+)
 DOCS = ["search_docs", "grep_docs", "read_doc", "list_docs"]
 
 
@@ -71,16 +74,19 @@ async def test_a_tool_of_the_embedded_engine_is_listed_when_it_is_asked_for():
         (dev_server(), FAR, {}, False),
         (dev_server(), FAR, {"allows_writes": True}, True),
         (dev_server(**{"GET /dev": None}), "http://127.0.0.1:8288", {}, False),
+        (dev_server(**{"GET /dev": {"version": "1.12.0"}}), "http://127.0.0.1:8288", {}, False),
+        (dev_server(**{"GET /dev": SINGLE_NODE}), "http://127.0.0.1:8288", {}, False),
         (dev_server(**{"GET /dev": None}), "http://127.0.0.1:8288", {"allows_writes": True}, True),
     ],
 )
 async def test_only_a_dev_server_of_this_machine_is_written_to_unasked(scripted, engine, options, writes):
-    tools, (sent,), said = await names_and_answers(
-        scripted, ("send_event", {"name": "a/b"}), engine=engine, **options
+    tools, (sent, alias), said = await names_and_answers(
+        scripted, ("send_event", {"name": "a/b"}), ("sendEvent", {"name": "a/b"}), engine=engine, **options
     )
 
     assert ("send_event" in names(tools)) is writes
     if not writes:
+        assert alias.content == sent.content
         assert "--allow-writes" in sent.content[0].text
         assert "read-only" in said
         assert not any("/e/" in path for path in scripted.paths())

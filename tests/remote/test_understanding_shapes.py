@@ -7,7 +7,7 @@ import json
 import httpx
 import pytest
 from mcp import Client
-from support.remote_server import PassingClock, dev_server, refusal, target, v1, v2
+from support.remote_server import PassingClock, ScriptedServer, dev_server, refusal, target, v1, v2
 from support.shipped_docs import shipped_docs
 
 from mcp_server.config import ServerConfig
@@ -437,3 +437,25 @@ async def test_an_event_is_found_by_the_id_of_its_sender_even_if_that_looks_like
 
     found = await told(scripted, "explain", eventId=OTHER)
     assert found["eventId"] == EVENT
+
+
+async def test_a_list_of_functions_that_takes_for_ever_is_given_up_and_events_are_shown_without_it():
+    clock = PassingClock()
+
+    class Slow(ScriptedServer):
+        async def handle_async_request(self, request):
+            if request.url.path == "/v2/apps":
+                await clock.advance(14)
+                self.routes["GET /v2/apps"] = v2([], hasMore=True, cursor=f"after {len(self.asked)}")
+            return await super().handle_async_request(request)
+
+    scripted = Slow(a_server().routes)
+    async with RemoteBackend.open(target(), clock=clock, transport=scripted) as backend:
+        config = ServerConfig(is_remote=True, engine_url="http://127.0.0.1:8288")
+        async with Client(build_remote_server(backend, shipped_docs(), config=config)) as client:
+            functions = await client.call_tool("list_functions", {})
+            events = await client.call_tool("list_events", {})
+
+    assert "did not list all its apps and functions within 25 s. Call again" in functions.content[0].text
+    assert [event["eventId"] for event in events.structured_content["events"]] == [EVENT]
+    assert scripted.count("GET /v2/apps") == 4
