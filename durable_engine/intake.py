@@ -66,7 +66,15 @@ def accept(
         }
     )
     event_id = new_ulid(now_ms) if seed is None else seeded_ulid(seed, position, now_ms=now_ms)
-    accepted = Event(
+    accepted = as_accepted(event, event_id, now_ms=now_ms)
+    if max_bytes is not None:
+        _check_size(accepted, max_bytes)
+    return accepted
+
+
+def as_accepted(event: NewEvent, event_id: str, *, now_ms: int) -> Event:
+    """Return a checked event as a server has it that took it at `now_ms` under the id `event_id`."""
+    return Event(
         id=event_id,
         public_id=event.id or event_id,
         name=event.name,
@@ -76,9 +84,6 @@ def accept(
         received_ms=now_ms,
         v=event.v,
     )
-    if max_bytes is not None:
-        _check_size(accepted, max_bytes)
-    return accepted
 
 
 def _check_size(accepted: Event, max_bytes: int) -> None:

@@ -89,16 +89,18 @@ def _given() -> frozenset[str]:
 def _remote_options(target: Target, options: Mapping[str, Any]) -> RemoteOptions:
     from mcp_server.remote_serving import RemoteOptions
 
-    return RemoteOptions(
-        target=target,
-        server=read_offer(options) or ServerConfig(),
-        host=options["host"],
-        port=options["port"] if "port" in _given() else REMOTE_PORT,
-        allowed_hosts=options["allowed_hosts"],
-        allowed_origins=options["allowed_origins"],
-        token=read_token(options),
-        docs_folders=options["docs_folders"],
-    )
+    port = options["port"] if "port" in _given() else REMOTE_PORT
+    return RemoteOptions(target=target, **_doors({**options, "port": port}))
+
+
+def _doors(options: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the fields of `DoorOptions`."""
+    as_given = ("host", "port", "allowed_hosts", "allowed_origins", "docs_folders")
+    return {
+        **{name: options[name] for name in as_given},
+        "server": read_offer(options) or ServerConfig(),
+        "token": read_token(options),
+    }
 
 
 def _serve_options(options: Mapping[str, Any]) -> ServeOptions:
@@ -118,13 +120,7 @@ def _serve_options(options: Mapping[str, Any]) -> ServeOptions:
         raise click.UsageError(error.errors()[0]["msg"]) from None
     return ServeOptions(
         engine=engine,
-        server=read_offer(options) or ServerConfig(),
-        host=options["host"],
-        port=options["port"],
-        allowed_hosts=options["allowed_hosts"],
-        allowed_origins=options["allowed_origins"],
-        token=read_token(options),
-        docs_folders=options["docs_folders"],
+        **_doors(options),
         stop_grace_s=options["stop_grace"],
         mirror=read_mirror(options, _given()),
     )

@@ -7,10 +7,8 @@ import logging
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Final
 
-from pydantic import SecretStr
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.requests import Request
@@ -20,7 +18,6 @@ from starlette.routing import Route
 from durable_engine.clock import RealClock
 from durable_engine.errors import ConfigError
 from durable_engine.http_api.guard import Callers, HostGuard
-from durable_engine.http_api.token import AccessToken
 from durable_engine.patience import first_of, within
 from mcp_server.config import ServerConfig
 from mcp_server.mcp_later import MCPLater, over_server
@@ -28,7 +25,7 @@ from mcp_server.paths import MCP_PATHS
 from mcp_server.remote.backend import RemoteBackend
 from mcp_server.remote.errors import KeyRefusedError, RemoteError
 from mcp_server.remote.target import Target
-from mcp_server.serving import HTTPServer, listen, reachable_host, to_setup_page, warn_if_open
+from mcp_server.serving import DoorOptions, HTTPServer, listen, reachable_host, to_setup_page, warn_if_open
 from mcp_server.stopping import leave_stdin, taking_signals
 
 _PROBE_S: Final = 10.0
@@ -41,17 +38,10 @@ logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RemoteOptions:
-    """Which server, where to listen, and what to offer."""
+class RemoteOptions(DoorOptions):
+    """Which server, besides."""
 
     target: Target
-    server: ServerConfig
-    host: str
-    port: int
-    allowed_hosts: tuple[str, ...] = ()
-    allowed_origins: tuple[str, ...] = ()
-    token: SecretStr | None = None
-    docs_folders: tuple[Path, ...] = ()
 
 
 async def serve_remote(options: RemoteOptions, *, on_ready: Callable[[str, str], None]) -> None:
@@ -62,20 +52,15 @@ async def serve_remote(options: RemoteOptions, *, on_ready: Callable[[str, str],
     Raises:
         ConfigError: the port, the address, a key or the token cannot be used.
     """
-    token = None if options.token is None else AccessToken(options.token)
+    doors = options.doors()
     with taking_signals() as stop:
         sockets = listen(options.host, options.port)
         try:
             async with _opened(options) as backend:
                 origin = f"http://{reachable_host(options.host)}:{sockets[0].getsockname()[1]}"
-                doors: Mapping[str, Any] = {
-                    "allowed_hosts": [*options.allowed_hosts, reachable_host(options.host)],
-                    "allowed_origins": options.allowed_origins,
-                    "token": token,
-                }
                 mcp = MCPLater(over_server(backend, _config(options)), options.docs_folders, doors)
                 server = HTTPServer(_app(mcp, doors), on_stop=mcp.end_streams)
-                warn_if_open(options.host, token)
+                warn_if_open(options.host, doors["token"])
                 async with server.serving(sockets):
                     on_ready(origin, backend.environment)
                     await first_of([mcp.failed(), server.ended.wait(), stop.asked.wait()])

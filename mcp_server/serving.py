@@ -48,10 +48,9 @@ logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ServeOptions:
-    """Where to listen and what to offer; the engine's own settings are in `engine`."""
+class DoorOptions:
+    """Where to listen, who may come, and what to offer."""
 
-    engine: EngineConfig
     server: ServerConfig
     host: str
     port: int
@@ -59,6 +58,25 @@ class ServeOptions:
     allowed_origins: tuple[str, ...] = ()
     token: SecretStr | None = None
     docs_folders: tuple[Path, ...] = ()
+
+    def doors(self) -> Mapping[str, Any]:
+        """Return who may come, as every door asks for it.
+
+        Raises:
+            ConfigError: the token cannot be used.
+        """
+        return {
+            "allowed_hosts": [*self.allowed_hosts, reachable_host(self.host)],
+            "allowed_origins": self.allowed_origins,
+            "token": None if self.token is None else AccessToken(self.token),
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServeOptions(DoorOptions):
+    """What else the embedded engine needs; its own settings are in `engine`."""
+
+    engine: EngineConfig
     stop_grace_s: float = STOP_GRACE_S
     mirror: Target | None = None
     """A server elsewhere of which runs can be repeated here."""
@@ -97,7 +115,7 @@ async def serve_with_stdio(options: ServeOptions) -> None:
 
 @asynccontextmanager
 async def _running(options: ServeOptions) -> AsyncIterator[tuple[Engine, HTTPServer, MCPLater, str]]:
-    token = None if options.token is None else AccessToken(options.token)
+    doors = options.doors()
     allow_many_files()
     sockets = listen(options.host, options.port)
     try:
@@ -106,11 +124,6 @@ async def _running(options: ServeOptions) -> AsyncIterator[tuple[Engine, HTTPSer
         _prepare_folder(options.engine.data_file)
         async with await Engine.open(options.engine) as engine, runs_elsewhere(options.mirror) as mirror:
             config = options.server.model_copy(update={"engine_url": origin, "host": options.host})
-            doors: Mapping[str, Any] = {
-                "allowed_hosts": [*options.allowed_hosts, reachable_host(options.host)],
-                "allowed_origins": options.allowed_origins,
-                "token": token,
-            }
             mcp = MCPLater(over_engine(engine, config, mirror), options.docs_folders, doors)
             app = build_app(
                 engine,
@@ -120,7 +133,7 @@ async def _running(options: ServeOptions) -> AsyncIterator[tuple[Engine, HTTPSer
                 **doors,
             )
             server = HTTPServer(app, on_stop=mcp.end_streams)
-            warn_if_open(options.host, token)
+            warn_if_open(options.host, doors["token"])
             async with server.serving(sockets):
                 engine.keep_apps_in_sync(own_port=port)
                 yield engine, server, mcp, origin

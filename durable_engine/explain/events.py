@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from durable_engine.explain.facts import EventFacts
@@ -20,6 +20,7 @@ from durable_engine.model.explanation import (
     Forecast,
     FunctionVerdict,
 )
+from durable_engine.model.views import RunView
 
 CAUSES: Final[Mapping[Control, Cause]] = {
     Control.TRIGGER: Cause.EXPRESSION_FALSE,
@@ -166,15 +167,20 @@ def _near_triggers(facts: EventFacts) -> list[Evidence]:
     return [Evidence(kind="near-trigger", text=text) for text in texts[:_SHOWN]]
 
 
-def _evidence(facts: EventFacts, cause: Cause) -> tuple[Evidence, ...]:
-    found = [
+def started_evidence(runs: Sequence[RunView]) -> list[Evidence]:
+    """Name the first few runs that an event started."""
+    return [
         Evidence(
             kind="started",
             text=f"run {run.id} of {quoted(run.function_slug)} is {run.status}",
             run_id=run.id,
         )
-        for run in facts.started[:_SHOWN]
+        for run in runs[:_SHOWN]
     ]
+
+
+def _evidence(facts: EventFacts, cause: Cause) -> tuple[Evidence, ...]:
+    found = started_evidence(facts.started)
     found += [
         Evidence(kind="ended-wait", text=f"step {quoted(step)} of run {run_id} got it", run_id=run_id)
         for run_id, step in facts.ended_waits[:_SHOWN]

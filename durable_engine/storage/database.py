@@ -150,6 +150,12 @@ class _Worker:
         self._connection.execute("SAVEPOINT unit")
         return self._tables.slots.mark()
 
+    def _back_to(self, mark: int) -> None:
+        """Undo all since the savepoint that was made at `mark`."""
+        self._tables.slots.undo(mark)
+        self._tables.forget()
+        self._connection.execute("ROLLBACK TO unit")
+
     def _undo(self) -> None:
         self._tables.slots.undo(0)
         self._tables.forget()
@@ -177,9 +183,7 @@ class _Worker:
             self._tables.store()
         except Exception as error:  # noqa: BLE001 - handed to whoever asked
             self._note(unit, error)
-            self._tables.slots.undo(mark)
-            self._tables.forget()
-            self._connection.execute("ROLLBACK TO unit")
+            self._back_to(mark)
         self._connection.execute("RELEASE unit")
         return unit.error is None
 
@@ -194,9 +198,7 @@ class _Worker:
             if not self._connection.in_transaction:
                 raise  # SQLite has ended it: nothing of the group is kept, and this is why
             logger.exception("what follows a transaction failed; it is left out")
-            self._tables.slots.undo(mark)
-            self._tables.forget()
-            self._connection.execute("ROLLBACK TO unit")
+            self._back_to(mark)
         self._connection.execute("RELEASE unit")
         return tell
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from durable_engine.explain.events import CAUSES
+from durable_engine.explain.events import CAUSES, started_evidence
 from durable_engine.explain.names import difference
 from durable_engine.explain.pages import PAGES
 from durable_engine.explain.words import advice, ago, quoted
@@ -94,14 +94,7 @@ def _did(told: ToldOfEvent, verdicts: tuple[FunctionVerdict, ...]) -> tuple[Caus
 
 
 def _evidence(told: ToldOfEvent, cause: Cause) -> tuple[Evidence, ...]:
-    found = [
-        Evidence(
-            kind="started",
-            text=f"run {run.id} of {quoted(run.function_slug)} is {run.status}",
-            run_id=run.id,
-        )
-        for run in told.started[:_SHOWN]
-    ]
+    found = started_evidence(told.started)
     if cause is Cause.NO_FUNCTION_LISTENS:
         found += [
             Evidence(kind="near-trigger", text=f"the trigger {quoted(name)} {how}")

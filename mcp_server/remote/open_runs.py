@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Final
 
-from durable_engine.explain.pages import PAGES
 from durable_engine.explain.words import (
     advice,
     ago,
@@ -18,7 +17,7 @@ from durable_engine.explain.words import (
 from durable_engine.model.explanation import Action, ActionKind, Cause, Evidence, Explanation, Forecast
 from durable_engine.model.status import RunStatus, StepStatus
 from durable_engine.model.views import FailedAttempt, RunView, StepView, WaitingFor
-from mcp_server.remote.reasons import Told, attempt_words, invoked, root_of
+from mcp_server.remote.reasons import Told, attempt_words, explanation, invoked, root_of
 
 _WEIGHT: Final = ("signal", "event", "invoke", "sleep")
 """Of several waits, the first one here is the cause."""
@@ -55,7 +54,7 @@ def _is_newest(view: RunView, failure: FailedAttempt) -> bool:
 
 
 def _paused(view: RunView, slug: str) -> Explanation:
-    return _explanation(
+    return explanation(
         view,
         Cause.FUNCTION_PAUSED,
         f"Function {quoted(slug)} is paused on the server.",
@@ -77,7 +76,7 @@ def _retrying(
     when = f"{attempt_words(view, failure)} failed {ago(failure.at_ms, view.now_ms)}"
     if not failure.at_ms:
         when = f"{attempt_words(view, failure)} failed"
-    return _explanation(
+    return explanation(
         view,
         Cause.RETRYING_FUNCTION if step is None else Cause.RETRYING_STEP,
         f"{what}{place_words(failure.error)} with {error_name(failure.error)} in "
@@ -99,7 +98,7 @@ def _retrying(
 
 def _at_work(view: RunView, step: StepView, steps: list[StepView]) -> Explanation:
     time = "" if step.started_ms is None else f" for {span(step.started_ms, view.now_ms)}"
-    return _explanation(
+    return explanation(
         view,
         Cause.CALL_IN_FLIGHT,
         f"Step {label(step)} is in progress{time}, says the trace.",
@@ -120,7 +119,7 @@ def _waiting(told: Told, step: StepView, wait: WaitingFor, steps: list[StepView]
     if wait.kind == "invoke":
         return _for_run(told, step, others)
     if wait.kind == "sleep":
-        return _explanation(
+        return explanation(
             view,
             Cause.SLEEPING,
             f"It sleeps in step {label(step)}{since and f', so far{since}'}; until when, the server does not "
@@ -130,7 +129,7 @@ def _waiting(told: Told, step: StepView, wait: WaitingFor, steps: list[StepView]
             what_to_do=(advice("see in the code how long the step sleeps"), _POLL),
         )
     what = f"{'an event' if wait.kind == 'event' else 'a signal'}"
-    return _explanation(
+    return explanation(
         view,
         Cause.WAITING_FOR_EVENT if wait.kind == "event" else Cause.WAITING_FOR_SIGNAL,
         f"Step {label(step)} waits for {what}{since and f', so far{since}'}; which one and until when, the "
@@ -152,7 +151,7 @@ def _for_run(told: Told, step: StepView, others: list[Evidence]) -> Explanation:
         text = f"in the invoked run: {child.happens_next.text}"
         coming = Forecast(text=text, is_by_itself=child.happens_next.is_by_itself)
     look = [Action(kind=ActionKind.EXPLAIN_RUN, run_id=step.child_run_id)] if step.child_run_id else [_POLL]
-    return _explanation(
+    return explanation(
         told.view,
         Cause.WAITING_FOR_RUN,
         f"Step {label(step)} waits for {whom}.{f' There: {child.message}' if child is not None else ''}",
@@ -172,7 +171,7 @@ def _untold(view: RunView, steps: list[StepView]) -> Explanation:
     elif steps:
         message = f"Step {label(steps[0])} is {steps[0].status.value}"
     time = "" if not view.queued_ms else f" It was queued {ago(view.queued_ms, view.now_ms)}."
-    return _explanation(
+    return explanation(
         view,
         Cause.UNREPORTED,
         f"{message}; what it waits for, if for anything, the server does not say.{time}",
@@ -191,24 +190,3 @@ def _others(steps: list[StepView], main: StepView | None) -> list[Evidence]:
         for step in steps
         if step is not main
     ][:_SHOWN]
-
-
-def _explanation(
-    view: RunView,
-    cause: Cause,
-    message: str,
-    *,
-    evidence: tuple[Evidence, ...],
-    coming: Forecast,
-    what_to_do: tuple[Action, ...],
-) -> Explanation:
-    return Explanation(
-        cause=cause,
-        message=message,
-        now_ms=view.now_ms,
-        evidence=evidence,
-        happens_next=coming,
-        what_to_do=what_to_do,
-        docs=PAGES[cause],
-        run=view,
-    )

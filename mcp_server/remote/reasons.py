@@ -21,7 +21,7 @@ from durable_engine.explain.words import (
     run_again,
     said,
 )
-from durable_engine.model.explanation import Action, ActionKind, Cause, Evidence, Explanation
+from durable_engine.model.explanation import Action, ActionKind, Cause, Evidence, Explanation, Forecast
 from durable_engine.model.function import Function
 from durable_engine.model.status import RunStatus, StepKind, StepStatus
 from durable_engine.model.views import FailedAttempt, RunView, StepView
@@ -59,7 +59,7 @@ def _completed(view: RunView) -> Explanation:
     remark = f"; {len(caught)} of them failed, and the function caught that" if caught else ""
     if not view.are_steps_known:
         steps = "; of its steps the server says nothing"
-    return _explanation(
+    return explanation(
         view,
         Cause.COMPLETED,
         f"It has completed{steps}{remark}.",
@@ -83,7 +83,7 @@ def _cancelled(told: Told) -> Explanation:
         for event in events[:_SHOWN]
     ]
     todo = [advice("see with list_events whether an event of its cancelOn came then")] if events else []
-    return _explanation(
+    return explanation(
         view,
         Cause.UNREPORTED,
         f"It was cancelled{when}{f', {view.cancelled}' if view.cancelled else ''}.",
@@ -112,7 +112,7 @@ def _failed(told: Told) -> Explanation:
     else:
         cause, how = _cause_in_code(view, step, error)
         what = f"fix the code {place}, and deploy it"
-    return _explanation(
+    return explanation(
         view,
         cause,
         f"{where} failed{place_words(error)} with {error_name(error)}{how}.",
@@ -140,7 +140,7 @@ def _failed_invoke(told: Told, step: StepView, error: Mapping[str, Any] | None) 
     if step.has_timed_out:
         cause, why = Cause.INVOKE_TIMED_OUT, "the run that it invoked did not end within its timeout"
     look = [Action(kind=ActionKind.EXPLAIN_RUN, run_id=step.child_run_id)] if step.child_run_id else []
-    return _explanation(
+    return explanation(
         told.view,
         cause,
         f"Step {label(step)} failed: {why}.{there}",
@@ -193,20 +193,22 @@ def _about(view: RunView, step: StepView | None) -> list[Evidence]:
     return found
 
 
-def _explanation(
+def explanation(
     view: RunView,
     cause: Cause,
     message: str,
     *,
     evidence: tuple[Evidence, ...] = (),
+    coming: Forecast = NOTHING,
     what_to_do: tuple[Action, ...] = (),
 ) -> Explanation:
+    """Return the explanation of a run, with the pages of its cause; `coming` is what happens next."""
     return Explanation(
         cause=cause,
         message=message,
         now_ms=view.now_ms,
         evidence=evidence,
-        happens_next=NOTHING,
+        happens_next=coming,
         what_to_do=what_to_do,
         docs=PAGES[cause],
         run=view,

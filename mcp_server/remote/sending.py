@@ -11,6 +11,7 @@ from typing import Final
 from durable_engine.errors import InvalidEventError
 from durable_engine.http_api.events import SEED_HEADER
 from durable_engine.ids import seeded_ulid
+from durable_engine.intake import as_accepted
 from durable_engine.model.event import Event, EventReceipt, NewEvent
 from durable_engine.model.function import Function
 from durable_engine.model.json_value import JSONObject
@@ -78,16 +79,7 @@ class Sending:
             raise self._refused(answer)
         ids = texts(told.get("ids"))
         event_id = ids[0] if ids and ids[0] else seeded_ulid(seed, 0, now_ms=now_ms)
-        return Event(
-            id=event_id,
-            public_id=event.id or event_id,
-            name=event.name,
-            data=event.data,
-            user=event.user,
-            ts_ms=event.ts_ms or now_ms,
-            received_ms=now_ms,
-            v=event.v,
-        )
+        return as_accepted(event, event_id, now_ms=now_ms)
 
     def _refused(self, answer: Answer) -> Exception:
         connection = self._api.connection

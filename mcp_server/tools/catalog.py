@@ -59,18 +59,7 @@ def all_tools(
     `mirror` is where `mirror_run` takes runs from; without one there is no such tool.
     """
     by_set: dict[Toolset, list[Tool]] = {
-        "core": [
-            list_functions.make(backend, config),
-            send_event.make(backend, config),
-            invoke_function.make(backend, config),
-            poll_run_status.make(backend, config),
-            get_run_status.make(backend, config),
-            list_runs.make(backend),
-            list_events.make(backend, config),
-            cancel_run.make(backend),
-            pause_function.make(backend),
-            doctor.make(Examiner(backend, docs, config).checks),
-        ],
+        "core": _core(backend, config, examined=Examiner(backend, docs, config).checks),
         "testing": [
             test_function.make(backend, config),
             run_fault_matrix.make(backend, config),
@@ -106,18 +95,7 @@ def remote_tools(
     `examined` looks at that server for the doctor.
     """
     by_set: dict[Toolset, list[Tool]] = {
-        "core": [
-            list_functions.make(backend, config),
-            send_event.make(backend, config),
-            invoke_function.make(backend, config),
-            poll_run_status.make(backend, config),
-            get_run_status.make(backend, config),
-            list_runs.make(backend),
-            list_events.make(backend, config),
-            cancel_run.make(backend),
-            pause_function.make(backend),
-            doctor.make(examined),
-        ],
+        "core": _core(backend, config, examined=examined),
         "testing": [
             rerun.make(backend, config),
             compare_runs.make(backend),
@@ -130,6 +108,21 @@ def remote_tools(
     if "compat" in config.toolsets:
         by_set["compat"] = compat.make({tool.name: tool for tools in by_set.values() for tool in tools})
     return by_set
+
+
+def _core(backend: Backend, config: ServerConfig, *, examined: doctor.Examine) -> list[Tool]:
+    return [
+        list_functions.make(backend, config),
+        send_event.make(backend, config),
+        invoke_function.make(backend, config),
+        poll_run_status.make(backend, config),
+        get_run_status.make(backend, config),
+        list_runs.make(backend),
+        list_events.make(backend, config),
+        cancel_run.make(backend),
+        pause_function.make(backend),
+        doctor.make(examined),
+    ]
 
 
 def offered_tools(by_set: Mapping[Toolset, Sequence[Tool]], config: ServerConfig) -> list[Tool]:
